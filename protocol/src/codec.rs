@@ -1,0 +1,90 @@
+//! The one encoding of everything that is hashed, signed or sent: bincode, little-endian, fixed-size integers.
+//!
+//! Owns the only use of bincode. One value has one byte string: decoding encodes the value again and compares, and must
+//! end at the last byte. Never allocates more than the limit, whatever lengths the bytes claim. Wire types hold no maps,
+//! floats, recursion, `usize` or zero-sized elements: each of those breaks the codec on hostile bytes.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Why bytes are not the encoding of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes end early, hold a value that no encoder writes, or claim more than the limit.
+    #[error("the bytes are malformed")]
+    Malformed,
+    /// The value's own encoding differs from the bytes.
+    #[error("the bytes are not the canonical encoding of their value")]
+    NotCanonical,
+    /// Bytes follow the value.
+    #[error("bytes follow after the end of the value")]
+    Trailing,
+}
+
+/// Bytes of the largest value that [`encode`] and [`decode`] handle; sync messages are the largest.
+const VALUE_BYTES_MAX: usize = 512 * 1024;
+
+const _: () = assert!(
+    crate::limits::SYNC_REQUEST_BYTES_MAX <= VALUE_BYTES_MAX
+        && crate::limits::SYNC_RESPONSE_BYTES_MAX <= VALUE_BYTES_MAX
+);
+
+fn encoder() -> impl bincode::config::Config {
+    bincode::config::standard().with_little_endian().with_fixed_int_encoding()
+}
+
+/// The byte string of a value.
+///
+/// # Panics
+///
+/// Never for wire types: they hold nothing that the encoding lacks.
+#[must_use]
+pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    bincode::serde::encode_to_vec(value, encoder()).expect("wire types are encodable and memory is the only sink")
+}
+
+/// The value whose encoding is exactly these bytes.
+///
+/// # Errors
+///
+/// [`DecodeError`], which says in what way the bytes are not such an encoding.
+pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let (value, used) = decode_prefix(bytes)?;
+    if used == bytes.len() { Ok(value) } else { Err(DecodeError::Trailing) }
+}
+
+/// The value whose encoding is a prefix of these bytes, and the length of that prefix.
+///
+/// # Errors
+///
+/// [`DecodeError::Malformed`] or [`DecodeError::NotCanonical`].
+pub fn decode_prefix<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
+    let config =
+        bincode::config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<VALUE_BYTES_MAX>();
+    let (value, used) = bincode::serde::decode_from_slice::<T, _>(bytes, config).map_err(|_| DecodeError::Malformed)?;
+    if encode(&value) == bytes[..used] { Ok((value, used)) } else { Err(DecodeError::NotCanonical) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trailing_bytes_are_refused() {
+        assert_eq!(decode::<u16>(&[1, 0, 0]), Err(DecodeError::Trailing));
+    }
+
+    #[test]
+    fn a_claimed_length_beyond_the_bytes_is_refused_without_allocating_it() {
+        let mut bytes = (1_u64 << 40).to_le_bytes().to_vec();
+        bytes.push(0);
+        assert_eq!(decode::<Vec<u8>>(&bytes), Err(DecodeError::Malformed));
+        assert_eq!(decode::<String>(&bytes), Err(DecodeError::Malformed));
+        assert_eq!(decode::<Vec<[u8; 32]>>(&bytes), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn a_bool_or_option_tag_of_two_is_refused() {
+        assert_eq!(decode::<bool>(&[2]), Err(DecodeError::Malformed));
+        assert_eq!(decode::<Option<u8>>(&[2, 0]), Err(DecodeError::Malformed));
+    }
+}
