@@ -1,0 +1,265 @@
+//! The one path of every event, wherever it came from: decode, known?, whose rules?, valid?, wanted?, store.
+//!
+//! Gather, decide, apply. The three questions never mix: validity looks at bytes and charter, admission at this node's
+//! appetite, and what is shown is nobody's business here.
+
+use super::Engine;
+use crate::engine::io::Judgement;
+use crate::store::{Arrival, LocalRecord, Presence};
+use roda_protocol::event::{Kind, Signed, Verified};
+use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::time::Now;
+use roda_protocol::validate::{self, Invalid, SpaceRules};
+
+/// What became of an event. Never a bool, never silence.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// New, and stored when the turn ends.
+    Admitted(EventId),
+    /// Known before.
+    Duplicate(EventId),
+    /// New, known from now on, and not stored by this node's choice.
+    Declined(EventId, Declined),
+    /// Dated ahead of this node's clock; it is kept aside and judged again when it is due.
+    Deferred(EventId),
+    /// Neither known nor stored: not this node's concern, or not yet to be judged.
+    Ignored(EventId, Ignored),
+    /// No event at all.
+    Invalid(Invalid),
+    /// The disk failed; nothing was acknowledged.
+    Failed,
+}
+
+/// This node's own choice not to store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declined {
+    /// The disk quota is used up.
+    Quota,
+    /// Less work than this node asks of strangers.
+    Work,
+    /// The author is on this node's deny list.
+    Author,
+}
+
+impl Declined {
+    /// The word in command output.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Quota => "quota",
+            Self::Work => "work",
+            Self::Author => "author",
+        }
+    }
+}
+
+/// Why an event is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// Its space is not followed here.
+    NotFollowed,
+    /// Its board's charter is not here, so nobody here can judge it.
+    NoCharter,
+    /// Too many are kept aside already.
+    NoRoom,
+}
+
+/// What news say of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The event.
+    pub id: EventId,
+    /// Its space.
+    pub space: SpaceId,
+    /// The word of its kind.
+    pub kind: &'static str,
+}
+
+impl Admitted {
+    fn of(event: &Signed) -> Self {
+        Self { id: event.id(), space: event.space(), kind: event.kind().word() }
+    }
+}
+
+/// Where an event came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// This node's author wrote it here: never declined.
+    Own,
+    /// A file, given by this node's own people.
+    Import,
+    /// A peer.
+    Peer,
+}
+
+impl Verdict {
+    /// What gossip is told. A node-local opinion never costs a peer anything.
+    #[must_use]
+    pub fn judgement(self) -> Judgement {
+        match self {
+            Self::Admitted(_) => Judgement::Accept,
+            // A later version is no forgery; it is not relayed either.
+            Self::Invalid(Invalid::Version) => Judgement::Ignore,
+            Self::Invalid(_) => Judgement::Reject,
+            _ => Judgement::Ignore,
+        }
+    }
+}
+
+impl Engine {
+    /// Judges bytes and, if they are wanted, stages the event: it is stored when the turn commits.
+    pub(super) fn admit(&mut self, bytes: &[u8], source: Source, now: Now) -> Verdict {
+        let verdict = self.judge(bytes, source, now);
+        self.count(match verdict {
+            Verdict::Admitted(_) => "events_admitted",
+            Verdict::Duplicate(_) => "events_duplicate",
+            Verdict::Declined(..) => "events_declined",
+            Verdict::Deferred(_) => "events_deferred",
+            Verdict::Ignored(..) => "events_ignored",
+            Verdict::Invalid(_) => "events_invalid",
+            Verdict::Failed => "events_failed",
+        });
+        verdict
+    }
+
+    fn judge(&mut self, bytes: &[u8], source: Source, now: Now) -> Verdict {
+        let signed = match Signed::decode(&self.network, bytes) {
+            Ok(signed) => signed,
+            Err(invalid) => return Verdict::Invalid(invalid),
+        };
+        let id = signed.id();
+        match self.is_known(&id) {
+            Ok(false) => {}
+            Ok(true) => return Verdict::Duplicate(id),
+            Err(error) => return self.failed(&error),
+        }
+        let rules = match self.rules_of(&signed, source) {
+            Ok(rules) => rules,
+            Err(ignored) => return Verdict::Ignored(id, ignored),
+        };
+        if now.is_future(signed.header().created_ms) {
+            // Checked now, so that only real events take room among the deferred.
+            return match validate::validate(signed, &rules) {
+                Ok(event) => self.deferred.keep(event, now),
+                Err(invalid) => Verdict::Invalid(invalid),
+            };
+        }
+        let event = match validate::validate(signed, &rules) {
+            Ok(event) => event,
+            Err(invalid) => return Verdict::Invalid(invalid),
+        };
+        if source == Source::Peer
+            && let Some(why) = self.appetite(&event)
+        {
+            return self.decline(&event, why);
+        }
+        self.stage(event, source, now);
+        Verdict::Admitted(id)
+    }
+
+    fn is_known(&self, id: &EventId) -> Result<bool, crate::store::StoreError> {
+        if self.staged.iter().any(|arrival| arrival.event.id() == *id) {
+            return Ok(true);
+        }
+        Ok(self.store.row(id)?.is_some_and(|row| row.presence != Presence::Lost))
+    }
+
+    /// The rules by which the event is judged, if its space is this node's concern.
+    fn rules_of(&self, event: &Signed, source: Source) -> Result<SpaceRules, Ignored> {
+        let space = event.space();
+        if matches!(event.kind(), Kind::Charter(_)) {
+            let is_asked = source != Source::Peer || self.follows.contains_key(&space);
+            // A charter brings its own rules; these are not looked at.
+            return if is_asked { Ok(SpaceRules::OPEN) } else { Err(Ignored::NotFollowed) };
+        }
+        if let Some(follow) = self.follows.get(&space) {
+            return follow.rules.ok_or(Ignored::NoCharter);
+        }
+        if self.author_spaces.contains_key(&space) || source == Source::Own {
+            return Ok(SpaceRules::OPEN);
+        }
+        Err(Ignored::NotFollowed)
+    }
+
+    /// Why this node does not want to store a valid event.
+    fn appetite(&self, event: &Verified) -> Option<Declined> {
+        let author = event.header().author;
+        if matches!(event.kind(), Kind::Charter(_)) || author == self.me {
+            return None;
+        }
+        if self.config.denied_authors.contains(&author) {
+            return Some(Declined::Author);
+        }
+        if event.work_bits() < self.config.work_bits_min {
+            return Some(Declined::Work);
+        }
+        (self.disk_bytes >= self.config.disk_bytes_max).then_some(Declined::Quota)
+    }
+
+    fn decline(&mut self, event: &Verified, why: Declined) -> Verdict {
+        let record = LocalRecord::Declined {
+            id: event.id(),
+            space: event.space(),
+            created_ms: event.header().created_ms,
+            tag: event.header().kind.tag,
+        };
+        if let Err(error) = self.store.note(&[record]) {
+            return self.failed(&error);
+        }
+        let verdict = Verdict::Declined(event.id(), why);
+        self.emit_judged(Admitted::of(event), verdict);
+        verdict
+    }
+
+    fn stage(&mut self, event: Verified, source: Source, now: Now) {
+        if let Kind::Charter(charter) = event.kind() {
+            let rules = SpaceRules::of(charter);
+            if let Some(follow) = self.follows.get_mut(&event.space()) {
+                follow.rules = Some(rules);
+            }
+        }
+        self.staged.push(Arrival { event, received_ms: now.wall_ms, is_own: source == Source::Own });
+    }
+
+    /// Stores what was staged: one group, durable when this returns. On failure nothing of it is acknowledged.
+    pub(super) fn commit(&mut self) -> bool {
+        let staged = std::mem::take(&mut self.staged);
+        if staged.is_empty() {
+            return true;
+        }
+        if let Err(error) = self.store.admit(&staged) {
+            let _ = self.failed(&error);
+            return false;
+        }
+        for arrival in &staged {
+            self.after_commit(arrival);
+        }
+        true
+    }
+
+    fn after_commit(&mut self, arrival: &Arrival) {
+        let event = &arrival.event;
+        let id = event.id();
+        self.wants.found(&id);
+        self.know_author(event.header().author);
+        if let Kind::Comment(comment) = event.kind() {
+            for wanted in [comment.parent, comment.root] {
+                if matches!(self.store.is_held(&wanted), Ok(false)) {
+                    self.wants.add(event.space(), wanted);
+                }
+            }
+        }
+        self.emit_judged(Admitted::of(event), Verdict::Admitted(id));
+    }
+
+    fn emit_judged(&mut self, event: Admitted, verdict: Verdict) {
+        self.emit(crate::engine::io::Notice::Judged { event, verdict });
+    }
+
+    pub(super) fn failed(&mut self, error: &crate::store::StoreError) -> Verdict {
+        tracing::error!(%error, "the store failed");
+        self.storage_problem = Some(error.to_string());
+        Verdict::Failed
+    }
+}

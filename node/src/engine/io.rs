@@ -1,0 +1,355 @@
+//! What goes into the engine and what comes out: closed lists, data only.
+
+use crate::engine::admit::{Admitted, Verdict};
+use crate::peer::Peer;
+use roda_protocol::id::{EventId, SpaceId};
+use std::collections::BTreeMap;
+
+/// Names a gossip message that waits for its judgement. Chosen by the network.
+pub type Delivery = u64;
+
+/// Names a question of this node's own API, or of a peer, that waits for its answer. Chosen by who asks.
+pub type ReplyTo = u64;
+
+/// Names a request or publication of the engine. Chosen by the engine.
+pub type Token = u64;
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A message came by gossip.
+    Gossip {
+        /// Who relayed it.
+        peer: Peer,
+        /// On which topic.
+        topic: String,
+        /// All its bytes.
+        bytes: Vec<u8>,
+        /// To be judged under this name.
+        delivery: Delivery,
+    },
+    /// A peer of this network is connected.
+    PeerUp {
+        /// Which.
+        peer: Peer,
+        /// Where.
+        address: String,
+        /// Whether this node dialled.
+        outbound: bool,
+    },
+    /// Its last connection closed.
+    PeerDown {
+        /// Which.
+        peer: Peer,
+    },
+    /// A peer listens to a topic.
+    Subscribed {
+        /// Which peer.
+        peer: Peer,
+        /// Which topic.
+        topic: String,
+    },
+    /// A peer no longer listens to a topic.
+    Unsubscribed {
+        /// Which peer.
+        peer: Peer,
+        /// Which topic.
+        topic: String,
+    },
+    /// A ping came back.
+    Latency {
+        /// Whose.
+        peer: Peer,
+        /// Round trip.
+        ms: u64,
+    },
+    /// A peer asks.
+    Asked {
+        /// Who.
+        peer: Peer,
+        /// A `wire::Request`.
+        body: Vec<u8>,
+        /// To be answered under this name.
+        reply: ReplyTo,
+    },
+    /// A request of the engine has ended.
+    Answered {
+        /// Which.
+        token: Token,
+        /// A `wire::Response`, or nothing: no answer came.
+        body: Option<Vec<u8>>,
+    },
+    /// A publication of the engine has ended.
+    Published {
+        /// Which.
+        token: Token,
+        /// How.
+        outcome: Publication,
+    },
+    /// This node's own people want something.
+    Local {
+        /// What.
+        ask: Local,
+        /// To be answered under this name.
+        reply: ReplyTo,
+    },
+    /// Time has passed. Comes at least every [`super::TICK_MS`].
+    Tick,
+}
+
+/// How a publication ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publication {
+    /// At least one peer takes it.
+    Sent,
+    /// Nobody listens to the topic.
+    NoPeers,
+    /// It is lost to gossip: queues were full, or it had been published before.
+    Lost,
+}
+
+/// What this node's own people want.
+#[derive(Debug)]
+pub enum Local {
+    /// Store and spread an own event.
+    Write {
+        /// The signed event.
+        bytes: Vec<u8>,
+    },
+    /// Store events that were exported.
+    Import {
+        /// Each one's bytes.
+        events: Vec<Vec<u8>>,
+    },
+    /// Follow a space.
+    Follow {
+        /// Which.
+        space: SpaceId,
+        /// The name of an open board; none for a charter board.
+        open_name: Option<String>,
+    },
+    /// Follow it no longer.
+    Unfollow {
+        /// Which.
+        space: SpaceId,
+    },
+    /// A thread was read.
+    Read {
+        /// Its post.
+        root: EventId,
+        /// Position of the last record that was shown.
+        position: u64,
+    },
+    /// A reader met holes.
+    Want {
+        /// The board.
+        space: SpaceId,
+        /// What is missing.
+        ids: Vec<EventId>,
+    },
+    /// Compare with every connected follower, now.
+    Sync {
+        /// One board, or all.
+        space: Option<SpaceId>,
+        /// Milliseconds to wait for the comparisons at most.
+        wait_ms: u64,
+    },
+    /// Which peers are connected?
+    Peers,
+    /// How complete is a board?
+    Completeness {
+        /// Which.
+        space: SpaceId,
+    },
+    /// How far are own events?
+    Delivery {
+        /// Which.
+        id: EventId,
+    },
+    /// Counters by name.
+    Counters,
+    /// The index was rebuilt from the log: read again what the engine keeps of it.
+    Reload,
+    /// Ask peers for events whose records in the log are damaged.
+    FetchLost,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq)]
+pub enum Output {
+    /// Tell gossip what a message is worth.
+    Judge {
+        /// Which message.
+        delivery: Delivery,
+        /// What it is worth.
+        judgement: Judgement,
+    },
+    /// Publish.
+    Publish {
+        /// Where.
+        topic: String,
+        /// What.
+        bytes: Vec<u8>,
+        /// To be reported under this name.
+        token: Token,
+    },
+    /// Listen to a topic.
+    Subscribe {
+        /// Which.
+        topic: String,
+    },
+    /// Listen to it no longer.
+    Unsubscribe {
+        /// Which.
+        topic: String,
+    },
+    /// Ask a peer.
+    Request {
+        /// Whom.
+        peer: Peer,
+        /// A `wire::Request`.
+        body: Vec<u8>,
+        /// To be reported under this name.
+        token: Token,
+    },
+    /// Answer a peer.
+    Respond {
+        /// Which question.
+        reply: ReplyTo,
+        /// A `wire::Response`.
+        body: Vec<u8>,
+    },
+    /// End the connections to a peer.
+    Disconnect {
+        /// Whom.
+        peer: Peer,
+        /// Why, for the log.
+        reason: String,
+    },
+    /// Answer own people.
+    Reply {
+        /// Which question.
+        reply: ReplyTo,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Tell whoever follows the node.
+    Emit(Notice),
+}
+
+/// What a gossip message is worth to the peers that relay it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// Valid and new: relay it.
+    Accept,
+    /// Not relayed, and nobody's fault.
+    Ignore,
+    /// Malformed or forged: the relayer's fault.
+    Reject,
+}
+
+/// An answer to own people.
+#[derive(Debug, PartialEq)]
+pub enum Answer {
+    /// To `Write`: on disk, or why not.
+    Written(Verdict),
+    /// To `Import`: a verdict for each event.
+    Imported(Vec<Verdict>),
+    /// Done.
+    Done,
+    /// To `Sync`.
+    Synced(Vec<SyncSummary>),
+    /// To `Peers`.
+    Peers(Vec<PeerInfo>),
+    /// To `Completeness`.
+    Completeness(Compared),
+    /// To `Delivery`: whether it was sent, and peers that hold it.
+    Delivery {
+        /// Whether a peer took it.
+        sent: bool,
+        /// Distinct peers that confirmed it.
+        held_by: u32,
+    },
+    /// To `Counters`.
+    Counters(BTreeMap<String, u64>),
+    /// The disk does not do what it should.
+    Storage(String),
+}
+
+/// A board after comparisons.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SyncSummary {
+    /// The board.
+    pub space: Option<SpaceId>,
+    /// Followers that were asked.
+    pub peers_asked: u32,
+    /// Those whose set was equal in the end.
+    pub peers_equal: u32,
+    /// Events received.
+    pub received: u64,
+    /// Events sent.
+    pub sent: u64,
+    /// Requests that were answered.
+    pub rounds: u64,
+    /// Bytes of requests and responses.
+    pub bytes: u64,
+}
+
+/// A connected peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Which.
+    pub peer: Peer,
+    /// Where.
+    pub address: String,
+    /// Whether this node dialled.
+    pub outbound: bool,
+    /// Since when, unix milliseconds.
+    pub since_ms: u64,
+    /// Round trip of the last ping.
+    pub latency_ms: Option<u64>,
+    /// Boards that both follow.
+    pub boards: Vec<SpaceId>,
+}
+
+/// What comparisons of a board have shown since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Peers that were asked.
+    pub peers_asked: u32,
+    /// Peers whose set was equal in their last comparison.
+    pub peers_equal: u32,
+    /// When the last comparison ended, unix milliseconds; 0: never.
+    pub checked_ms: u64,
+}
+
+/// News for whoever follows the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// An event was judged, and is new.
+    Judged {
+        /// What it is and where it belongs.
+        event: Admitted,
+        /// Held or declined.
+        verdict: Verdict,
+    },
+    /// A peer came.
+    PeerUp {
+        /// Which.
+        peer: Peer,
+        /// Where.
+        address: String,
+    },
+    /// A peer went.
+    PeerDown {
+        /// Which.
+        peer: Peer,
+    },
+    /// An own event got further.
+    Delivered {
+        /// Which.
+        id: EventId,
+        /// Distinct peers that confirmed it.
+        held_by: u32,
+    },
+}

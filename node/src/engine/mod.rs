@@ -1,0 +1,449 @@
+//! The engine: every decision of a node.
+//!
+//! Owns what is known of peers, running comparisons, wants, deferred events and own deliveries. Synchronous and
+//! deterministic: inputs and two clock readings go in, outputs come out; no IO but the store, no clock, no entropy beyond
+//! the seed, no libp2p, no tokio. Driven by `runtime`. A failure of the store is answered to whoever asked, and said in
+//! the node's notices; nothing that failed is acknowledged.
+
+mod admit;
+mod deferred;
+mod io;
+mod outbox;
+mod peers;
+mod random;
+mod serve;
+mod session;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod wants;
+
+pub use admit::{Admitted, Declined, Ignored, Verdict};
+pub use io::{
+    Answer, Compared, Delivery, Input, Judgement, Local, Notice, Output, PeerInfo, Publication, ReplyTo, SyncSummary,
+    Token,
+};
+
+use crate::peer::Peer;
+use crate::store::{Arrival, EventStore, LocalRecord, SpaceRow, StoreError};
+use admit::Source;
+use deferred::Deferred;
+use outbox::Outbox;
+use peers::Peers;
+use random::Random;
+use roda_protocol::event::Kind;
+use roda_protocol::gossip;
+use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
+use roda_protocol::limits::{AUTHOR_TOPICS, TOPICS_MAX};
+use roda_protocol::time::Now;
+use roda_protocol::validate::{self, SpaceRules};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use sync::Syncs;
+use wants::Wants;
+
+/// Time passes at least this often for the engine, milliseconds: the resolution of all its timers.
+pub const TICK_MS: u64 = 100;
+
+/// Staged events that are stored in one group: one fsync of the log for all.
+const GROUP_EVENTS_MAX: usize = 256;
+
+/// How often the disk's use is looked at.
+const DISK_CHECK_MS: u64 = 10_000;
+
+/// This node's appetite. Protocol limits are not here: they are constants.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Leading zero bits of work that this node asks of events by others, above the board's own floor.
+    pub work_bits_min: u8,
+    /// Bytes on disk beyond which events by others are declined.
+    pub disk_bytes_max: u64,
+    /// Authors whose events are declined.
+    pub denied_authors: BTreeSet<AuthorKey>,
+    /// Seed of everything random: salts of comparisons, choice of partners.
+    pub seed: [u8; 32],
+}
+
+/// A board that is followed.
+#[derive(Clone, Debug)]
+struct Follow {
+    /// `None` while the charter is not here.
+    rules: Option<SpaceRules>,
+}
+
+/// See the module.
+pub struct Engine {
+    store: Arc<EventStore>,
+    network: NetworkId,
+    me: AuthorKey,
+    config: Config,
+    random: Random,
+    follows: BTreeMap<SpaceId, Follow>,
+    author_spaces: BTreeMap<SpaceId, AuthorKey>,
+    topics: BTreeMap<String, Option<SpaceId>>,
+    peers: Peers,
+    syncs: Syncs,
+    deferred: Deferred,
+    wants: Wants,
+    outbox: Outbox,
+    staged: Vec<Arrival>,
+    next_token: Token,
+    disk_bytes: u64,
+    disk_checked_ms: Option<u64>,
+    storage_problem: Option<String>,
+    counters: BTreeMap<&'static str, u64>,
+    out: Vec<Output>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Engine({} follows)", self.follows.len())
+    }
+}
+
+impl Engine {
+    /// An engine over a store. Its first outputs subscribe to what is followed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn new(store: Arc<EventStore>, me: AuthorKey, config: Config) -> Result<(Self, Vec<Output>), StoreError> {
+        let mut engine = Self {
+            network: store.network(),
+            random: Random::new(config.seed),
+            store,
+            me,
+            config,
+            follows: BTreeMap::new(),
+            author_spaces: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            peers: Peers::default(),
+            syncs: Syncs::default(),
+            deferred: Deferred::default(),
+            wants: Wants::default(),
+            outbox: Outbox::default(),
+            staged: Vec::new(),
+            next_token: 1,
+            disk_bytes: 0,
+            disk_checked_ms: None,
+            storage_problem: None,
+            counters: BTreeMap::new(),
+            out: Vec::new(),
+        };
+        engine.reload()?;
+        let out = std::mem::take(&mut engine.out);
+        Ok((engine, out))
+    }
+
+    /// Takes in what happened, in order, and says what is to be done. Everything that the outputs acknowledge is on disk.
+    pub fn handle(&mut self, inputs: Vec<Input>, now: Now) -> Vec<Output> {
+        // Judgements and answers that say "stored" wait until the group is.
+        let mut pending: Vec<(Pending, Verdict)> = Vec::new();
+        for input in inputs {
+            match input {
+                Input::Gossip { peer, topic, bytes, delivery } => {
+                    let verdict = self.gossip(&peer, &topic, &bytes, now);
+                    pending.push((Pending::Judge { peer, delivery, relay: verdict.1 }, verdict.0));
+                }
+                Input::Local { ask: Local::Write { bytes }, reply } => {
+                    let verdict = self.admit(&bytes, Source::Own, now);
+                    pending.push((Pending::Write { reply, bytes }, verdict));
+                }
+                other => {
+                    self.settle(&mut pending, now);
+                    self.other(other, now);
+                }
+            }
+            if self.staged.len() >= GROUP_EVENTS_MAX {
+                self.settle(&mut pending, now);
+            }
+        }
+        self.settle(&mut pending, now);
+        self.save_deliveries();
+        std::mem::take(&mut self.out)
+    }
+
+    /// Stores the group and says what became of each of its events.
+    fn settle(&mut self, pending: &mut Vec<(Pending, Verdict)>, now: Now) {
+        let authors_before = self.author_spaces.len();
+        let is_stored = self.commit();
+        let is_new_author = self.author_spaces.len() > authors_before;
+        for (pending, verdict) in pending.drain(..) {
+            let verdict = match verdict {
+                Verdict::Admitted(_) if !is_stored => Verdict::Failed,
+                verdict => verdict,
+            };
+            match pending {
+                Pending::Judge { peer, delivery, relay } => {
+                    // A new author's name is fetched from whoever brought the author.
+                    if is_new_author && matches!(verdict, Verdict::Admitted(_)) {
+                        self.sync_soon(&peer);
+                    }
+                    let judgement = if relay { Judgement::Accept } else { verdict.judgement() };
+                    self.out.push(Output::Judge { delivery, judgement });
+                }
+                Pending::Write { reply, bytes } => {
+                    self.reply(reply, Answer::Written(verdict));
+                    if let Verdict::Admitted(id) = verdict {
+                        self.spread(id, bytes, now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The verdict on a gossiped event, and whether to relay it even though it is not stored here: profiles travel over
+    /// shared topics, through nodes that never met the author.
+    fn gossip(&mut self, peer: &Peer, topic: &str, bytes: &[u8], now: Now) -> (Verdict, bool) {
+        self.count("gossip_messages");
+        let verdict = self.admit(bytes, Source::Peer, now);
+        match verdict {
+            Verdict::Invalid(invalid) => {
+                self.count("gossip_invalid");
+                tracing::debug!(%peer, code = invalid.code(), "an invalid event by gossip");
+                (verdict, false)
+            }
+            Verdict::Ignored(_, Ignored::NotFollowed) if self.topics.get(topic) == Some(&None) => {
+                (verdict, self.is_valid_profile(bytes, topic))
+            }
+            Verdict::Ignored(_, Ignored::NoCharter) => {
+                self.sync_soon(peer);
+                (verdict, false)
+            }
+            _ => (verdict, false),
+        }
+    }
+
+    fn is_valid_profile(&self, bytes: &[u8], topic: &str) -> bool {
+        let Ok(signed) = roda_protocol::event::Signed::decode(&self.network, bytes) else { return false };
+        let is_profile = matches!(signed.kind(), Kind::Profile(_) | Kind::Revoke(_) | Kind::Succeed(_));
+        is_profile
+            && gossip::author_topic(&self.network, signed.space()) == topic
+            && validate::validate(signed, &SpaceRules::OPEN).is_ok()
+    }
+
+    fn other(&mut self, input: Input, now: Now) {
+        match input {
+            Input::PeerUp { peer, address, outbound } => self.peer_up(peer, address, outbound, now),
+            Input::PeerDown { peer } => self.peer_down(&peer, now),
+            Input::Subscribed { peer, topic } => self.peers.subscribed(&peer, topic),
+            Input::Unsubscribed { peer, topic } => self.peers.unsubscribed(&peer, &topic),
+            Input::Latency { peer, ms } => self.peers.latency(&peer, ms),
+            Input::Asked { peer, body, reply } => self.asked(&peer, &body, reply, now),
+            Input::Answered { token, body } => self.answered(token, body.as_deref(), now),
+            Input::Published { token, outcome } => self.published(token, outcome, now),
+            Input::Local { ask, reply } => self.local(ask, reply, now),
+            Input::Tick => self.tick(now),
+            Input::Gossip { .. } => {}
+        }
+    }
+
+    fn local(&mut self, ask: Local, reply: ReplyTo, now: Now) {
+        let answer = match ask {
+            Local::Write { .. } => return,
+            Local::Import { events } => self.import(&events, now),
+            Local::Follow { space, open_name } => self.follow(space, open_name),
+            Local::Unfollow { space } => self.unfollow(space),
+            Local::Read { root, position } => self.note(LocalRecord::Read { root, position }),
+            Local::Want { space, ids } => {
+                ids.into_iter().for_each(|id| self.wants.add(space, id));
+                Answer::Done
+            }
+            Local::Sync { space, wait_ms } => return self.sync_asked(space, wait_ms, reply, now),
+            Local::Peers => Answer::Peers(self.peer_infos()),
+            Local::Completeness { space } => Answer::Completeness(self.syncs.compared(space)),
+            Local::Delivery { id } => self.outbox.delivery(&id),
+            Local::Counters => Answer::Counters(self.all_counters()),
+            Local::Reload => match self.reload() {
+                Ok(()) => Answer::Done,
+                Err(error) => Answer::Storage(error.to_string()),
+            },
+            Local::FetchLost => self.fetch_lost(),
+        };
+        self.reply(reply, answer);
+    }
+
+    fn import(&mut self, events: &[Vec<u8>], now: Now) -> Answer {
+        let mut verdicts = Vec::with_capacity(events.len());
+        for bytes in events {
+            let verdict = self.admit(bytes, Source::Import, now);
+            // A charter must be in force before the events of its board are judged.
+            if self.staged.len() >= GROUP_EVENTS_MAX && !self.commit() {
+                verdicts.push(Verdict::Failed);
+                continue;
+            }
+            verdicts.push(verdict);
+        }
+        if !self.commit() {
+            verdicts.iter_mut().filter(|verdict| matches!(verdict, Verdict::Admitted(_))).for_each(|verdict| {
+                *verdict = Verdict::Failed;
+            });
+        }
+        Answer::Imported(verdicts)
+    }
+
+    fn follow(&mut self, space: SpaceId, open_name: Option<String>) -> Answer {
+        let row = SpaceRow { followed: true, open_name };
+        let answer = self.note(LocalRecord::Space { space, row });
+        if answer == Answer::Done {
+            if let Err(error) = self.reload() {
+                return Answer::Storage(error.to_string());
+            }
+            self.sync_all_soon();
+        }
+        answer
+    }
+
+    fn unfollow(&mut self, space: SpaceId) -> Answer {
+        let open_name = match self.store.spaces() {
+            Ok(spaces) => spaces.into_iter().find(|(known, _)| *known == space).and_then(|(_, row)| row.open_name),
+            Err(error) => return Answer::Storage(error.to_string()),
+        };
+        let answer = self.note(LocalRecord::Space { space, row: SpaceRow { followed: false, open_name } });
+        match self.reload() {
+            Ok(()) => answer,
+            Err(error) => Answer::Storage(error.to_string()),
+        }
+    }
+
+    fn note(&mut self, record: LocalRecord) -> Answer {
+        match self.store.note(&[record]) {
+            Ok(()) => Answer::Done,
+            Err(error) => {
+                let _ = self.failed(&error);
+                Answer::Storage(error.to_string())
+            }
+        }
+    }
+
+    fn fetch_lost(&mut self) -> Answer {
+        match self.store.lost() {
+            Ok(lost) => {
+                lost.into_iter().for_each(|(space, id)| self.wants.add(space, id));
+                Answer::Done
+            }
+            Err(error) => Answer::Storage(error.to_string()),
+        }
+    }
+
+    /// Reads from the store what the engine keeps of it, and subscribes to what is followed.
+    fn reload(&mut self) -> Result<(), StoreError> {
+        self.follows.clear();
+        for (space, row) in self.store.spaces()? {
+            if row.followed {
+                let rules = match row.open_name {
+                    Some(_) => Some(SpaceRules::OPEN),
+                    None => self.charter_rules(space)?,
+                };
+                self.follows.insert(space, Follow { rules });
+            }
+        }
+        self.author_spaces.clear();
+        self.know_author(self.me);
+        for author in self.store.authors()? {
+            self.know_author(author);
+        }
+        let (store, me) = (Arc::clone(&self.store), self.me);
+        self.outbox.reload(&store, me)?;
+        self.choose_topics();
+        Ok(())
+    }
+
+    fn charter_rules(&self, board: SpaceId) -> Result<Option<SpaceRules>, StoreError> {
+        let stored = self.store.event(&EventId(board.0))?;
+        Ok(stored.and_then(|stored| match stored.event.kind() {
+            Kind::Charter(charter) => Some(SpaceRules::of(charter)),
+            _ => None,
+        }))
+    }
+
+    fn know_author(&mut self, author: AuthorKey) {
+        self.author_spaces.insert(SpaceId::of_author(author), author);
+    }
+
+    /// Subscribes to the busiest boards and to the topics of author spaces; the rest lives on comparison.
+    fn choose_topics(&mut self) {
+        let mut boards: Vec<(usize, SpaceId)> =
+            self.follows.keys().map(|space| (self.store.known().len(*space), *space)).collect();
+        boards.sort_unstable_by(|a, b| b.cmp(a));
+        boards.truncate(TOPICS_MAX - usize::from(AUTHOR_TOPICS));
+        let mut chosen: BTreeMap<String, Option<SpaceId>> =
+            gossip::author_topics(&self.network).into_iter().map(|topic| (topic, None)).collect();
+        chosen.extend(boards.iter().map(|(_, board)| (gossip::board_topic(&self.network, *board), Some(*board))));
+        for topic in self.topics.keys().filter(|topic| !chosen.contains_key(*topic)) {
+            self.out.push(Output::Unsubscribe { topic: topic.clone() });
+        }
+        for topic in chosen.keys().filter(|topic| !self.topics.contains_key(*topic)) {
+            self.out.push(Output::Subscribe { topic: topic.clone() });
+        }
+        self.topics = chosen;
+    }
+
+    /// The topic on which events of a space travel.
+    fn topic_of(&self, space: SpaceId) -> String {
+        if self.author_spaces.contains_key(&space) {
+            gossip::author_topic(&self.network, space)
+        } else {
+            gossip::board_topic(&self.network, space)
+        }
+    }
+
+    fn is_followed(&self, space: &SpaceId) -> bool {
+        self.follows.contains_key(space) || self.author_spaces.contains_key(space)
+    }
+
+    fn tick(&mut self, now: Now) {
+        if self.store.take_found_lost() {
+            let _ = self.fetch_lost();
+        }
+        if self.disk_checked_ms.is_none_or(|checked| checked + DISK_CHECK_MS <= now.steady_ms) {
+            self.disk_checked_ms = Some(now.steady_ms);
+            self.disk_bytes = self.store.disk_bytes().unwrap_or(self.disk_bytes);
+        }
+        while let Some(event) = self.deferred.due(now) {
+            let _ = self.admit(event.bytes(), Source::Peer, now);
+        }
+        self.commit();
+        self.tick_syncs(now);
+        self.tick_wants(now);
+        self.tick_outbox(now);
+    }
+
+    fn token(&mut self) -> Token {
+        self.next_token += 1;
+        self.next_token
+    }
+
+    fn reply(&mut self, reply: ReplyTo, answer: Answer) {
+        self.out.push(Output::Reply { reply, answer });
+    }
+
+    fn emit(&mut self, notice: Notice) {
+        self.out.push(Output::Emit(notice));
+    }
+
+    fn count(&mut self, name: &'static str) {
+        *self.counters.entry(name).or_default() += 1;
+    }
+
+    fn all_counters(&self) -> BTreeMap<String, u64> {
+        let mut all: BTreeMap<String, u64> =
+            self.counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        all.insert("deferred".into(), self.deferred.len() as u64);
+        all.insert("wanted".into(), self.wants.len() as u64);
+        all.insert("known".into(), self.store.known().total() as u64);
+        all
+    }
+
+    /// What the disk did not do, if it failed since the node started.
+    #[must_use]
+    pub fn storage_problem(&self) -> Option<&str> {
+        self.storage_problem.as_deref()
+    }
+}
+
+/// Who waits for a group to be stored.
+enum Pending {
+    Judge { peer: Peer, delivery: Delivery, relay: bool },
+    Write { reply: ReplyTo, bytes: Vec<u8> },
+}

@@ -1,0 +1,146 @@
+//! Connected peers: where they are, what they listen to, how much they may still ask.
+
+use super::{Engine, Input, Notice, Output, PeerInfo};
+use crate::peer::Peer;
+use roda_protocol::gossip;
+use roda_protocol::id::SpaceId;
+use roda_protocol::limits::TOPICS_MAX;
+use roda_protocol::time::Now;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Requests that a peer may make in one burst.
+const REQUESTS_BURST: u64 = 400;
+
+/// Requests a second that a peer may make after that: a cold sync of 100,000 events makes about 300.
+const REQUESTS_PER_S: u64 = 100;
+
+/// Invalid events that a peer may send in comparisons before it is disconnected: one could be a fault of memory or disk.
+const INVALID_MAX: u32 = 8;
+
+/// A connected peer.
+#[derive(Debug)]
+pub(super) struct PeerState {
+    address: String,
+    outbound: bool,
+    since_ms: u64,
+    latency_ms: Option<u64>,
+    topics: BTreeSet<String>,
+    allowance: u64,
+    allowance_at_ms: u64,
+    invalid: u32,
+}
+
+/// All connected peers.
+#[derive(Debug, Default)]
+pub(super) struct Peers(BTreeMap<Peer, PeerState>);
+
+impl Peers {
+    pub(super) fn contains(&self, peer: &Peer) -> bool {
+        self.0.contains_key(peer)
+    }
+
+    pub(super) fn names(&self) -> Vec<Peer> {
+        self.0.keys().cloned().collect()
+    }
+
+    pub(super) fn subscribed(&mut self, peer: &Peer, topic: String) {
+        if let Some(state) = self.0.get_mut(peer)
+            && state.topics.len() < TOPICS_MAX
+        {
+            state.topics.insert(topic);
+        }
+    }
+
+    pub(super) fn unsubscribed(&mut self, peer: &Peer, topic: &str) {
+        if let Some(state) = self.0.get_mut(peer) {
+            state.topics.remove(topic);
+        }
+    }
+
+    pub(super) fn latency(&mut self, peer: &Peer, ms: u64) {
+        if let Some(state) = self.0.get_mut(peer) {
+            state.latency_ms = Some(ms);
+        }
+    }
+
+    pub(super) fn listens(&self, peer: &Peer, topic: &str) -> bool {
+        self.0.get(peer).is_some_and(|state| state.topics.contains(topic))
+    }
+
+    /// Whether the peer may ask once more now; takes one from its allowance.
+    pub(super) fn may_ask(&mut self, peer: &Peer, now: Now) -> bool {
+        let Some(state) = self.0.get_mut(peer) else { return false };
+        let earned = now.steady_ms.saturating_sub(state.allowance_at_ms).saturating_mul(REQUESTS_PER_S) / 1000;
+        if earned > 0 {
+            state.allowance = state.allowance.saturating_add(earned).min(REQUESTS_BURST);
+            state.allowance_at_ms = now.steady_ms;
+        }
+        let may = state.allowance > 0;
+        state.allowance = state.allowance.saturating_sub(1);
+        may
+    }
+}
+
+impl Engine {
+    pub(super) fn peer_up(&mut self, peer: Peer, address: String, outbound: bool, now: Now) {
+        let state = PeerState {
+            address: address.clone(),
+            outbound,
+            since_ms: now.wall_ms,
+            latency_ms: None,
+            topics: BTreeSet::new(),
+            allowance: REQUESTS_BURST,
+            allowance_at_ms: now.steady_ms,
+            invalid: 0,
+        };
+        self.peers.0.insert(peer.clone(), state);
+        self.greet(&peer, outbound, now);
+        self.emit(Notice::PeerUp { peer, address });
+    }
+
+    pub(super) fn peer_down(&mut self, peer: &Peer, now: Now) {
+        if self.peers.0.remove(peer).is_some() {
+            self.forget_syncs(peer, now);
+            self.emit(Notice::PeerDown { peer: peer.clone() });
+        }
+    }
+
+    /// Counts an invalid event against the peer that sent it; too many end the connection.
+    pub(super) fn sent_invalid(&mut self, peer: &Peer) {
+        self.count("sync_invalid");
+        let Some(state) = self.peers.0.get_mut(peer) else { return };
+        state.invalid += 1;
+        if state.invalid == INVALID_MAX {
+            let reason = format!("sent {INVALID_MAX} invalid events");
+            self.out.push(Output::Disconnect { peer: peer.clone(), reason });
+        }
+    }
+
+    pub(super) fn peer_infos(&self) -> Vec<PeerInfo> {
+        let boards_of = |state: &PeerState| -> Vec<SpaceId> {
+            let shared = |board: &&SpaceId| state.topics.contains(&gossip::board_topic(&self.network, **board));
+            self.follows.keys().filter(shared).copied().collect()
+        };
+        let info = |(peer, state): (&Peer, &PeerState)| PeerInfo {
+            peer: peer.clone(),
+            address: state.address.clone(),
+            outbound: state.outbound,
+            since_ms: state.since_ms,
+            latency_ms: state.latency_ms,
+            boards: boards_of(state),
+        };
+        self.peers.0.iter().map(info).collect()
+    }
+}
+
+impl Input {
+    /// Bytes that the input holds, for the inbox's bound.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Gossip { bytes, .. } | Self::Asked { body: bytes, .. } => bytes.len(),
+            Self::Answered { body, .. } => body.as_ref().map_or(0, Vec::len),
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Events that others name and that are not here: asked from peers, bounded, a few times.
+
+use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::time::Now;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::peer::Peer;
+
+/// Wanted events at most. A comment whose parent falls off the list is still shown below a hole, and comparison of sets
+/// finds the parent.
+const WANTS_MAX: usize = 2000;
+
+/// Peers that are asked for one event before the list gives up; comparison of sets goes on.
+const TRIES_MAX: u32 = 4;
+
+/// Gossip may bring the parent in a moment: it is asked for only after this.
+const PATIENCE_MS: u64 = 300;
+
+/// Until the next peer is asked.
+const RETRY_MS: u64 = 5000;
+
+#[derive(Debug)]
+struct Want {
+    space: SpaceId,
+    due_ms: Option<u64>,
+    asked: BTreeSet<Peer>,
+}
+
+/// The list.
+#[derive(Debug, Default)]
+pub(super) struct Wants {
+    wants: BTreeMap<EventId, Want>,
+}
+
+impl Wants {
+    /// Puts an event on the list, if there is room.
+    pub(super) fn add(&mut self, space: SpaceId, id: EventId) {
+        if self.wants.len() < WANTS_MAX {
+            self.wants.entry(id).or_insert(Want { space, due_ms: None, asked: BTreeSet::new() });
+        }
+    }
+
+    /// Takes it off: it is here.
+    pub(super) fn found(&mut self, id: &EventId) {
+        self.wants.remove(id);
+    }
+
+    /// What to ask `peer` for now, all of one space, at most `limit`. `follows` says which spaces the peer follows.
+    pub(super) fn ask(
+        &mut self,
+        peer: &Peer,
+        now: Now,
+        limit: usize,
+        follows: impl Fn(&SpaceId) -> bool,
+    ) -> Option<(SpaceId, Vec<EventId>)> {
+        let mut space = None;
+        let mut ids = Vec::new();
+        for (id, want) in &mut self.wants {
+            let due_ms = *want.due_ms.get_or_insert(now.steady_ms + PATIENCE_MS);
+            let fits = space.is_none_or(|space| space == want.space);
+            if ids.len() < limit
+                && due_ms <= now.steady_ms
+                && fits
+                && follows(&want.space)
+                && !want.asked.contains(peer)
+            {
+                space = Some(want.space);
+                want.asked.insert(peer.clone());
+                want.due_ms = Some(now.steady_ms + RETRY_MS);
+                ids.push(*id);
+            }
+        }
+        self.wants.retain(|_, want| want.asked.len() < TRIES_MAX as usize || want.due_ms > Some(now.steady_ms));
+        space.map(|space| (space, ids))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.wants.len()
+    }
+}

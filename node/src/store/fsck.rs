@@ -1,0 +1,158 @@
+//! Does the index say what the log says? Nothing is changed here, but that events whose records are damaged are marked lost.
+
+use super::events::{EventStore, StoreError};
+use super::journal::{Position, RecordKind};
+use super::rows::{EventRow, Presence};
+use roda_protocol::event::{Kind, Verified};
+use roda_protocol::validate::{self, SpaceRules};
+use std::collections::BTreeMap;
+
+/// Bytes of log that one step reads.
+const STEP_BYTES: usize = 1024 * 1024;
+
+/// Problems that are reported one by one; further ones are counted.
+const PROBLEMS_MAX: usize = 100;
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fsck {
+    /// Events that were read and checked.
+    pub events: u64,
+    /// One line for each thing that is wrong.
+    pub problems: Vec<String>,
+}
+
+impl Fsck {
+    fn problem(&mut self, text: String) {
+        match self.problems.len() {
+            PROBLEMS_MAX => self.problems.push("there are more problems like these".into()),
+            len if len < PROBLEMS_MAX => self.problems.push(text),
+            _ => {}
+        }
+    }
+}
+
+impl EventStore {
+    /// Reads the whole log and compares: every record whole, every signature right, every event where the index says it
+    /// is, every row backed by a record, every known set equal to the rows.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: something can't even be read.
+    pub fn fsck(&self) -> Result<Fsck, StoreError> {
+        let mut found = Fsck::default();
+        let mut rows = BTreeMap::new();
+        self.each_row(|row| {
+            rows.insert(row.id, row);
+            Ok(())
+        })?;
+        let known: usize = rows.len();
+        let mut rules = BTreeMap::new();
+        let mut from = self.journal.start();
+        loop {
+            let replay = self.journal.replay(from, STEP_BYTES)?;
+            for damage in &replay.damaged {
+                found.problem(format!("{} damaged bytes in the log at {}", damage.bytes, damage.start));
+            }
+            for record in &replay.records {
+                if record.kind == RecordKind::Local {
+                    continue;
+                }
+                found.events += 1;
+                match self.read_payload(&record.payload) {
+                    Ok(stored) => {
+                        if let Kind::Charter(charter) = stored.event.kind() {
+                            rules.insert(stored.event.space(), SpaceRules::of(charter));
+                        }
+                        let floor = rules.get(&stored.event.space()).copied();
+                        check(&stored.event, record.position, floor, &mut rows, &mut found);
+                    }
+                    Err(_) => found.problem(format!("the record at {} is no event", record.position)),
+                }
+            }
+            if replay.next == from {
+                break;
+            }
+            from = replay.next;
+        }
+        for row in rows.into_values() {
+            match row.presence {
+                Presence::Declined => {}
+                Presence::Lost => found.problem(format!("event {} is lost: it is asked from peers", row.id)),
+                Presence::Held | Presence::BodyDropped => {
+                    found.problem(format!("event {} has no whole record in the log", row.id));
+                    self.mark_lost(&row)?;
+                }
+            }
+        }
+        if self.known.total() != known {
+            found
+                .problem(format!("{} events are compared with peers and {known} are in the index", self.known.total()));
+        }
+        Ok(found)
+    }
+
+    /// Reads the whole log for damage and marks the events in damaged places as lost. Cheaper than [`EventStore::fsck`]:
+    /// checksums only.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn find_damage(&self) -> Result<u64, StoreError> {
+        let mut damaged = Vec::new();
+        let mut from = self.journal.start();
+        loop {
+            let replay = self.journal.replay(from, STEP_BYTES)?;
+            damaged.extend(replay.damaged);
+            if replay.next == from {
+                break;
+            }
+            from = replay.next;
+        }
+        if damaged.is_empty() {
+            return Ok(0);
+        }
+        let mut hit: Vec<EventRow> = Vec::new();
+        self.each_row(|row| {
+            let is_inside = |start: Position, bytes: u64| row.position >= start.0 && row.position < start.0 + bytes;
+            if matches!(row.presence, Presence::Held | Presence::BodyDropped)
+                && damaged.iter().any(|damage| is_inside(damage.start, damage.bytes))
+            {
+                hit.push(row);
+            }
+            Ok(())
+        })?;
+        hit.iter().try_for_each(|row| self.mark_lost(row))?;
+        Ok(damaged.len() as u64)
+    }
+}
+
+fn check(
+    event: &Verified,
+    position: Position,
+    rules: Option<SpaceRules>,
+    rows: &mut BTreeMap<roda_protocol::id::EventId, EventRow>,
+    found: &mut Fsck,
+) {
+    let id = event.id();
+    // Without the charter at hand the floor is unknown; the signature is checked all the same.
+    let rules = rules.unwrap_or(SpaceRules { work_bits: 0, ..SpaceRules::OPEN });
+    if let Err(invalid) = validate::validate(event.clone().into_signed(), &rules) {
+        found.problem(format!("event {id} is not valid: {invalid}"));
+    }
+    match rows.get(&id) {
+        None => found.problem(format!("event {id} is in the log and not in the index")),
+        Some(row) if row.position != position.0 => {
+            // An event that was lost and fetched again has two records; the newer one counts.
+            if row.position < position.0 {
+                found.problem(format!("the index has an older place of event {id}"));
+            }
+        }
+        Some(row) => {
+            if row.created_ms != event.header().created_ms || row.tag != event.header().kind.tag {
+                found.problem(format!("the index has other facts of event {id}"));
+            }
+            rows.remove(&id);
+        }
+    }
+}

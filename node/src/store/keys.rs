@@ -1,0 +1,152 @@
+//! The layout of every row of the index. One tree; the first byte of a key is its table.
+//!
+//! Numbers in keys are big-endian, so that byte order is numeric order. Ids, spaces and authors are interned to four-byte
+//! numbers when first mentioned, held or not: rows stay small and neighbours share prefixes.
+//!
+//! | table | key | value |
+//! | --- | --- | --- |
+//! | `m` | name | see [`meta`] |
+//! | `i` | event id | number |
+//! | `e` | number | [`super::rows::EventRow`] |
+//! | `w` | space id | number |
+//! | `x` | author key | number |
+//! | `f` | space number, created_ms, number | nothing: posts of a board by time |
+//! | `t` | root number, number | [`super::rows::MemberRow`]: post and comments of a thread |
+//! | `a` | target number, number | nothing: edits, retractions, votes and labels of an event |
+//! | `p` | author number, number | nothing: profile events |
+//! | `o` | number | [`super::rows::OwnRow`]: own events and who confirmed them |
+//! | `s` | space id | [`super::rows::SpaceRow`]: follows |
+//! | `r` | root id | journal position up to which the thread was read |
+
+use super::index::prefix_end;
+use roda_protocol::id::{AuthorKey, EventId, SpaceId};
+
+/// An interned number.
+pub(super) type Number = u32;
+
+/// Names in table `m`.
+pub(super) mod meta {
+    /// Format of the index, u32: [`super::super::FORMAT`].
+    pub(crate) const FORMAT: &str = "format";
+    /// The network's id: a home belongs to one network.
+    pub(crate) const NETWORK: &str = "network";
+    /// Journal position up to which rows were derived, u64.
+    pub(crate) const APPLIED: &str = "applied";
+    /// The next free number, u32.
+    pub(crate) const NEXT: &str = "next";
+}
+
+/// First and end of a range of keys.
+pub(super) type Range = (Vec<u8>, Option<Vec<u8>>);
+
+fn key(table: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(table);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+fn range(prefix: Vec<u8>) -> Range {
+    let end = prefix_end(&prefix);
+    (prefix, end)
+}
+
+pub(super) fn meta_key(name: &str) -> Vec<u8> {
+    key(b'm', &[name.as_bytes()])
+}
+
+pub(super) fn id_key(id: &EventId) -> Vec<u8> {
+    key(b'i', &[&id.0])
+}
+
+/// All ids that begin with these bytes.
+pub(super) fn id_range(first_bytes: &[u8]) -> Range {
+    range(key(b'i', &[first_bytes]))
+}
+
+pub(super) fn event_key(number: Number) -> Vec<u8> {
+    key(b'e', &[&number.to_be_bytes()])
+}
+
+pub(super) fn events_range() -> Range {
+    range(vec![b'e'])
+}
+
+pub(super) fn space_number_key(space: &SpaceId) -> Vec<u8> {
+    key(b'w', &[&space.0])
+}
+
+pub(super) fn space_numbers_range() -> Range {
+    range(vec![b'w'])
+}
+
+pub(super) fn author_number_key(author: &AuthorKey) -> Vec<u8> {
+    key(b'x', &[&author.0])
+}
+
+/// All authors whose key begins with these bytes.
+pub(super) fn author_range(first_bytes: &[u8]) -> Range {
+    range(key(b'x', &[first_bytes]))
+}
+
+pub(super) fn feed_key(space: Number, created_ms: u64, number: Number) -> Vec<u8> {
+    key(b'f', &[&space.to_be_bytes(), &created_ms.to_be_bytes(), &number.to_be_bytes()])
+}
+
+pub(super) fn feed_range(space: Number) -> Range {
+    range(key(b'f', &[&space.to_be_bytes()]))
+}
+
+pub(super) fn member_key(root: Number, number: Number) -> Vec<u8> {
+    key(b't', &[&root.to_be_bytes(), &number.to_be_bytes()])
+}
+
+pub(super) fn members_range(root: Number) -> Range {
+    range(key(b't', &[&root.to_be_bytes()]))
+}
+
+pub(super) fn action_key(target: Number, number: Number) -> Vec<u8> {
+    key(b'a', &[&target.to_be_bytes(), &number.to_be_bytes()])
+}
+
+pub(super) fn actions_range(target: Number) -> Range {
+    range(key(b'a', &[&target.to_be_bytes()]))
+}
+
+pub(super) fn profile_key(author: Number, number: Number) -> Vec<u8> {
+    key(b'p', &[&author.to_be_bytes(), &number.to_be_bytes()])
+}
+
+pub(super) fn profiles_range(author: Number) -> Range {
+    range(key(b'p', &[&author.to_be_bytes()]))
+}
+
+pub(super) fn own_key(number: Number) -> Vec<u8> {
+    key(b'o', &[&number.to_be_bytes()])
+}
+
+pub(super) fn own_range() -> Range {
+    range(vec![b'o'])
+}
+
+pub(super) fn space_key(space: &SpaceId) -> Vec<u8> {
+    key(b's', &[&space.0])
+}
+
+pub(super) fn spaces_range() -> Range {
+    range(vec![b's'])
+}
+
+pub(super) fn read_key(root: &EventId) -> Vec<u8> {
+    key(b'r', &[&root.0])
+}
+
+/// The number in the last four bytes of a key or in a value.
+pub(super) fn number_at_end(bytes: &[u8]) -> Option<Number> {
+    bytes.last_chunk::<4>().map(|bytes| Number::from_be_bytes(*bytes))
+}
+
+/// The 32 bytes behind the table byte.
+pub(super) fn id_in(key: &[u8]) -> Option<[u8; 32]> {
+    key.get(1..33).and_then(|bytes| bytes.try_into().ok())
+}

@@ -1,0 +1,502 @@
+//! [`FileLog`]: the journal as a folder of segment files.
+//!
+//! It owns the folder: one process at a time, held by a lock on it. Records are written with one
+//! `pwrite` behind the last one; a full segment is synced before the next one is made. Reads never
+//! wait for the writer. Only the last segment can have a torn tail, and opening cuts it; damage
+//! elsewhere is skipped, reported, and costs no record but its own.
+//!
+//! Apart from that cut the log never removes a byte, and it stops writing for good after a sync failed.
+
+use std::{
+    collections::BTreeMap,
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::{
+    journal::{Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub},
+    segment::{
+        After, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, Segment, Step, check_file_header, encode, encode_scrubbed,
+        file_header,
+    },
+};
+
+/// The most bytes of a segment file: 64 MiB.
+///
+/// Only the last segment is read at start-up, in about 50 ms at this size; 100,000 events of
+/// typical size fill it, so a node of 10 million events has about a hundred files.
+pub const SEGMENT_BYTES_MAX: u32 = 64 << 20;
+
+/// The most files held open for reading: 16, that is 1 GiB of recent log without a call to open.
+const READERS_MAX: usize = 16;
+
+/// What opening a log found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct OpenReport {
+    /// How many segment files there are.
+    pub segments: usize,
+    /// How many bytes of an unfinished write were cut from the end of the last segment.
+    pub torn_bytes_cut: u64,
+    /// Damage in the last segment. Damage in earlier ones is met, and reported, by a replay.
+    pub damaged: Vec<Damage>,
+    /// The numbers of segments that should be between the first and the last, and have no file.
+    pub segments_missing: Vec<u32>,
+}
+
+/// The journal on segment files. See [`Journal`] for what it promises.
+#[derive(Debug)]
+pub struct FileLog {
+    folder: PathBuf,
+    /// Holds the lock, and makes new names durable.
+    folder_handle: File,
+    segment_bytes_max: u32,
+    writer: Mutex<Writer>,
+    /// One sync at a time: the kernel reports a failed one only once for each open file, so a second
+    /// caller must see what the first one learnt.
+    sync_turn: Mutex<()>,
+    stopped: AtomicBool,
+    /// Held exclusively while bytes change in place, so that no reader sees half of a scrub.
+    in_place: RwLock<()>,
+    /// The length of every segment: what readers may see.
+    lengths: RwLock<BTreeMap<u32, u32>>,
+    /// Files open for reading, the latest used last.
+    readers: Mutex<Vec<(u32, Arc<File>)>>,
+    #[cfg(test)]
+    fault: Mutex<Option<Fault>>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    number: u32,
+    file: Arc<File>,
+    length: u32,
+}
+
+/// What a test lets go wrong, once.
+#[cfg(test)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    /// A write stops after so many bytes: the disk is full.
+    Write { after_bytes: usize },
+    /// A sync fails.
+    Sync,
+    /// Making a new segment fails after its file appeared.
+    Create,
+}
+
+impl FileLog {
+    /// Opens the log in `folder`, which is made if there is none, and cuts a torn tail.
+    ///
+    /// # Errors
+    /// The disk refused, another process has the log, or a newer version wrote it.
+    pub fn open(folder: &Path) -> Result<(Self, OpenReport), JournalError> {
+        Self::open_with(folder, SEGMENT_BYTES_MAX)
+    }
+
+    fn open_with(folder: &Path, segment_bytes_max: u32) -> Result<(Self, OpenReport), JournalError> {
+        let folder_handle = open_folder(folder)?;
+        let mut lengths = segment_lengths(folder)?;
+        let mut report = OpenReport { segments: lengths.len(), ..OpenReport::default() };
+        if let (Some((&first, _)), Some((&last, _))) = (lengths.first_key_value(), lengths.last_key_value()) {
+            report.segments_missing = (first..last).filter(|number| !lengths.contains_key(number)).collect();
+        }
+        for &number in lengths.keys().rev().skip(1) {
+            let path = segment_path(folder, number);
+            let file = File::open(&path).map_err(|source| io_error("open", &path, source))?;
+            check_file_header(&path, &file, number)?;
+        }
+        let Recovered { writer, is_complete } = match lengths.last_key_value() {
+            Some((&number, &length)) => recover_last(folder, number, length, &mut report)?,
+            None => {
+                report.segments = 1;
+                Recovered { writer: create_segment(folder, &folder_handle, 1)?, is_complete: true }
+            }
+        };
+        lengths.insert(writer.number, writer.length);
+        let log = Self {
+            folder: folder.into(),
+            folder_handle,
+            segment_bytes_max,
+            writer: Mutex::new(writer),
+            sync_turn: Mutex::new(()),
+            stopped: AtomicBool::new(false),
+            in_place: RwLock::new(()),
+            lengths: RwLock::new(lengths),
+            readers: Mutex::new(Vec::new()),
+            #[cfg(test)]
+            fault: Mutex::new(None),
+        };
+        if !is_complete {
+            log.start_segment(&mut lock(&log.writer))?;
+            report.segments += 1;
+        }
+        Ok((log, report))
+    }
+
+    /// Syncs the full segment, and makes the next one the writer's.
+    fn start_segment(&self, writer: &mut Writer) -> Result<(), JournalError> {
+        self.sync_file(&writer.file, writer.number)?;
+        self.before_create(writer.number + 1)?;
+        *writer = create_segment(&self.folder, &self.folder_handle, writer.number + 1)?;
+        self.publish(writer);
+        Ok(())
+    }
+
+    fn publish(&self, writer: &Writer) {
+        let mut lengths = self.lengths.write().unwrap_or_else(PoisonError::into_inner);
+        lengths.insert(writer.number, writer.length);
+    }
+
+    /// Syncs a file; after a failure the log stops.
+    fn sync_file(&self, file: &File, number: u32) -> Result<(), JournalError> {
+        let _turn = lock(&self.sync_turn);
+        self.refuse_when_stopped()?;
+        self.before_sync().and_then(|()| file.sync_data()).map_err(|source| {
+            self.stopped.store(true, Ordering::SeqCst);
+            io_error("sync", &segment_path(&self.folder, number), source)
+        })
+    }
+
+    fn write(&self, file: &File, bytes: &[u8], offset: u32) -> io::Result<()> {
+        self.before_write(file, bytes, offset)?;
+        file.write_all_at(bytes, u64::from(offset))
+    }
+
+    fn refuse_when_stopped(&self) -> Result<(), JournalError> {
+        if self.stopped.load(Ordering::SeqCst) {
+            return Err(JournalError::Stopped { path: self.folder.clone() });
+        }
+        Ok(())
+    }
+
+    /// The first segment at or after `number`, and its length.
+    fn segment_from(&self, number: u32) -> Option<(u32, u32)> {
+        let lengths = self.lengths.read().unwrap_or_else(PoisonError::into_inner);
+        lengths.range(number..).next().map(|(&number, &length)| (number, length))
+    }
+
+    /// A file open for reading.
+    fn reader(&self, number: u32) -> Result<Arc<File>, JournalError> {
+        let mut readers = lock(&self.readers);
+        let open = match readers.iter().position(|(known, _)| *known == number) {
+            Some(index) => readers.remove(index),
+            None => {
+                let path = segment_path(&self.folder, number);
+                let file = File::open(&path).map_err(|source| io_error("open", &path, source))?;
+                if readers.len() >= READERS_MAX {
+                    readers.remove(0);
+                }
+                (number, Arc::new(file))
+            }
+        };
+        let file = open.1.clone();
+        readers.push(open);
+        Ok(file)
+    }
+
+    /// Reads records of one segment from `offset` into `page`, until it has `bytes_max` bytes.
+    fn replay_segment(&self, (number, length): (u32, u32), offset: u32, page: &mut Page) -> Result<(), JournalError> {
+        let (path, file) = (segment_path(&self.folder, number), self.reader(number)?);
+        let mut segment = Segment::to_scan(&path, &file, number, length);
+        let mut offset = offset;
+        while !page.is_full() {
+            offset = match segment.step(offset)? {
+                None => break,
+                Some(Step::Record(sound)) => {
+                    page.bytes += RECORD_HEADER_BYTES + sound.length as usize;
+                    page.replay.records.push(segment.record(&sound)?);
+                    sound.next()
+                }
+                Some(Step::Damage { damage, then }) => {
+                    page.replay.damaged.push(damage);
+                    if let After::Record(next) = then { next } else { length }
+                }
+            };
+        }
+        page.replay.next = Position::new(number, offset);
+        Ok(())
+    }
+}
+
+impl Journal for FileLog {
+    fn append(&self, records: &[(RecordKind, &[u8])]) -> Result<Vec<Position>, JournalError> {
+        let mut bytes = 0;
+        for (kind, payload) in records {
+            check_append(&self.folder, *kind, payload)?;
+            bytes += RECORD_HEADER_BYTES + payload.len();
+        }
+        let bytes_max = (self.segment_bytes_max - FILE_HEADER_BYTES) as usize;
+        if bytes > bytes_max {
+            return Err(JournalError::TooLarge { path: self.folder.clone(), bytes, bytes_max });
+        }
+        let mut writer = lock(&self.writer);
+        self.refuse_when_stopped()?;
+        if writer.length as usize + bytes > self.segment_bytes_max as usize && writer.length > FILE_HEADER_BYTES {
+            self.start_segment(&mut writer)?;
+        }
+        let mut buffer = Vec::with_capacity(bytes);
+        let mut positions = Vec::with_capacity(records.len());
+        for (kind, payload) in records {
+            let position = Position::new(writer.number, writer.length + buffer.len() as u32);
+            encode(position, *kind, payload, &mut buffer);
+            positions.push(position);
+        }
+        if let Err(source) = self.write(&writer.file, &buffer, writer.length) {
+            // What was written of it is beyond the end that readers see; it goes, so that the next
+            // records follow the last good one. If it can't go, nothing may be written behind it.
+            if writer.file.set_len(u64::from(writer.length)).is_err() {
+                self.stopped.store(true, Ordering::SeqCst);
+            }
+            return Err(io_error("append to", &segment_path(&self.folder, writer.number), source));
+        }
+        writer.length += buffer.len() as u32;
+        self.publish(&writer);
+        Ok(positions)
+    }
+
+    fn sync(&self) -> Result<(), JournalError> {
+        // The writer isn't held meanwhile. If it starts a new segment, it has synced this one itself.
+        let (file, number) = {
+            let writer = lock(&self.writer);
+            (writer.file.clone(), writer.number)
+        };
+        self.sync_file(&file, number)
+    }
+
+    fn read(&self, position: Position) -> Result<Record, JournalError> {
+        let _unchanged = self.in_place.read().unwrap_or_else(PoisonError::into_inner);
+        let number = position.segment();
+        let length = match self.segment_from(number) {
+            Some((found, length)) if found == number => length,
+            _ => 0,
+        };
+        if position.offset() < FILE_HEADER_BYTES || position.offset() >= length {
+            return Err(JournalError::Absent { path: self.folder.clone(), position });
+        }
+        let (path, file) = (segment_path(&self.folder, number), self.reader(number)?);
+        let mut segment = Segment::to_read(&path, &file, number, length);
+        match segment.sound_at(position.offset())? {
+            Some(sound) => segment.record(&sound),
+            None => Err(JournalError::Damaged { path: self.folder.clone(), position }),
+        }
+    }
+
+    fn replay(&self, from: Position, bytes_max: usize) -> Result<Replay, JournalError> {
+        let _unchanged = self.in_place.read().unwrap_or_else(PoisonError::into_inner);
+        let replay = Replay { records: Vec::new(), damaged: Vec::new(), next: from.max(self.start()).min(self.end()) };
+        let mut page = Page { replay, bytes: 0, bytes_max };
+        let mut number = page.replay.next.segment();
+        while let Some(segment) = self.segment_from(number) {
+            if page.is_full() {
+                break;
+            }
+            let next = page.replay.next;
+            let offset = if segment.0 == next.segment() { next.offset() } else { 0 };
+            self.replay_segment(segment, offset.max(FILE_HEADER_BYTES), &mut page)?;
+            number = segment.0 + 1;
+        }
+        Ok(page.replay)
+    }
+
+    fn scrub(&self, position: Position, keep: &[u8]) -> Result<(), JournalError> {
+        let _writer = lock(&self.writer);
+        self.refuse_when_stopped()?;
+        self.read(position)?;
+        let (number, offset) = (position.segment(), position.offset());
+        let path = segment_path(&self.folder, number);
+        let file = OpenOptions::new().read(true).write(true).open(&path);
+        let file = file.map_err(|source| io_error("open", &path, source))?;
+        let (kind, length) = {
+            let end = self.segment_from(number).map_or(0, |(_, length)| length);
+            let mut segment = Segment::to_read(&path, &file, number, end);
+            let damaged = || JournalError::Damaged { path: self.folder.clone(), position };
+            let sound = segment.sound_at(offset)?.ok_or_else(damaged)?;
+            (segment.record(&sound)?.kind, sound.length)
+        };
+        check_scrub(&self.folder, kind, keep, length as usize)?;
+        // First the new header and what is kept, then the zeroes: between the two, and whichever
+        // reaches the disk, the record is sound.
+        let head = encode_scrubbed(position, length, keep);
+        let rest = vec![0; RECORD_HEADER_BYTES + length as usize - head.len()];
+        for (bytes, at) in [(&head, offset), (&rest, offset + head.len() as u32)] {
+            let written = {
+                let _alone = self.in_place.write().unwrap_or_else(PoisonError::into_inner);
+                self.write(&file, bytes, at)
+            };
+            written.map_err(|source| io_error("scrub a record of", &path, source))?;
+            self.sync_file(&file, number)?;
+        }
+        Ok(())
+    }
+
+    fn start(&self) -> Position {
+        let first = self.segment_from(0).map_or(1, |(number, _)| number);
+        Position::new(first, FILE_HEADER_BYTES)
+    }
+
+    fn end(&self) -> Position {
+        let lengths = self.lengths.read().unwrap_or_else(PoisonError::into_inner);
+        let (number, length) = lengths.last_key_value().map_or((1, FILE_HEADER_BYTES), |(n, l)| (*n, *l));
+        Position::new(number, length)
+    }
+
+    fn bytes(&self) -> u64 {
+        let lengths = self.lengths.read().unwrap_or_else(PoisonError::into_inner);
+        lengths.values().map(|&length| u64::from(length)).sum()
+    }
+}
+
+/// A page that is being filled.
+struct Page {
+    replay: Replay,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl Page {
+    fn is_full(&self) -> bool {
+        !self.replay.records.is_empty() && self.bytes >= self.bytes_max
+    }
+}
+
+/// The last segment after recovery.
+struct Recovered {
+    writer: Writer,
+    /// Whether it is known to the end, so that records may be written behind it.
+    is_complete: bool,
+}
+
+/// Reads the last segment from end to end, and cuts what follows its last sound record.
+fn recover_last(folder: &Path, number: u32, length: u32, report: &mut OpenReport) -> Result<Recovered, JournalError> {
+    let path = segment_path(folder, number);
+    let file = OpenOptions::new().read(true).write(true).open(&path);
+    let file = file.map_err(|source| io_error("open", &path, source))?;
+    if length < FILE_HEADER_BYTES {
+        // It was being made when the node stopped, and never held a record.
+        write_file_header(&path, &file, number)?;
+        let writer = Writer { number, file: Arc::new(file), length: FILE_HEADER_BYTES };
+        report.torn_bytes_cut = u64::from(length);
+        return Ok(Recovered { writer, is_complete: true });
+    }
+    check_file_header(&path, &file, number)?;
+    let mut segment = Segment::to_scan(&path, &file, number, length);
+    let (mut offset, mut is_complete) = (FILE_HEADER_BYTES, true);
+    while let Some(step) = segment.step(offset)? {
+        match step {
+            Step::Record(sound) => {
+                // Records of a newer version must not be cut, nor written behind.
+                segment.record(&sound)?;
+                offset = sound.next();
+            }
+            Step::Damage { damage, then: After::Record(next) } => {
+                report.damaged.push(damage);
+                offset = next;
+            }
+            Step::Damage { then: After::End, .. } => break,
+            Step::Damage { damage, then: After::Unknown } => {
+                report.damaged.push(damage);
+                is_complete = false;
+                offset = length;
+            }
+        }
+    }
+    if offset < length {
+        report.torn_bytes_cut = u64::from(length - offset);
+        let cut = file.set_len(u64::from(offset)).and_then(|()| file.sync_all());
+        cut.map_err(|source| io_error("cut the torn end of", &path, source))?;
+    }
+    Ok(Recovered { writer: Writer { number, file: Arc::new(file), length: offset }, is_complete })
+}
+
+/// Makes a segment file that survives a power cut.
+fn create_segment(folder: &Path, folder_handle: &File, number: u32) -> Result<Writer, JournalError> {
+    let path = segment_path(folder, number);
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
+    let file = file.map_err(|source| io_error("create", &path, source))?;
+    let made = write_file_header(&path, &file, number)
+        .and_then(|()| folder_handle.sync_all().map_err(|source| io_error("sync", folder, source)));
+    if let Err(error) = made {
+        // Otherwise its name would be in the way of the next attempt. If it stays, opening repairs it.
+        let _ = std::fs::remove_file(&path);
+        return Err(error);
+    }
+    Ok(Writer { number, file: Arc::new(file), length: FILE_HEADER_BYTES })
+}
+
+fn write_file_header(path: &Path, file: &File, number: u32) -> Result<(), JournalError> {
+    file.set_len(0)
+        .and_then(|()| file.write_all_at(&file_header(number), 0))
+        .and_then(|()| file.sync_all())
+        .map_err(|source| io_error("write the header of", path, source))
+}
+
+/// Makes the folder if there is none, and takes its lock.
+fn open_folder(folder: &Path) -> Result<File, JournalError> {
+    if !folder.exists() {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|source| io_error("create", folder, source))?;
+        if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            let synced = File::open(parent).and_then(|handle| handle.sync_all());
+            synced.map_err(|source| io_error("sync", parent, source))?;
+        }
+    }
+    let handle = File::open(folder).map_err(|source| io_error("open", folder, source))?;
+    match handle.try_lock() {
+        Ok(()) => Ok(handle),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path: folder.into() }),
+        Err(TryLockError::Error(source)) => Err(io_error("lock", folder, source)),
+    }
+}
+
+/// Every segment file of the folder, with its length.
+fn segment_lengths(folder: &Path) -> Result<BTreeMap<u32, u32>, JournalError> {
+    let list_error = |source| io_error("list", folder, source);
+    let mut lengths = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(list_error)? {
+        let entry = entry.map_err(list_error)?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|stem| stem.parse().ok());
+        if let Some(number) = number.filter(|&number| segment_path(folder, number) == entry.path()) {
+            let length = entry.metadata().map_err(list_error)?.len();
+            lengths.insert(number, u32::try_from(length).unwrap_or(u32::MAX));
+        }
+    }
+    Ok(lengths)
+}
+
+fn segment_path(folder: &Path, number: u32) -> PathBuf {
+    folder.join(format!("{number:08}.log"))
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> JournalError {
+    JournalError::Io { action, path: path.into(), source }
+}
+
+/// A panic while a lock is held leaves nothing half-done behind it: every change is one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(not(test))]
+impl FileLog {
+    fn before_write(&self, _: &File, _: &[u8], _: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn before_sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn before_create(&self, _: u32) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

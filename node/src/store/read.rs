@@ -1,0 +1,459 @@
+//! What readers ask of the store. Nothing here writes, but the mark of an event whose log record turns out damaged.
+
+use super::events::{EventStore, StoreError, Stored};
+use super::index::Direction;
+use super::journal::{JournalError, Position, RecordKind};
+use super::keys::{self, Number};
+use super::rows::{self, EventRow, MemberRow, OwnRow, Presence, SpaceRow};
+use roda_protocol::event::{Kind, Verified, tag};
+use roda_protocol::id::{AuthorKey, EventId, SpaceId};
+use roda_protocol::thread::Item;
+use roda_protocol::view::{self, ProfileItem};
+use std::sync::PoisonError;
+
+/// Names of authors that are kept in memory.
+const NAMES_MAX: usize = 4096;
+
+/// A post in its board's feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FeedPlace {
+    /// The post's claimed time.
+    pub created_ms: u64,
+    /// Its interned number: the tie-break, and half of a cursor.
+    pub number: u32,
+}
+
+/// Counts of a thread, without resolving it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThreadCounts {
+    /// Comments held.
+    pub comments: u64,
+    /// Post and comments by others that arrived behind the read mark.
+    pub unread: u64,
+    /// Greatest claimed time among post and comments.
+    pub active_ms: u64,
+    /// Position of the last record.
+    pub last_position: u64,
+}
+
+impl EventStore {
+    pub(super) fn number_of(&self, id: &EventId) -> Result<Option<Number>, StoreError> {
+        let value = self.index().get(&keys::id_key(id))?;
+        value.map(|value| keys::number_at_end(&value).ok_or(StoreError::Row)).transpose()
+    }
+
+    fn row_of(&self, number: Number) -> Result<Option<EventRow>, StoreError> {
+        let value = self.index().get(&keys::event_key(number))?;
+        value.map(|value| rows::decode(&value).ok_or(StoreError::Row)).transpose()
+    }
+
+    /// What this node has of an event; `None` if it does not know it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn row(&self, id: &EventId) -> Result<Option<EventRow>, StoreError> {
+        match self.number_of(id)? {
+            Some(number) => self.row_of(number),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether header and, unless its author took it back, body of the event are stored here.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn is_held(&self, id: &EventId) -> Result<bool, StoreError> {
+        let row = self.row(id)?;
+        Ok(row.is_some_and(|row| matches!(row.presence, Presence::Held | Presence::BodyDropped)))
+    }
+
+    /// The stored event. `None` if it is not known, declined or lost. An event whose record turns out damaged is marked as
+    /// lost, which makes the engine ask peers for it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn event(&self, id: &EventId) -> Result<Option<Stored>, StoreError> {
+        match self.row(id)? {
+            Some(row) => self.read_row(&row),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn read_row(&self, row: &EventRow) -> Result<Option<Stored>, StoreError> {
+        if !matches!(row.presence, Presence::Held | Presence::BodyDropped) {
+            return Ok(None);
+        }
+        let record = match self.journal.read(Position(row.position)) {
+            Ok(record) => record,
+            Err(JournalError::Damaged { .. }) => {
+                tracing::warn!(id = %row.id, "a damaged record of the log: the event is asked from peers");
+                self.mark_lost(row)?;
+                return Ok(None);
+            }
+            Err(other) => return Err(other.into()),
+        };
+        let mut stored = match record.kind {
+            RecordKind::Local => return Err(StoreError::Row),
+            RecordKind::Event | RecordKind::Scrubbed => self.read_payload(&record.payload)?,
+        };
+        if stored.event.id() != row.id {
+            return Err(StoreError::Row);
+        }
+        if row.presence == Presence::BodyDropped {
+            stored.event = stored.event.without_body();
+        }
+        Ok(Some(stored))
+    }
+
+    /// Calls `each` for every known event, in the order of their numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], or what `each` answers.
+    pub fn each_row(&self, mut each: impl FnMut(EventRow) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.scan_all(keys::events_range(), |_, value| each(rows::decode(value).ok_or(StoreError::Row)?))
+    }
+
+    /// The events that are known and lost, with their spaces.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn lost(&self) -> Result<Vec<(SpaceId, EventId)>, StoreError> {
+        let mut numbers = Vec::new();
+        self.each_row(|row| {
+            if row.presence == Presence::Lost {
+                numbers.push((row.space, row.id));
+            }
+            Ok(())
+        })?;
+        let spaces = self.space_numbers()?;
+        let lost = numbers.into_iter().filter_map(|(number, id)| {
+            spaces.iter().find(|(_, candidate)| *candidate == number).map(|(space, _)| (*space, id))
+        });
+        Ok(lost.collect())
+    }
+
+    fn space_numbers(&self) -> Result<Vec<(SpaceId, Number)>, StoreError> {
+        let mut spaces = Vec::new();
+        self.scan_all(keys::space_numbers_range(), |key, value| {
+            let space = SpaceId(keys::id_in(key).ok_or(StoreError::Row)?);
+            spaces.push((space, keys::number_at_end(value).ok_or(StoreError::Row)?));
+            Ok(())
+        })?;
+        Ok(spaces)
+    }
+
+    /// How many events of a space this node declined.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn declined(&self, space: SpaceId) -> Result<u64, StoreError> {
+        let Some(number) = self.space_number(space)? else { return Ok(0) };
+        let mut count = 0;
+        self.each_row(|row| {
+            count += u64::from(row.space == number && row.presence == Presence::Declined);
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    fn space_number(&self, space: SpaceId) -> Result<Option<Number>, StoreError> {
+        let value = self.index().get(&keys::space_number_key(&space))?;
+        value.map(|value| keys::number_at_end(&value).ok_or(StoreError::Row)).transpose()
+    }
+
+    /// Up to `limit` ids that begin with these hex digits, ascending.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn ids_with_prefix(&self, digits: &str, limit: usize) -> Result<Vec<EventId>, StoreError> {
+        let whole = &digits[..digits.len() / 2 * 2];
+        let Ok(bytes) = data_encoding::HEXLOWER_PERMISSIVE.decode(whole.as_bytes()) else { return Ok(Vec::new()) };
+        let mut ids = Vec::new();
+        let digits = digits.to_ascii_lowercase();
+        let (mut start, end) = keys::id_range(&bytes);
+        while ids.len() < limit {
+            let page = self.index().scan(&start, end.as_deref(), Direction::Ascending, super::events::SCAN_ROWS)?;
+            for (key, value) in &page {
+                let id = EventId(keys::id_in(key).ok_or(StoreError::Row)?);
+                let number = keys::number_at_end(value).ok_or(StoreError::Row)?;
+                // An id that is only named by others has no row and is none that a reader can mean.
+                if ids.len() < limit && id.to_string().starts_with(&digits) && self.row_of(number)?.is_some() {
+                    ids.push(id);
+                }
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == super::events::SCAN_ROWS => {
+                    start.clone_from(last);
+                    start.push(0);
+                }
+                _ => break,
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Authors of known events.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn authors(&self) -> Result<Vec<AuthorKey>, StoreError> {
+        let mut authors = Vec::new();
+        self.scan_all(keys::author_range(&[]), |key, _| {
+            authors.push(AuthorKey(keys::id_in(key).ok_or(StoreError::Row)?));
+            Ok(())
+        })?;
+        Ok(authors)
+    }
+
+    /// Spaces that are or were followed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn spaces(&self) -> Result<Vec<(SpaceId, SpaceRow)>, StoreError> {
+        let mut spaces = Vec::new();
+        self.scan_all(keys::spaces_range(), |key, value| {
+            let space = SpaceId(keys::id_in(key).ok_or(StoreError::Row)?);
+            spaces.push((space, rows::decode(value).ok_or(StoreError::Row)?));
+            Ok(())
+        })?;
+        Ok(spaces)
+    }
+
+    /// Own events with who confirmed them, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn own_events(&self) -> Result<Vec<(EventRow, OwnRow)>, StoreError> {
+        let mut own = Vec::new();
+        self.scan_all(keys::own_range(), |key, value| {
+            let number = keys::number_at_end(key).ok_or(StoreError::Row)?;
+            if let Some(row) = self.row_of(number)? {
+                own.push((row, rows::decode(value).ok_or(StoreError::Row)?));
+            }
+            Ok(())
+        })?;
+        own.sort_by_key(|(row, _)| row.position);
+        Ok(own)
+    }
+
+    /// Posts of a space before a place, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn posts(
+        &self,
+        space: SpaceId,
+        before: Option<FeedPlace>,
+        limit: usize,
+    ) -> Result<Vec<(FeedPlace, EventRow)>, StoreError> {
+        let Some(space) = self.space_number(space)? else { return Ok(Vec::new()) };
+        let (start, mut end) = keys::feed_range(space);
+        if let Some(before) = before {
+            end = Some(keys::feed_key(space, before.created_ms, before.number));
+        }
+        let mut posts = Vec::new();
+        for (key, _) in self.index().scan(&start, end.as_deref(), Direction::Descending, limit)? {
+            let number = keys::number_at_end(&key).ok_or(StoreError::Row)?;
+            let row = self.row_of(number)?.ok_or(StoreError::Row)?;
+            posts.push((FeedPlace { created_ms: row.created_ms, number }, row));
+        }
+        Ok(posts)
+    }
+
+    /// How many posts of a space are held.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn post_count(&self, space: SpaceId) -> Result<u64, StoreError> {
+        let Some(space) = self.space_number(space)? else { return Ok(0) };
+        let (start, end) = keys::feed_range(space);
+        Ok(self.index().count(&start, end.as_deref(), usize::MAX)? as u64)
+    }
+
+    /// Counts of a thread for a reader who wrote as `me`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn thread_counts(&self, root: &EventId, me: &AuthorKey) -> Result<ThreadCounts, StoreError> {
+        let mut counts = ThreadCounts::default();
+        let Some(root_number) = self.number_of(root)? else { return Ok(counts) };
+        let mine = self.index().get(&keys::author_number_key(me))?.and_then(|value| keys::number_at_end(&value));
+        let read = self.read_mark(root)?;
+        self.scan_all(keys::members_range(root_number), |key, value| {
+            let member: MemberRow = rows::decode(value).ok_or(StoreError::Row)?;
+            let is_comment = keys::number_at_end(key) != Some(root_number);
+            counts.comments += u64::from(is_comment);
+            counts.unread += u64::from(member.position > read && Some(member.author) != mine);
+            counts.active_ms = counts.active_ms.max(member.created_ms);
+            counts.last_position = counts.last_position.max(member.position);
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+
+    /// Position up to which a thread was read; 0: never.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn read_mark(&self, root: &EventId) -> Result<u64, StoreError> {
+        let value = self.index().get(&keys::read_key(root))?;
+        value.map_or(Ok(0), |value| rows::decode(&value).ok_or(StoreError::Row))
+    }
+
+    /// Everything that makes up a thread: post, comments, and what was done to them; with each, its place in the order of
+    /// arrival.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn thread_items(&self, root: &EventId) -> Result<Vec<(Item, u64)>, StoreError> {
+        let Some(root_number) = self.number_of(root)? else { return Ok(Vec::new()) };
+        let mut members = vec![root_number];
+        self.scan_all(keys::members_range(root_number), |key, _| {
+            members.push(keys::number_at_end(key).ok_or(StoreError::Row)?);
+            Ok(())
+        })?;
+        members.dedup();
+        let mut items = Vec::new();
+        for number in members {
+            if let Some(row) = self.row_of(number)? {
+                self.push_item(&row, &mut items)?;
+            }
+            self.push_actions(number, &mut items)?;
+        }
+        Ok(items)
+    }
+
+    /// A post and what was done to it, without its comments: what a feed needs.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn post_items(&self, row: &EventRow) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        self.push_item(row, &mut items)?;
+        if let Some(number) = self.number_of(&row.id)? {
+            self.push_actions(number, &mut items)?;
+        }
+        Ok(items.into_iter().map(|(item, _)| item).collect())
+    }
+
+    fn push_item(&self, row: &EventRow, items: &mut Vec<(Item, u64)>) -> Result<(), StoreError> {
+        if let Some(stored) = self.read_row(row)? {
+            items.push((item(&stored.event), row.position));
+        }
+        Ok(())
+    }
+
+    fn push_actions(&self, number: Number, items: &mut Vec<(Item, u64)>) -> Result<(), StoreError> {
+        for action in self.actions_of(number)? {
+            self.push_item(&action, items)?;
+            // An edit or a vote can be taken back, too.
+            if action.tag != tag::RETRACT
+                && let Some(target) = self.number_of(&action.id)?
+            {
+                for retraction in self.actions_of(target)? {
+                    self.push_item(&retraction, items)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn actions_of(&self, target: Number) -> Result<Vec<EventRow>, StoreError> {
+        let mut actions = Vec::new();
+        self.scan_all(keys::actions_range(target), |key, _| {
+            let number = keys::number_at_end(key).ok_or(StoreError::Row)?;
+            actions.extend(self.row_of(number)?);
+            Ok(())
+        })?;
+        Ok(actions)
+    }
+
+    /// Ids of an author's actions on an event, to be named as seen by the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn own_actions(&self, target: &EventId, author: &AuthorKey) -> Result<Vec<EventId>, StoreError> {
+        let Some(number) = self.number_of(target)? else { return Ok(Vec::new()) };
+        let mine = self.index().get(&keys::author_number_key(author))?.and_then(|value| keys::number_at_end(&value));
+        let actions = self.actions_of(number)?.into_iter().filter(|row| Some(row.author) == mine);
+        Ok(actions.map(|row| row.id).collect())
+    }
+
+    /// The profile events of an author.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn profile_items(&self, author: &AuthorKey) -> Result<Vec<ProfileItem>, StoreError> {
+        let Some(number) = self.index().get(&keys::author_number_key(author))? else { return Ok(Vec::new()) };
+        let number = keys::number_at_end(&number).ok_or(StoreError::Row)?;
+        let mut items = Vec::new();
+        self.scan_all(keys::profiles_range(number), |key, _| {
+            let row = self.row_of(keys::number_at_end(key).ok_or(StoreError::Row)?)?;
+            if let Some(stored) = row.map(|row| self.read_row(&row)).transpose()?.flatten() {
+                let event = &stored.event;
+                items.push(ProfileItem { id: event.id(), refs: event.header().refs.clone(), body: event.body() });
+            }
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
+    /// The name in an author's profile, as written.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn author_name(&self, author: &AuthorKey) -> Result<Option<String>, StoreError> {
+        if let Some(name) = self.names.read().unwrap_or_else(PoisonError::into_inner).get(author) {
+            return Ok(name.clone());
+        }
+        let name = view::profile(&self.profile_items(author)?).map(|(_, words)| words.name);
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= NAMES_MAX {
+            names.clear();
+        }
+        names.insert(*author, name.clone());
+        Ok(name)
+    }
+}
+
+/// An event as threads take it.
+fn item(event: &Verified) -> Item {
+    let header = event.header();
+    Item {
+        id: event.id(),
+        author: header.author,
+        created_ms: header.created_ms,
+        refs: header.refs.clone(),
+        kind: event.kind().clone(),
+        body: event.body(),
+    }
+}
+
+/// The thread that an event belongs to or acts on, as far as it says itself.
+#[must_use]
+pub fn root_named_by(event: &Verified) -> Option<EventId> {
+    match event.kind() {
+        Kind::Post(_) => Some(event.id()),
+        Kind::Comment(comment) => Some(comment.root),
+        _ => None,
+    }
+}

@@ -1,0 +1,300 @@
+//! What a segment file of the log looks like, and how records are found in one.
+//!
+//! All integers are little-endian.
+//!
+//! ```text
+//! file    magic "RODA" | format u32 | segment number u32 | crc32 of these 12 bytes u32
+//! record  length u32 | crc32 u32 | kind u8 | payload, `length` bytes
+//! payload of a scrubbed record: kept u32 | the kept bytes | zeroes
+//! ```
+//!
+//! A record's checksum covers its position, length, kind and payload; of a scrubbed record's payload
+//! only `kept` and the kept bytes, so that the zeroes may reach the disk later. The position is in it so that
+//! bytes inside a payload, which a stranger wrote, don't pass for a record when a reader looks for the next
+//! sound one after damage.
+//!
+//! This module reads and never writes. Nothing is allocated from a length before it was compared with
+//! its bound.
+
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
+
+use super::journal::{Damage, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, SCRUB_OVERHEAD_BYTES};
+
+/// The length of a file's header.
+pub(super) const FILE_HEADER_BYTES: u32 = 16;
+
+/// The length of a record's header.
+pub(super) const RECORD_HEADER_BYTES: usize = 9;
+
+/// How much is read ahead when a segment is read from end to end: 1 MiB, four of the longest records.
+const SCAN_BYTES: usize = 1 << 20;
+
+/// How much is read at once for a single record: 1 KiB holds most events.
+const READ_BYTES: usize = 1 << 10;
+
+/// How many bytes are checksummed at most to find the next sound record after damage: 1 GiB.
+///
+/// Random bytes need far less than a segment's length. Only bytes made to look like the headers of long
+/// records at every step reach it; without a bound they would keep a core busy for minutes.
+const SEARCH_BYTES_MAX: u64 = 1 << 30;
+
+const MAGIC: [u8; 4] = *b"RODA";
+const FORMAT: u32 = 1;
+
+const _: () = assert!(SCAN_BYTES >= RECORD_HEADER_BYTES + PAYLOAD_BYTES_MAX);
+
+/// The header of segment `number`.
+pub(super) fn file_header(number: u32) -> [u8; FILE_HEADER_BYTES as usize] {
+    let mut header = [0; FILE_HEADER_BYTES as usize];
+    header[..4].copy_from_slice(&MAGIC);
+    header[4..8].copy_from_slice(&FORMAT.to_le_bytes());
+    header[8..12].copy_from_slice(&number.to_le_bytes());
+    let checksum = crc32fast::hash(&header[..12]);
+    header[12..].copy_from_slice(&checksum.to_le_bytes());
+    header
+}
+
+/// Checks the header of the segment file `path`. A damaged one is only worth a warning: the file's
+/// name has the number, and every record has its own checksum.
+pub(super) fn check_file_header(path: &Path, file: &File, number: u32) -> Result<(), JournalError> {
+    let mut header = [0; FILE_HEADER_BYTES as usize];
+    match file.read_exact_at(&mut header, 0) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => header = [0; FILE_HEADER_BYTES as usize],
+        Err(source) => return Err(JournalError::Io { action: "read", path: path.into(), source }),
+    }
+    if header[..4] != MAGIC || crc32fast::hash(&header[..12]) != read_u32(&header[12..]) {
+        tracing::warn!(path = %path.display(), "the header of this log segment is damaged; its records are checked one by one");
+        return Ok(());
+    }
+    let (format, says) = (read_u32(&header[4..]), read_u32(&header[8..]));
+    if format != FORMAT {
+        let what = format!("its format is {format}, and this version knows {FORMAT}");
+        return Err(JournalError::Newer { path: path.into(), what });
+    }
+    if says != number {
+        return Err(JournalError::Misplaced { path: path.into(), says });
+    }
+    Ok(())
+}
+
+/// Appends the bytes of a record that will be written at `position`.
+pub(super) fn encode(position: Position, kind: RecordKind, payload: &[u8], into: &mut Vec<u8>) {
+    // Both callers have compared the length with PAYLOAD_BYTES_MAX.
+    let length = payload.len() as u32;
+    into.extend_from_slice(&record_header(position, kind, length, payload));
+    into.extend_from_slice(payload);
+}
+
+/// The first bytes of a scrubbed record whose payload has `length` bytes on disk; the zeroes follow.
+pub(super) fn encode_scrubbed(position: Position, length: u32, keep: &[u8]) -> Vec<u8> {
+    let mut payload = (keep.len() as u32).to_le_bytes().to_vec();
+    payload.extend_from_slice(keep);
+    let mut bytes = record_header(position, RecordKind::Scrubbed, length, &payload).to_vec();
+    bytes.append(&mut payload);
+    bytes
+}
+
+fn record_header(position: Position, kind: RecordKind, length: u32, covered: &[u8]) -> [u8; RECORD_HEADER_BYTES] {
+    let mut header = [0; RECORD_HEADER_BYTES];
+    header[..4].copy_from_slice(&length.to_le_bytes());
+    header[4..8].copy_from_slice(&checksum(position, length, kind.code(), covered).to_le_bytes());
+    header[8] = kind.code();
+    header
+}
+
+fn checksum(position: Position, length: u32, code: u8, covered: &[u8]) -> u32 {
+    let mut prefix = [0; 13];
+    prefix[..8].copy_from_slice(&position.0.to_le_bytes());
+    prefix[8..12].copy_from_slice(&length.to_le_bytes());
+    prefix[12] = code;
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&prefix);
+    hasher.update(covered);
+    hasher.finalize()
+}
+
+fn read_u32(bytes: &[u8]) -> u32 {
+    let mut four = [0; 4];
+    four.copy_from_slice(&bytes[..4]);
+    u32::from_le_bytes(four)
+}
+
+/// A sound record, not copied yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sound {
+    /// Where it starts in the segment.
+    pub(super) offset: u32,
+    /// Its kind's code, known or not.
+    pub(super) code: u8,
+    /// The length of its payload on disk.
+    pub(super) length: u32,
+    /// Where the payload that a reader gets lies in the file, and how long it is.
+    content: (u32, usize),
+}
+
+impl Sound {
+    /// Where the next record starts.
+    pub(super) fn next(&self) -> u32 {
+        self.offset + RECORD_HEADER_BYTES as u32 + self.length
+    }
+}
+
+/// What comes next in a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    /// A sound record.
+    Record(Sound),
+    /// Bytes that hold no sound record, followed by one, or by the end.
+    Damage {
+        /// The damaged bytes.
+        damage: Damage,
+        /// What follows.
+        then: After,
+    },
+}
+
+/// What follows damage.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum After {
+    /// A sound record at this offset.
+    Record(u32),
+    /// Nothing, for certain: the damage reaches the segment's end.
+    End,
+    /// Nobody knows: the search was given up, and the rest of the segment counts as damaged.
+    Unknown,
+}
+
+/// One segment file as bytes with an end, read through a window.
+pub(super) struct Segment<'a> {
+    path: &'a Path,
+    file: &'a File,
+    number: u32,
+    end: u32,
+    read_ahead: usize,
+    window: Vec<u8>,
+    window_start: u32,
+}
+
+impl<'a> Segment<'a> {
+    /// To read one record.
+    pub(super) fn to_read(path: &'a Path, file: &'a File, number: u32, end: u32) -> Self {
+        Self { path, file, number, end, read_ahead: READ_BYTES, window: Vec::new(), window_start: 0 }
+    }
+
+    /// To read many records in order.
+    pub(super) fn to_scan(path: &'a Path, file: &'a File, number: u32, end: u32) -> Self {
+        Self { read_ahead: SCAN_BYTES, ..Self::to_read(path, file, number, end) }
+    }
+
+    /// What is at `offset`; `None` at the end.
+    pub(super) fn step(&mut self, offset: u32) -> Result<Option<Step>, JournalError> {
+        if offset >= self.end {
+            return Ok(None);
+        }
+        if let Some(sound) = self.sound_at(offset)? {
+            return Ok(Some(Step::Record(sound)));
+        }
+        let then = self.after_damage(offset)?;
+        let until = if let After::Record(next) = then { next } else { self.end };
+        let damage = Damage { start: Position::new(self.number, offset), bytes: u64::from(until - offset) };
+        Ok(Some(Step::Damage { damage, then }))
+    }
+
+    /// The record at `offset`, if its checksum is right.
+    pub(super) fn sound_at(&mut self, offset: u32) -> Result<Option<Sound>, JournalError> {
+        let Some(header) = self.bytes(offset, RECORD_HEADER_BYTES)? else { return Ok(None) };
+        let (length, expected, code) = (read_u32(header), read_u32(&header[4..]), header[8]);
+        if length as usize > PAYLOAD_BYTES_MAX {
+            return Ok(None);
+        }
+        let start = offset + RECORD_HEADER_BYTES as u32;
+        let position = Position::new(self.number, offset);
+        let Some(payload) = self.bytes(start, length as usize)? else { return Ok(None) };
+        let mut content = (start, payload.len());
+        let mut covered = payload;
+        if code == RecordKind::Scrubbed.code() {
+            if payload.len() < SCRUB_OVERHEAD_BYTES {
+                return Ok(None);
+            }
+            let kept = read_u32(payload) as usize;
+            if kept > payload.len() - SCRUB_OVERHEAD_BYTES {
+                return Ok(None);
+            }
+            content = (start + SCRUB_OVERHEAD_BYTES as u32, kept);
+            covered = &payload[..SCRUB_OVERHEAD_BYTES + kept];
+        }
+        if checksum(position, length, code, covered) != expected {
+            return Ok(None);
+        }
+        Ok(Some(Sound { offset, code, length, content }))
+    }
+
+    /// Copies the record out.
+    pub(super) fn record(&mut self, sound: &Sound) -> Result<Record, JournalError> {
+        let position = Position::new(self.number, sound.offset);
+        let Some(kind) = RecordKind::from_code(sound.code) else {
+            let what = format!("the record at {position} is of kind {}, which is unknown here", sound.code);
+            return Err(JournalError::Newer { path: self.path.into(), what });
+        };
+        let (start, length) = sound.content;
+        let absent = JournalError::Absent { path: self.path.into(), position };
+        let payload = self.bytes(start, length)?.ok_or(absent)?.to_vec();
+        Ok(Record { position, kind, payload })
+    }
+
+    /// Finds what follows the damaged record at `offset`.
+    ///
+    /// Its own length is believed first: then only its payload is damaged, and nothing inside the
+    /// payload is looked at. Only when no record starts where that leads is every later byte tried.
+    fn after_damage(&mut self, offset: u32) -> Result<After, JournalError> {
+        if let Some(header) = self.bytes(offset, RECORD_HEADER_BYTES)? {
+            let length = read_u32(header);
+            let next = offset.saturating_add(RECORD_HEADER_BYTES as u32).saturating_add(length);
+            if next == self.end {
+                return Ok(After::End);
+            }
+            if length as usize <= PAYLOAD_BYTES_MAX && self.sound_at(next)?.is_some() {
+                return Ok(After::Record(next));
+            }
+        }
+        let mut work = 0;
+        for candidate in offset + 1..self.end {
+            let Some(header) = self.bytes(candidate, RECORD_HEADER_BYTES)? else { break };
+            let (length, code) = (read_u32(header), header[8]);
+            if length as usize > PAYLOAD_BYTES_MAX || RecordKind::from_code(code).is_none() {
+                continue;
+            }
+            work += u64::from(length);
+            if work > SEARCH_BYTES_MAX {
+                return Ok(After::Unknown);
+            }
+            if self.sound_at(candidate)?.is_some() {
+                return Ok(After::Record(candidate));
+            }
+        }
+        Ok(After::End)
+    }
+
+    /// The bytes at `offset`, or `None` when they reach beyond the end.
+    fn bytes(&mut self, offset: u32, length: usize) -> Result<Option<&[u8]>, JournalError> {
+        let left = self.end.saturating_sub(offset) as usize;
+        if length > left {
+            return Ok(None);
+        }
+        let inside = offset.checked_sub(self.window_start).map(|skip| skip as usize);
+        let start = match inside {
+            Some(skip) if skip + length <= self.window.len() => skip,
+            _ => {
+                self.window.resize(length.max(self.read_ahead).min(left), 0);
+                self.window_start = offset;
+                if let Err(source) = self.file.read_exact_at(&mut self.window, u64::from(offset)) {
+                    self.window.clear();
+                    return Err(JournalError::Io { action: "read", path: self.path.into(), source });
+                }
+                0
+            }
+        };
+        Ok(Some(&self.window[start..start + length]))
+    }
+}

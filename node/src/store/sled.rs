@@ -1,0 +1,305 @@
+//! [`SledIndex`]: the index on sled 0.34.7. No other file names sled.
+//!
+//! It owns one folder with one tree. What sled alone doesn't give is added here: a flush that survives
+//! a power cut, errors in place of panics, readers that see a commit entirely or not at all, and an end to all
+//! use after a write failed half-way.
+//!
+//! sled doesn't notice all damage: a file that was cut short can open with fewer rows, or none. So
+//! whoever rebuilds must keep, as rows committed with the rest, how far the journal is applied,
+//! and compare after opening.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io,
+    ops::Bound,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{OnceLock, PoisonError, RwLock},
+};
+
+use ::sled::{Config, Db, Error as SledError, IVec, Mode};
+
+use super::{
+    caught::caught,
+    index::{Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX, is_empty_range},
+};
+
+/// sled's page cache: 32 MiB. Its default is 1 GiB, and it uses a multiple of what it is given; the
+/// node's whole budget is 100 MiB with a million events.
+const CACHE_BYTES: u64 = 32 << 20;
+
+/// How many damaged folders are kept for study, the newest included: 2, that bounds their space.
+const SET_ASIDE_MAX: usize = 2;
+
+/// From this size on sled keeps a page in a file of its own: a quarter of its 512 KiB segment.
+const PAGE_BYTES_MAX: usize = 128 << 10;
+
+/// How many rows a leaf of sled can have (16, and 3 from a merge), and how many keys an inner page.
+const LEAF_ROWS_MAX: usize = 19;
+const INNER_KEYS_MAX: usize = 257;
+
+/// What sled writes beside a row's bytes, rounded up.
+const ROW_OVERHEAD_BYTES: usize = 32;
+
+// So there are no such files, and `flush` needs to sync one file only.
+const _: () = assert!(LEAF_ROWS_MAX * (KEY_BYTES_MAX + VALUE_BYTES_MAX + ROW_OVERHEAD_BYTES) < PAGE_BYTES_MAX);
+const _: () = assert!(INNER_KEYS_MAX * (KEY_BYTES_MAX + ROW_OVERHEAD_BYTES) < PAGE_BYTES_MAX);
+
+/// The index on sled. See [`Index`] for what it promises.
+pub struct SledIndex {
+    folder: PathBuf,
+    /// Taken out only by `drop`.
+    database: Option<Db>,
+    /// sled's data file, for our own sync.
+    data: File,
+    /// Readers share it, a commit has it alone: sled applies a batch row by row in sight of scans.
+    commit_turn: RwLock<()>,
+    broken: OnceLock<Broken>,
+}
+
+/// Why nothing is asked of sled any more.
+#[derive(Clone, Debug)]
+enum Broken {
+    /// It panicked or reported damage: what it has in memory can't be trusted.
+    Damaged(String),
+    /// A write failed, perhaps half-way.
+    Stopped(String),
+}
+
+impl SledIndex {
+    /// Opens the index in `folder`, which is made if there is none, and reads a little of it.
+    ///
+    /// # Errors
+    /// [`IndexError::Damaged`] when sled can't make sense of the files or panics: the caller lets go
+    /// of everything, calls [`set_aside`] and opens again. [`IndexError::Locked`] when another process
+    /// has it. Otherwise the disk refused.
+    pub fn open(folder: &Path) -> Result<Self, IndexError> {
+        let io_error = |source| IndexError::Io { action: "open", path: folder.into(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_error)?;
+        let config = Config::new()
+            .path(folder)
+            .cache_capacity(CACHE_BYTES)
+            .mode(Mode::LowSpace)
+            .flush_every_ms(None)
+            .use_compression(false);
+        let opened = caught(|| {
+            let database = config.open()?;
+            database.first()?;
+            database.last()?;
+            Ok(database)
+        });
+        let database = match opened {
+            Ok(Ok(database)) => database,
+            Ok(Err(error)) => return Err(explain(folder, "open", error)),
+            Err(text) => return Err(IndexError::Damaged { path: folder.into(), text }),
+        };
+        let data = OpenOptions::new().read(true).write(true).open(folder.join("db")).map_err(io_error)?;
+        let (commit_turn, broken) = (RwLock::new(()), OnceLock::new());
+        let index = Self { folder: folder.into(), database: Some(database), data, commit_turn, broken };
+        // What sled made or repaired while opening becomes durable before anything depends on it.
+        index.flush()?;
+        sync_names(folder).map_err(io_error)?;
+        Ok(index)
+    }
+
+    /// Runs `work` on sled, unless it is broken already. A panic and a report of damage break it.
+    fn ask<T>(&self, action: &'static str, work: impl FnOnce(&Db) -> Result<T, SledError>) -> Result<T, IndexError> {
+        let path = || self.folder.clone();
+        let database = match (self.broken.get(), &self.database) {
+            (None, Some(database)) => database,
+            (Some(Broken::Damaged(text)), _) => {
+                return Err(IndexError::Damaged { path: path(), text: text.clone() });
+            }
+            (Some(Broken::Stopped(text)), _) => {
+                return Err(IndexError::Stopped { path: path(), text: text.clone() });
+            }
+            (None, None) => return Err(IndexError::Stopped { path: path(), text: "it is closed".to_owned() }),
+        };
+        let error = match caught(|| work(database)) {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => explain(&self.folder, action, error),
+            Err(text) => IndexError::Damaged { path: path(), text },
+        };
+        if let IndexError::Damaged { text, .. } = &error {
+            // Another thread may have been first; one reason is enough.
+            let _ = self.broken.set(Broken::Damaged(text.clone()));
+        }
+        Err(error)
+    }
+
+    /// Lets no further use follow a write that failed.
+    fn stop_after(&self, error: IndexError) -> IndexError {
+        let _ = self.broken.set(Broken::Stopped(error.to_string()));
+        error
+    }
+}
+
+impl Index for SledIndex {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
+        let _shared = self.commit_turn.read().unwrap_or_else(PoisonError::into_inner);
+        self.ask("read", |database| Ok(database.get(key)?.map(|value| value.to_vec())))
+    }
+
+    fn scan(
+        &self,
+        start: &[u8],
+        end: Option<&[u8]>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Row>, IndexError> {
+        if is_empty_range(start, end) || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let _shared = self.commit_turn.read().unwrap_or_else(PoisonError::into_inner);
+        self.ask("read", |database| {
+            let range = database.range::<&[u8], _>(bounds(start, end));
+            match direction {
+                Direction::Ascending => range.take(limit).map(copy_row).collect(),
+                Direction::Descending => range.rev().take(limit).map(copy_row).collect(),
+            }
+        })
+    }
+
+    fn count(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Result<usize, IndexError> {
+        if is_empty_range(start, end) {
+            return Ok(0);
+        }
+        let _shared = self.commit_turn.read().unwrap_or_else(PoisonError::into_inner);
+        self.ask("read", |database| {
+            let mut keys = database.range::<&[u8], _>(bounds(start, end)).keys().take(limit);
+            keys.try_fold(0, |count, key| key.map(|_| count + 1))
+        })
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), IndexError> {
+        batch.check()?;
+        let mut rows = ::sled::Batch::default();
+        for (key, value) in batch.rows() {
+            match value {
+                Some(value) => rows.insert(key, value),
+                None => rows.remove(key),
+            }
+        }
+        let _alone = self.commit_turn.write().unwrap_or_else(PoisonError::into_inner);
+        self.ask("write", |database| database.apply_batch(rows)).map_err(|error| self.stop_after(error))
+    }
+
+    fn flush(&self) -> Result<(), IndexError> {
+        // sled asks the kernel only to start writing (`sync_file_range`): without our own sync no
+        // established database survived a power cut, with it all did.
+        self.ask("flush", |database| {
+            database.flush()?;
+            Ok(self.data.sync_data()?)
+        })
+        .map_err(|error| self.stop_after(error))
+    }
+
+    fn disk_bytes(&self) -> Result<u64, IndexError> {
+        let sum = folder_bytes(&self.folder);
+        sum.map_err(|source| IndexError::Io { action: "measure", path: self.folder.clone(), source })
+    }
+}
+
+impl Drop for SledIndex {
+    fn drop(&mut self) {
+        let database = self.database.take();
+        if matches!(self.broken.get(), Some(Broken::Damaged(_))) {
+            // Closing writes, and a sled that has panicked may panic again while it unwinds, which
+            // would end the process. It leaks instead; its lock stays on the folder that is set aside.
+            std::mem::forget(database);
+        } else if let Err(text) = caught(|| drop(database)) {
+            tracing::warn!(index = %self.folder.display(), %text, "the index failed while it was closed");
+        }
+    }
+}
+
+/// Renames the damaged index `folder` to `<folder>.damaged-<suffix>`, and returns the new name.
+///
+/// At most two such folders are kept, by the order of their names: `suffix` is best a time
+/// that sorts as text.
+///
+/// # Errors
+/// The disk refused.
+pub fn set_aside(folder: &Path, suffix: &str) -> io::Result<PathBuf> {
+    let name = folder.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
+    let parent = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let prefix = format!("{name}.damaged-");
+    let mut aside = parent.join(format!("{prefix}{suffix}"));
+    let mut attempt = 1;
+    while aside.exists() {
+        attempt += 1;
+        aside = parent.join(format!("{prefix}{suffix}.{attempt}"));
+    }
+    std::fs::rename(folder, &aside)?;
+    let mut older = Vec::new();
+    for entry in std::fs::read_dir(parent)? {
+        let path = entry?.path();
+        let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
+        if is_ours && path.file_name() != aside.file_name() {
+            older.push(path);
+        }
+    }
+    older.sort();
+    for path in older.iter().rev().skip(SET_ASIDE_MAX - 1) {
+        std::fs::remove_dir_all(path)?;
+    }
+    File::open(parent)?.sync_all()?;
+    Ok(aside)
+}
+
+/// Makes the names in the folder durable, and the small file that sled never syncs.
+fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder.join("conf"))?.sync_all()?;
+    File::open(folder)?.sync_all()?;
+    match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+fn folder_bytes(folder: &Path) -> io::Result<u64> {
+    let mut sum = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.metadata() {
+            Ok(data) if data.is_dir() => sum += folder_bytes(&entry.path())?,
+            Ok(data) => sum += data.len(),
+            // sled removes files of its own accord.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sum)
+}
+
+fn bounds<'a>(start: &'a [u8], end: Option<&'a [u8]>) -> (Bound<&'a [u8]>, Bound<&'a [u8]>) {
+    (Bound::Included(start), end.map_or(Bound::Unbounded, Bound::Excluded))
+}
+
+fn copy_row(row: Result<(IVec, IVec), SledError>) -> Result<Row, SledError> {
+    row.map(|(key, value)| (key.to_vec(), value.to_vec()))
+}
+
+/// What an error of sled means for us: is the disk to blame, or are the files?
+fn explain(folder: &Path, action: &'static str, error: SledError) -> IndexError {
+    let path = folder.to_path_buf();
+    match error {
+        SledError::Io(source) if source.to_string().contains("could not acquire lock") => IndexError::Locked { path },
+        SledError::Io(source) if is_damage(source.kind()) => IndexError::Damaged { path, text: source.to_string() },
+        SledError::Io(source) => IndexError::Io { action, path, source },
+        other => IndexError::Damaged { path, text: other.to_string() },
+    }
+}
+
+/// Whether the files, and not the disk, made a read fail: it went beyond the end, or to a file that is
+/// gone.
+fn is_damage(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
+    matches!(kind, InvalidData | InvalidInput | NotFound | UnexpectedEof)
+}
+
+#[cfg(test)]
+mod tests;
