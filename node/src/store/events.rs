@@ -48,6 +48,14 @@ pub enum StoreError {
     /// A record of the log is whole and yet no event or local record of this format.
     #[error("a record of the log can't be read by this version")]
     Record,
+    /// A damaged index can't be moved out of the way.
+    #[error("the index {} is damaged and can't be set aside: {source}. Move it away; it is rebuilt", folder.display())]
+    SetAside {
+        /// The index.
+        folder: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The home belongs to another network.
     #[error("this home belongs to another network; use another --home for each network")]
     OtherNetwork,
@@ -88,6 +96,7 @@ pub struct EventStore {
     pub(super) writer: Mutex<Interner>,
     pub(super) names: RwLock<HashMap<AuthorKey, Option<String>>>,
     found_lost: AtomicBool,
+    had_no_index: AtomicBool,
 }
 
 impl std::fmt::Debug for EventStore {
@@ -124,6 +133,7 @@ impl EventStore {
             writer: Mutex::new(Interner::default()),
             names: RwLock::new(HashMap::new()),
             found_lost: AtomicBool::new(false),
+            had_no_index: AtomicBool::new(false),
         };
         store.check_meta()?;
         store.load()?;
@@ -159,6 +169,12 @@ impl EventStore {
         self.network
     }
 
+    /// Whether the index was empty when the store was opened: it is new, or was lost and is rebuilt.
+    #[must_use]
+    pub fn had_no_index(&self) -> bool {
+        self.had_no_index.load(Ordering::Relaxed)
+    }
+
     /// Bytes on disk, log and index.
     ///
     /// # Errors
@@ -179,7 +195,7 @@ impl EventStore {
         match index.get(&keys::meta_key(meta::NETWORK))? {
             Some(network) if network != self.network.0 => return Err(StoreError::OtherNetwork),
             Some(_) => return Ok(()),
-            None => {}
+            None => self.had_no_index.store(true, Ordering::Relaxed),
         }
         if self.journal.end() == self.journal.start() {
             let record = rows::encode(&LocalRecord::Network(self.network.0));
@@ -209,6 +225,7 @@ impl EventStore {
         interner.spaces = spaces.iter().map(|(number, space)| (*space, *number)).collect();
         self.scan_all(keys::events_range(), |_, value| {
             let row: EventRow = rows::decode(value).ok_or(StoreError::Row)?;
+            interner.events += 1;
             let space = spaces.get(&row.space).ok_or(StoreError::Row)?;
             self.known.insert(*space, (row.created_ms, row.id));
             Ok(())
@@ -218,7 +235,12 @@ impl EventStore {
             Some(next) => rows::decode(&next).ok_or(StoreError::Row)?,
             None => 1,
         };
-        Ok(())
+        // A damaged index can open without a word and lack rows.
+        let events: u64 = match self.index().get(&keys::meta_key(meta::EVENTS))? {
+            Some(events) => rows::decode(&events).ok_or(StoreError::Row)?,
+            None => 0,
+        };
+        if events == interner.events { Ok(()) } else { Err(StoreError::Row) }
     }
 
     pub(super) fn scan_all(

@@ -32,6 +32,8 @@ pub(super) mod meta {
     pub(crate) const NETWORK: &str = "network";
     /// Journal position up to which rows were derived, u64.
     pub(crate) const APPLIED: &str = "applied";
+    /// How many rows table `e` has, u64: a check against rows that were lost silently.
+    pub(crate) const EVENTS: &str = "events";
     /// The next free number, u32.
     pub(crate) const NEXT: &str = "next";
 }

@@ -21,6 +21,7 @@ const ROWS_RESERVED: usize = 4;
 pub(super) struct Interner {
     pub(super) next: Number,
     pub(super) spaces: BTreeMap<SpaceId, Number>,
+    pub(super) events: u64,
 }
 
 /// One index batch in the making: the rows of some records, and the numbers that they need.
@@ -35,14 +36,17 @@ pub(super) struct Writing<'a> {
     known: Vec<(SpaceId, u64, EventId)>,
     scrubs: Vec<EventRow>,
     applied: Option<Position>,
+    events: u64,
 }
 
 impl<'a> Writing<'a> {
     pub(super) fn begin(store: &'a EventStore) -> Self {
+        let interner = store.writer.lock().unwrap_or_else(PoisonError::into_inner);
         Self {
             store,
             index: store.index(),
-            interner: store.writer.lock().unwrap_or_else(PoisonError::into_inner),
+            events: interner.events,
+            interner,
             batch: Batch::default(),
             fresh: BTreeMap::new(),
             spaces: BTreeMap::new(),
@@ -87,22 +91,31 @@ impl<'a> Writing<'a> {
 
     /// Adds a row. A batch that is full goes to the index first: one event can lead to more rows than a batch takes.
     fn put(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
-        if self.batch.len() + ROWS_RESERVED >= BATCH_ROWS_MAX {
-            self.write()?;
-        }
+        self.make_room()?;
         self.batch.put(key, value);
         Ok(())
     }
 
+    fn make_room(&mut self) -> Result<(), StoreError> {
+        if self.batch.len() + ROWS_RESERVED >= BATCH_ROWS_MAX { self.write() } else { Ok(()) }
+    }
+
     fn write(&mut self) -> Result<(), StoreError> {
         self.batch.put(keys::meta_key(meta::NEXT), rows::encode(&self.interner.next));
+        self.batch.put(keys::meta_key(meta::EVENTS), rows::encode(&self.events));
         let batch = std::mem::take(&mut self.batch);
         self.index.commit(&batch)?;
+        // Only now: what never reached the index must not be counted, nor its numbers used again.
+        self.interner.events = self.events;
         Ok(())
     }
 
     fn put_row(&mut self, number: Number, row: EventRow) -> Result<(), StoreError> {
-        self.put(keys::event_key(number), rows::encode(&row))?;
+        let is_new = self.row(number)?.is_none();
+        // The row and the count of rows are in one batch.
+        self.make_room()?;
+        self.events += u64::from(is_new);
+        self.batch.put(keys::event_key(number), rows::encode(&row));
         self.rows.insert(number, row);
         Ok(())
     }
@@ -198,7 +211,6 @@ impl<'a> Writing<'a> {
             self.batch.put(keys::meta_key(meta::APPLIED), rows::encode(&position.0));
         }
         self.write()?;
-        // Only now: numbers that never reached the index must not be used again.
         self.interner.spaces.append(&mut self.spaces);
         for (space, created_ms, id) in self.known {
             self.store.known.insert(space, (created_ms, id));

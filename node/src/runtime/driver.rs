@@ -1,0 +1,172 @@
+//! The engine's thread: takes from the inbox, lets the engine decide, carries its outputs out. Decides nothing.
+
+use super::inbox::{Inbox, Item};
+use crate::engine::{self, Engine, Input, Notice, Output, Publication};
+use crate::network::{self, Command, Event, PublishFailure};
+use crate::peer::Peer;
+use roda_protocol::time::Now;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// The wall clock, unix milliseconds.
+pub(crate) fn wall_ms() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What the engine's thread works with.
+pub(super) struct Driver {
+    pub(super) engine: Engine,
+    pub(super) inbox: Inbox,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) notices: broadcast::Sender<Notice>,
+    deliveries: BTreeMap<u64, network::Delivery>,
+    requests: BTreeMap<u64, network::ReplyToken>,
+    questions: BTreeMap<u64, oneshot::Sender<engine::Answer>>,
+    next_name: u64,
+    started: Instant,
+    last_tick: Instant,
+}
+
+impl Driver {
+    pub(super) fn new(
+        engine: Engine,
+        inbox: Inbox,
+        commands: mpsc::Sender<Command>,
+        notices: broadcast::Sender<Notice>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            engine,
+            inbox,
+            commands,
+            notices,
+            deliveries: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            next_name: 0,
+            started: now,
+            last_tick: now,
+        }
+    }
+
+    /// Runs until the inbox is closed and empty.
+    pub(super) fn run(&mut self, first: Vec<Output>) {
+        self.carry_out(first);
+        let tick = Duration::from_millis(engine::TICK_MS);
+        while let Some(items) = self.inbox.take(tick.saturating_sub(self.last_tick.elapsed())) {
+            let mut inputs: Vec<Input> = items.into_iter().filter_map(|item| self.input(item)).collect();
+            if self.last_tick.elapsed() >= tick {
+                self.last_tick = Instant::now();
+                inputs.push(Input::Tick);
+            }
+            let outputs = self.engine.handle(inputs, self.now());
+            self.carry_out(outputs);
+        }
+    }
+
+    fn now(&self) -> Now {
+        let steady_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { wall_ms: wall_ms(), steady_ms }
+    }
+
+    fn name(&mut self) -> u64 {
+        self.next_name += 1;
+        self.next_name
+    }
+
+    fn input(&mut self, item: Item) -> Option<Input> {
+        let event = match item {
+            Item::Local(ask, reply) => {
+                let name = self.name();
+                self.questions.insert(name, reply);
+                return Some(Input::Local { ask, reply: name });
+            }
+            Item::Network(event) => event,
+        };
+        let named = |peer: &network::Peer| Peer::new(peer.as_str());
+        Some(match event {
+            Event::PeerUp { peer, address, outbound } => Input::PeerUp { peer: named(&peer), address, outbound },
+            Event::PeerDown { peer } => Input::PeerDown { peer: named(&peer) },
+            Event::Subscribed { peer, topic } => Input::Subscribed { peer: named(&peer), topic },
+            Event::Unsubscribed { peer, topic } => Input::Unsubscribed { peer: named(&peer), topic },
+            Event::Latency { peer, ms } => Input::Latency { peer: named(&peer), ms },
+            Event::Message { peer, topic, bytes, delivery } => {
+                let name = self.name();
+                self.deliveries.insert(name, delivery);
+                Input::Gossip { peer: named(&peer), topic, bytes, delivery: name }
+            }
+            Event::Published { token, result } => Input::Published { token, outcome: outcome(result) },
+            Event::Request { peer, body, reply } => {
+                let name = self.name();
+                self.requests.insert(name, reply);
+                Input::Asked { peer: named(&peer), body, reply: name }
+            }
+            Event::Response { token, result } => Input::Answered { token, body: result.ok() },
+            Event::Listening { .. } | Event::NotListening { .. } => return None,
+            // Gossip lost messages to this peer: comparison makes it good within a minute.
+            Event::SlowPeer { .. } => return None,
+        })
+    }
+
+    fn carry_out(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            let command = match output {
+                Output::Reply { reply, answer } => {
+                    if let Some(question) = self.questions.remove(&reply) {
+                        // Whoever asked may have gone.
+                        let _ = question.send(answer);
+                    }
+                    continue;
+                }
+                Output::Emit(notice) => {
+                    // Nobody may be listening.
+                    let _ = self.notices.send(notice);
+                    continue;
+                }
+                Output::Judge { delivery, judgement } => {
+                    let Some(delivery) = self.deliveries.remove(&delivery) else { continue };
+                    Command::Judge { delivery, verdict: verdict(judgement) }
+                }
+                Output::Respond { reply, body } => {
+                    let Some(reply) = self.requests.remove(&reply) else { continue };
+                    Command::Respond { reply, body }
+                }
+                Output::Publish { topic, bytes, token } => Command::Publish { topic, bytes, token },
+                Output::Subscribe { topic } => Command::Subscribe { topic },
+                Output::Unsubscribe { topic } => Command::Unsubscribe { topic },
+                Output::Request { peer, body, token } => match peer.as_str().parse() {
+                    Ok(peer) => Command::Request { peer, token, body },
+                    Err(_) => continue,
+                },
+                Output::Disconnect { peer, reason } => match peer.as_str().parse() {
+                    Ok(peer) => Command::Disconnect { peer, reason },
+                    Err(_) => continue,
+                },
+            };
+            // The network always drains its commands and never waits for this thread, so waiting here can't deadlock.
+            if self.commands.blocking_send(command).is_err() {
+                tracing::debug!("the network has ended; an output was dropped");
+            }
+        }
+        // A request whose response the engine chose not to give (a malformed one) is refused by dropping it.
+        self.requests.clear();
+    }
+}
+
+fn outcome(result: Result<(), PublishFailure>) -> Publication {
+    match result {
+        Ok(()) => Publication::Sent,
+        Err(PublishFailure::NoPeers) => Publication::NoPeers,
+        Err(_) => Publication::Lost,
+    }
+}
+
+fn verdict(judgement: engine::Judgement) -> network::Judgement {
+    match judgement {
+        engine::Judgement::Accept => network::Judgement::Accept,
+        engine::Judgement::Ignore => network::Judgement::Ignore,
+        engine::Judgement::Reject => network::Judgement::Reject,
+    }
+}

@@ -1,0 +1,108 @@
+//! The engine's inbox: two bounded queues and a bell. Own people's questions go first; the network's wait or are refused.
+
+use crate::engine::{Answer, Local};
+use crate::network::Event;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Questions of own people that wait: more than a person or a script has under way.
+const LOCAL_MAX: usize = 256;
+
+/// Network events that wait. At 20,000 small events a second this is a fifth of a second of work.
+const REMOTE_MAX: usize = 4096;
+
+/// Bytes of network events that wait. With full-size events this bound is met first.
+const REMOTE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Items that the engine takes in one turn: enough to share an fsync, few enough to stay responsive.
+const TURN_MAX: usize = 256;
+
+/// What waits for the engine.
+pub(super) enum Item {
+    /// From the network.
+    Network(Event),
+    /// From own people.
+    Local(Local, oneshot::Sender<Answer>),
+}
+
+#[derive(Default)]
+struct Queues {
+    local: VecDeque<(Local, oneshot::Sender<Answer>)>,
+    remote: VecDeque<Event>,
+    remote_bytes: usize,
+    is_closed: bool,
+}
+
+/// See the module. Clones share the queues.
+#[derive(Clone, Default)]
+pub(super) struct Inbox {
+    shared: Arc<(Mutex<Queues>, Condvar)>,
+}
+
+impl Inbox {
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a question in; gives it back if the queue is full or the engine has ended.
+    pub(super) fn ask(&self, ask: Local, reply: oneshot::Sender<Answer>) -> bool {
+        let mut queues = self.queues();
+        if queues.is_closed || queues.local.len() >= LOCAL_MAX {
+            return false;
+        }
+        queues.local.push_back((ask, reply));
+        self.shared.1.notify_one();
+        true
+    }
+
+    /// Waits for items until `patience` has passed; `None` when the inbox is closed and empty.
+    pub(super) fn take(&self, patience: Duration) -> Option<Vec<Item>> {
+        let queues = self.queues();
+        let is_idle = |queues: &mut Queues| queues.local.is_empty() && queues.remote.is_empty() && !queues.is_closed;
+        let (mut queues, _) =
+            self.shared.1.wait_timeout_while(queues, patience, is_idle).unwrap_or_else(PoisonError::into_inner);
+        let mut items: Vec<Item> = Vec::new();
+        while let Some((ask, reply)) = queues.local.pop_front() {
+            items.push(Item::Local(ask, reply));
+        }
+        while items.len() < TURN_MAX
+            && let Some(event) = queues.remote.pop_front()
+        {
+            queues.remote_bytes -= bytes_of(&event);
+            items.push(Item::Network(event));
+        }
+        if items.is_empty() && queues.is_closed { None } else { Some(items) }
+    }
+
+    /// No more items are taken in; what waits is still handed out.
+    pub(super) fn close(&self) {
+        self.queues().is_closed = true;
+        self.shared.1.notify_all();
+    }
+}
+
+impl crate::network::Inbox for Inbox {
+    fn deliver(&mut self, event: Event) -> Result<(), Event> {
+        let mut queues = self.queues();
+        let bytes = bytes_of(&event);
+        let is_full = queues.remote.len() >= REMOTE_MAX || queues.remote_bytes + bytes > REMOTE_BYTES_MAX;
+        if queues.is_closed || is_full {
+            return Err(event);
+        }
+        queues.remote_bytes += bytes;
+        queues.remote.push_back(event);
+        self.shared.1.notify_one();
+        Ok(())
+    }
+}
+
+fn bytes_of(event: &Event) -> usize {
+    match event {
+        Event::Message { bytes, .. } => bytes.len(),
+        Event::Request { body, .. } => body.len(),
+        Event::Response { result: Ok(body), .. } => body.len(),
+        _ => 0,
+    }
+}
