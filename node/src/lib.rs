@@ -1,1 +1,3 @@
-//! x
+//! The machine of Roda: an engine that decides, with adapters around it.
+
+pub mod network;
