@@ -175,6 +175,9 @@ impl AddressBook {
         count: usize,
         skip: impl Fn(&PeerId) -> bool,
     ) -> Vec<(PeerId, Vec<Multiaddr>)> {
+        if count == 0 {
+            return Vec::new();
+        }
         let is_due = |(peer, entry): &(&PeerId, &Entry)| {
             // A clock that was set back must not make a peer wait longer than the longest pause.
             let waits = entry.next_ms > now_ms && entry.next_ms <= now_ms + millis(BACKOFF_MAX);

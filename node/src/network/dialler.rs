@@ -52,6 +52,7 @@ pub(super) struct Dial {
 struct Pending {
     /// The peer that is expected, or was found.
     peer: Option<PeerId>,
+    established: bool,
     purpose: Purpose,
 }
 
@@ -147,13 +148,14 @@ impl Dialler {
 
     /// Notes that a dial has begun.
     pub(super) fn begun(&mut self, connection: ConnectionId, peer: Option<PeerId>, purpose: Purpose) {
-        self.pending.insert(connection, Pending { peer, purpose });
+        self.pending.insert(connection, Pending { peer, established: false, purpose });
     }
 
     /// Notes whom a dial has led to.
     pub(super) fn established(&mut self, connection: ConnectionId, peer: PeerId) {
         if let Some(pending) = self.pending.get_mut(&connection) {
             pending.peer = Some(peer);
+            pending.established = true;
         }
     }
 
@@ -163,7 +165,7 @@ impl Dialler {
         if let Some(address) = dialled {
             self.book.reached(peer, address, now_ms);
         }
-        for purpose in self.take(peer) {
+        for purpose in self.take(peer, |_| true) {
             match purpose {
                 Purpose::Asked { reply, .. } => drop(reply.send(Ok(peer.into()))),
                 Purpose::Kept(index) => self.kept_reached(index, peer, now_ms),
@@ -175,14 +177,14 @@ impl Dialler {
     /// Settles every dial to a peer that is of another network, and forgets the peer.
     pub(super) fn foreign(&mut self, peer: PeerId, why: &str, now_ms: u64) {
         self.book.foreign(peer, now_ms);
-        for purpose in self.take(peer) {
+        for purpose in self.take(peer, |_| true) {
             self.give_up(purpose, why.to_owned(), now_ms);
         }
     }
 
-    /// Settles every dial to a peer whose last connection has closed.
+    /// Settles every dial that had led to a peer whose last connection has closed.
     pub(super) fn lost(&mut self, peer: PeerId, now_ms: u64) {
-        for purpose in self.take(peer) {
+        for purpose in self.take(peer, |pending| pending.established) {
             if matches!(purpose, Purpose::Book) {
                 self.book.failed(peer, now_ms);
             }
@@ -192,7 +194,7 @@ impl Dialler {
 
     /// Settles a dial that has led to no one.
     pub(super) fn failed(&mut self, connection: ConnectionId, error: &DialError, now_ms: u64) {
-        let Some(Pending { peer, purpose }) = self.pending.remove(&connection) else { return };
+        let Some(Pending { peer, purpose, .. }) = self.pending.remove(&connection) else { return };
         if let Some(peer) = peer {
             match error {
                 DialError::WrongPeerId { address, .. } | DialError::LocalPeerId { address } => {
@@ -232,8 +234,8 @@ impl Dialler {
         }
     }
 
-    fn take(&mut self, peer: PeerId) -> Vec<Purpose> {
-        let settled = self.pending.extract_if(.., |_, pending| pending.peer == Some(peer));
+    fn take(&mut self, peer: PeerId, which: impl Fn(&Pending) -> bool) -> Vec<Purpose> {
+        let settled = self.pending.extract_if(.., |_, pending| pending.peer == Some(peer) && which(pending));
         settled.map(|(_, pending)| pending.purpose).collect()
     }
 

@@ -195,9 +195,13 @@ pub(super) fn topic_score() -> TopicScoreParams {
 /// Joins a topic.
 ///
 /// # Errors
-/// When the name isn't one of ours.
+/// When the name isn't one of ours, or there are as many topics as peers remember: one more, and a new peer would learn
+/// of none.
 pub(super) fn subscribe(gossip: &mut Gossip, topic: &str) -> Result<(), String> {
     let topic = IdentTopic::new(topic);
+    if gossip.topics().count() >= TOPICS_PER_PEER_MAX && !gossip.topics().any(|joined| *joined == topic.hash()) {
+        return Err(format!("{TOPICS_PER_PEER_MAX} topics are joined already"));
+    }
     gossip.subscribe(&topic).map_err(|error| error.to_string())?;
     gossip.set_topic_params(topic, topic_score()).map_err(str::to_owned)
 }
@@ -221,6 +225,18 @@ mod tests {
         for topic in ["", "other", "/roda/2/abc", &format!("/roda/1/{}", "a".repeat(TOPIC_BYTES_MAX))] {
             assert!(subscribe(&mut gossip, topic).is_err(), "{topic}");
         }
+    }
+
+    #[test]
+    fn no_more_topics_are_joined_than_peers_remember() {
+        let mut gossip = behaviour().expect("a valid configuration");
+        keep_scores(&mut gossip, []).expect("valid parameters");
+        let topic = |number| format!("{TOPIC_PREFIX}{number}");
+        for number in 0..TOPICS_PER_PEER_MAX {
+            subscribe(&mut gossip, &topic(number)).expect("within the bound");
+        }
+        assert!(subscribe(&mut gossip, &topic(TOPICS_PER_PEER_MAX)).is_err());
+        subscribe(&mut gossip, &topic(0)).expect("it is joined already");
     }
 
     #[test]

@@ -86,7 +86,11 @@ pub enum Judgement {
 ///
 /// An unjudged message is not forwarded and is forgotten after 12 heartbeats (12 s).
 #[derive(Debug)]
-pub struct Delivery {
+pub struct Delivery(pub(super) Box<Claim>);
+
+/// What gossip knows a message by. Boxed, so that events stay small to hand back.
+#[derive(Debug)]
+pub(super) struct Claim {
     pub(super) message: MessageId,
     pub(super) source: PeerId,
 }
@@ -315,7 +319,6 @@ pub trait Inbox: Send + 'static {
     ///
     /// # Errors
     /// The event itself, when there is no room.
-    #[expect(clippy::result_large_err, reason = "the event is given back, not reported")]
     fn deliver(&mut self, event: Event) -> Result<(), Event>;
 }
 

@@ -3,11 +3,11 @@
 //! It translates and decides nothing about events: what a message is worth, whom to reconcile with and what to follow
 //! is the engine's to say. It owns connections: their bounds, the address book, dialling and redialling.
 //!
-//! One task owns the swarm ([`task`]). It hears [`Command`]s through a bounded channel and tells [`Event`]s to an
+//! One task owns the swarm (`task`). It hears [`Command`]s through a bounded channel and tells [`Event`]s to an
 //! [`Inbox`] that never makes it wait. When the inbox is full, messages are answered with *ignore* and requests with a
 //! refusal, and both are counted; nothing else is lost, and nothing grows: what is known of peers is told as the
-//! difference between two bounded tables ([`peers`]), and commands are left in their channel while answers wait
-//! ([`outbox`]).
+//! difference between two bounded tables (`peers`), and commands are left in their channel while answers wait
+//! (`outbox`).
 //!
 //! It fails at the start, with a [`NetworkError`]; afterwards it reports, redials and goes on.
 //!
@@ -148,7 +148,6 @@ impl Network {
     ///
     /// # Errors
     /// The command, when the network is behind or has ended.
-    #[expect(clippy::result_large_err, reason = "the command is given back, not reported")]
     pub fn try_send(&self, command: Command) -> Result<(), Command> {
         self.commands.try_send(command).map_err(|error| error.into_inner())
     }

@@ -61,7 +61,6 @@ impl Outbox {
     ///
     /// # Errors
     /// The event, when there is no room.
-    #[expect(clippy::result_large_err, reason = "the event is given back, not reported")]
     pub(super) fn offer(&mut self, peers: &mut Peers, event: Event) -> Result<(), Event> {
         if self.flush(peers) { self.inbox.deliver(event) } else { Err(event) }
     }
@@ -70,7 +69,6 @@ impl Outbox {
     ///
     /// # Errors
     /// The event, when too many wait already.
-    #[expect(clippy::result_large_err, reason = "the event is given back, not reported")]
     pub(super) fn hold(&mut self, peer: PeerId, event: Event) -> Result<(), Event> {
         let bytes = payload(&event);
         if self.early.len() >= EARLY_MAX || self.early_bytes + bytes > EARLY_BYTES_MAX {
@@ -108,9 +106,9 @@ mod tests {
 
     /// An inbox with a certain room, shared with the test.
     #[derive(Clone, Default)]
-    struct Box_(Arc<Mutex<(usize, Vec<u64>)>>);
+    struct Room(Arc<Mutex<(usize, Vec<u64>)>>);
 
-    impl Inbox for Box_ {
+    impl Inbox for Room {
         fn deliver(&mut self, event: Event) -> Result<(), Event> {
             let mut inner = self.0.lock().expect("no test panics while it holds this");
             let Event::Response { token, .. } = event else { return Err(event) };
@@ -129,7 +127,7 @@ mod tests {
 
     #[test]
     fn answers_wait_in_order_and_stop_commands_before_they_pile_up() {
-        let (inbox, mut peers) = (Box_::default(), Peers::default());
+        let (inbox, mut peers) = (Room::default(), Peers::default());
         let mut outbox = Outbox::new(inbox.clone());
         for token in 0..ANSWERS_MAX as u64 {
             assert!(outbox.takes_commands());
@@ -145,7 +143,7 @@ mod tests {
 
     #[test]
     fn early_events_are_bounded_and_released_by_peer() {
-        let mut outbox = Outbox::new(Box_::default());
+        let mut outbox = Outbox::new(Room::default());
         let (one, two) = (PeerId::random(), PeerId::random());
         outbox.hold(one, response(1)).expect("room");
         outbox.hold(two, response(2)).expect("room");

@@ -284,7 +284,10 @@ impl Peers {
                 self.gone.remove(&peer);
             }
             Difference::Up(peer) => {
-                let Some(standing) = self.standing.get(&peer) else { return };
+                let Some(standing) = self.standing.get(&peer).filter(|standing| standing.up.is_some()) else {
+                    self.differing.remove(&peer);
+                    return;
+                };
                 self.told.insert(peer, Told { name: standing.name.clone(), topics: BTreeSet::new() });
                 self.differing.insert(peer, standing.topics.clone());
             }

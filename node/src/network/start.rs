@@ -12,7 +12,6 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Swarm, SwarmBuilder, noise, tcp, yamux};
 use tokio::sync::mpsc;
-use zeroize::Zeroize;
 
 use super::addresses::AddressBook;
 use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Names};
@@ -34,8 +33,8 @@ const LISTEN_DEFAULT: [&str; 2] = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"];
 
 pub(super) async fn start(mut config: NetworkConfig, inbox: impl Inbox) -> Result<Network, NetworkError> {
     let jitter_seed = blake3::derive_key("roda/1/dial-jitter", &config.key_seed);
+    // The seed is overwritten there.
     let key = Keypair::ed25519_from_bytes(&mut config.key_seed).map_err(|error| assembly(&error))?;
-    config.key_seed.zeroize();
     let local = key.public().to_peer_id();
     let names = Names::new(&config.network_id);
     let swarm = build(&key, behaviour::compose(&key, &names, &config.agent, config.mdns)?)?;

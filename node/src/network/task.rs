@@ -66,26 +66,23 @@ impl Task {
         self.leave().await;
     }
 
+    /// Takes a turn's worth of commands. Returns whether to go on.
     fn on_commands(&mut self, first: Option<Command>, commands: &mut mpsc::Receiver<Command>) -> bool {
         let mut next = first;
-        for _ in 0..COMMANDS_PER_TURN {
+        for left in (0..COMMANDS_PER_TURN).rev() {
             match next {
                 None | Some(Command::Shutdown) => return false,
                 Some(command) => self.on_command(command),
             }
+            if left == 0 {
+                break;
+            }
             match commands.try_recv() {
                 Ok(command) => next = Some(command),
-                Err(_) => return true,
+                Err(_) => break,
             }
         }
-        // One was taken beyond the turn; it is not put back.
-        match next {
-            None | Some(Command::Shutdown) => false,
-            Some(command) => {
-                self.on_command(command);
-                true
-            }
-        }
+        true
     }
 
     fn on_command(&mut self, command: Command) {
@@ -139,7 +136,7 @@ impl Task {
             Judgement::Reject => MessageAcceptance::Reject,
         };
         let gossip = &mut self.swarm.behaviour_mut().gossip;
-        gossip.report_message_validation_result(&delivery.message, &delivery.source, acceptance);
+        gossip.report_message_validation_result(&delivery.0.message, &delivery.0.source, acceptance);
     }
 
     fn request(&mut self, peer: &Peer, token: u64, body: Vec<u8>) {

@@ -10,7 +10,7 @@ use libp2p::{Multiaddr, PeerId, gossipsub, identify, mdns, ping};
 
 use super::behaviour::BehaviourEvent;
 use super::gossip::MESSAGE_BYTES_MAX;
-use super::interface::{Delivery, Event, Judgement, ReplyToken, RequestFailure};
+use super::interface::{Claim, Delivery, Event, Judgement, ReplyToken, RequestFailure};
 use super::reach::{is_credible, split};
 use super::task::{Task, now_ms};
 
@@ -141,7 +141,7 @@ impl Task {
     fn on_gossip(&mut self, event: gossipsub::Event) {
         match event {
             gossipsub::Event::Message { propagation_source, message_id, message } => {
-                let delivery = Delivery { message: message_id, source: propagation_source };
+                let delivery = Delivery(Box::new(Claim { message: message_id, source: propagation_source }));
                 self.on_message(delivery, message);
             }
             gossipsub::Event::Subscribed { peer_id, topic } => {
@@ -163,7 +163,7 @@ impl Task {
     }
 
     fn on_message(&mut self, delivery: Delivery, message: gossipsub::Message) {
-        let source = delivery.source;
+        let source = delivery.0.source;
         if message.data.len() > MESSAGE_BYTES_MAX {
             // The frame's bound is wider than the message's; the same rule holds everywhere.
             return self.judge(&delivery, Judgement::Reject);

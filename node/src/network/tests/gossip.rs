@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::network::interface::Claim;
 
 /// A chain: the first and the third node are each connected to the second alone.
 async fn chain() -> (Node, Node, Node) {
@@ -182,7 +183,7 @@ async fn a_late_judgement_is_harmless() {
     let (mut one, mut two, mut third) = chain().await;
     one.publish(TOPIC, b"first".to_vec()).await.expect("published");
     let (_, delivery) = two.message().await;
-    let again = Delivery { message: delivery.message.clone(), source: delivery.source };
+    let again = Delivery(Box::new(Claim { message: delivery.0.message.clone(), source: delivery.0.source }));
     two.judge(delivery, Judgement::Ignore).await;
     two.judge(again, Judgement::Accept).await;
     one.publish(TOPIC, b"second".to_vec()).await.expect("published");

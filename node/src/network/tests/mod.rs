@@ -22,10 +22,14 @@ struct Node {
     events: mpsc::Receiver<Event>,
 }
 
-fn config(seed: u8) -> NetworkConfig {
+/// Each test is a network of its own (a test's thread bears its name): ports are used again, and a test must not meet
+/// the nodes of another.
+fn config(node: u8) -> NetworkConfig {
+    let thread = std::thread::current();
+    let test = thread.name().expect("tests have names");
     NetworkConfig {
-        key_seed: [seed; 32],
-        network_id: [1; 32],
+        key_seed: blake3::derive_key(test, &[node]),
+        network_id: blake3::derive_key(test, b"network"),
         listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
         mdns: false,
         address_book: None,
@@ -38,6 +42,21 @@ async fn start(config: NetworkConfig) -> Node {
     let (sender, events) = mpsc::channel(16 * 1024);
     let network = Network::start(config, sender).await.expect("the node starts");
     Node { network, events }
+}
+
+/// Starts a node on a certain port, once whoever has it in the meantime has left.
+async fn start_at(config: NetworkConfig, address: &str) -> Node {
+    within("a free port", async {
+        loop {
+            let (inbox, events) = mpsc::channel(1024);
+            let config = NetworkConfig { listen: vec![address.to_owned()], ..config.clone() };
+            match Network::start(config, inbox).await {
+                Ok(network) => break Node { network, events },
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await
 }
 
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
@@ -142,7 +161,7 @@ impl Node {
     }
 
     /// Answers every request with its own bytes, until the network ends.
-    fn echo(self) -> tokio::task::JoinHandle<()> {
+    fn echo(self) -> JoinHandle<()> {
         let Self { network, mut events } = self;
         tokio::spawn(async move {
             while let Some(event) = events.recv().await {

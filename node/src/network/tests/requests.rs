@@ -145,7 +145,7 @@ struct Hostile {
 
 /// Starts a peer that looks like one of the network and answers each request with the frame it is told to.
 async fn hostile(frames: Vec<Vec<u8>>) -> String {
-    let names = Names::new(&[1; 32]);
+    let names = Names::new(&config(0).network_id);
     let mut swarm = SwarmBuilder::with_new_identity()
         .with_tokio()
         .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
@@ -185,8 +185,7 @@ async fn hostile(frames: Vec<Vec<u8>>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lying_response_is_malformed_and_the_connection_goes_on() {
-    let one = start(config(1)).await;
-    let mut one = one;
+    let mut one = start(config(1)).await;
     let honest = [3_u32.to_le_bytes().as_slice(), b"yes"].concat();
     let over_bound = [u32::MAX.to_le_bytes().as_slice(), b"no"].concat();
     let just_over = u32::try_from(RESPONSE_BYTES_MAX + 1).expect("it fits").to_le_bytes().to_vec();
