@@ -4,7 +4,13 @@
 //! decisions; the others translate.
 
 pub mod api;
+pub mod config;
 pub mod engine;
 pub mod home;
+mod identity;
+pub mod network;
 pub mod peer;
+mod runtime;
 pub mod store;
+
+pub use runtime::{Node, Ready, Settings, StartError};

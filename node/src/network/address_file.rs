@@ -1,0 +1,180 @@
+//! The address book on disk: one JSON file, replaced as a whole, readable by its owner alone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use libp2p::{Multiaddr, PeerId};
+use serde::{Deserialize, Serialize};
+
+use super::addresses::{ADDRESSES_PER_PEER_MAX, AddressBook, Entry, Known, PEERS_MAX};
+
+/// The format's number. A file of another format is not read.
+const FORMAT: u32 = 1;
+/// The largest file that is read, in bytes: 512 peers with 8 addresses need about 600 KiB.
+const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
+
+#[derive(Serialize, Deserialize)]
+struct Book {
+    format: u32,
+    peers: Vec<Page>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Page {
+    peer: String,
+    reached_ms: u64,
+    failures: u32,
+    addresses: Vec<Line>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    address: String,
+    reached_ms: u64,
+    failures: u32,
+}
+
+/// Writes down what is worth it.
+pub(super) fn encode(book: &AddressBook) -> Vec<u8> {
+    let peers = book.entries().map(|(peer, entry)| Page {
+        peer: peer.to_string(),
+        reached_ms: entry.reached_ms,
+        failures: entry.failures,
+        addresses: entry.addresses.iter().filter(|known| !known.hearsay).map(line).collect(),
+    });
+    let peers = peers.filter(|page| !page.addresses.is_empty()).collect();
+    serde_json::to_vec_pretty(&Book { format: FORMAT, peers }).expect("strings and numbers are always JSON")
+}
+
+fn line(known: &Known) -> Line {
+    Line { address: known.address.to_string(), reached_ms: known.reached_ms, failures: known.failures }
+}
+
+/// Reads what was written down. What doesn't make sense is left out.
+fn decode(bytes: &[u8]) -> io::Result<Vec<(PeerId, Entry)>> {
+    let book: Book = serde_json::from_slice(bytes)?;
+    if book.format != FORMAT {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("its format is {}", book.format)));
+    }
+    Ok(book.peers.into_iter().take(PEERS_MAX).filter_map(page).collect())
+}
+
+fn page(page: Page) -> Option<(PeerId, Entry)> {
+    let known = |line: Line| {
+        let address: Multiaddr = line.address.parse().ok()?;
+        Some(Known { address, reached_ms: line.reached_ms, failures: line.failures, hearsay: false })
+    };
+    let addresses = page.addresses.into_iter().take(ADDRESSES_PER_PEER_MAX).filter_map(known).collect();
+    let entry = Entry { addresses, reached_ms: page.reached_ms, failures: page.failures, ..Entry::default() };
+    Some((page.peer.parse().ok()?, entry))
+}
+
+/// Reads the file. One that isn't there is an empty book.
+///
+/// # Errors
+/// When it can't be read, is too large or isn't an address book.
+pub(super) fn load(path: &Path) -> io::Result<Vec<(PeerId, Entry)>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => opened?,
+    };
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too large"));
+    }
+    decode(&bytes)
+}
+
+/// Replaces the file, so that at every moment either the old or the new one is there in full.
+///
+/// # Errors
+/// When the disk says no.
+pub(super) fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let mut file = private(Path::new(&temporary))?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
+}
+
+#[cfg(unix)]
+fn private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // A file that was there before has kept its mode.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000_000;
+
+    fn address(text: &str) -> Multiaddr {
+        text.parse().expect("a multiaddr")
+    }
+
+    #[test]
+    fn a_book_comes_back_from_disk_as_it_was_without_hearsay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("peers.json");
+        let (friend, stranger) = (PeerId::random(), PeerId::random());
+        let mut book = AddressBook::new(PeerId::random(), [0; 32]);
+        book.reached(friend, &address("/ip4/198.51.100.1/tcp/1"), NOW);
+        book.learn(friend, address("/ip6/2001:db8::1/tcp/2"));
+        book.failed(friend, NOW);
+        book.overhear(stranger, address("/ip4/198.51.100.2/tcp/1"));
+        save(&path, &encode(&book)).expect("written");
+
+        let mut restored = AddressBook::new(PeerId::random(), [0; 32]);
+        restored.restore(load(&path).expect("read"));
+        assert_eq!(encode(&restored), encode(&book));
+        assert_eq!(restored.due(NOW, 9, |_| false).len(), 1);
+        assert!(!restored.take_changed());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("peers.json");
+        save(&path, b"{}").expect("written");
+        save(&path, b"{}").expect("written over");
+        assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_missing_file_is_an_empty_book_and_a_damaged_one_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("peers.json");
+        assert!(load(&path).expect("nothing").is_empty());
+        for damaged in ["", "{", "[]", r#"{"format":2,"peers":[]}"#] {
+            fs::write(&path, damaged).expect("written");
+            assert!(load(&path).is_err(), "{damaged}");
+        }
+        fs::write(&path, vec![b' '; 3 * 1024 * 1024]).expect("written");
+        assert!(load(&path).is_err());
+    }
+
+    #[test]
+    fn lines_that_make_no_sense_are_left_out() {
+        let text = r#"{"format":1,"peers":[{"peer":"nobody","reached_ms":0,"failures":0,"addresses":[]},
+            {"peer":"12D3KooWGzBBgZPgEb8pdeB4aYuSVtXgkcNbmDpyiJwbXLUAGBrn","reached_ms":1,"failures":2,"addresses":
+            [{"address":"nowhere","reached_ms":0,"failures":0},
+             {"address":"/ip4/198.51.100.1/tcp/1","reached_ms":0,"failures":0}]}]}"#;
+        let read = decode(text.as_bytes()).expect("a book");
+        assert_eq!(read.len(), 1);
+        assert_eq!(read[0].1.addresses.len(), 1);
+    }
+}

@@ -1,0 +1,115 @@
+//! The composed libp2p behaviour, and the bounds that it is given.
+
+use std::io;
+use std::time::Duration;
+
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::identity::Keypair;
+use libp2p::request_response::{self, ProtocolSupport};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{StreamProtocol, identify, mdns, ping};
+
+use super::NetworkError;
+use super::codec::FrameCodec;
+use super::gossip::{self, Gossip};
+
+/// Connections that are still shaking hands, each way. A silent stranger holds a place for [`HANDSHAKE_TIMEOUT`], so
+/// that a flood of them delays newcomers and doesn't lock them out.
+const CONNECTIONS_PENDING_MAX: u32 = 32;
+/// Connections that others have opened: well under [`CONNECTIONS_MAX`], so that some are always our own choice.
+const CONNECTIONS_INBOUND_MAX: u32 = 96;
+/// Connections that this node has opened.
+const CONNECTIONS_OUTBOUND_MAX: u32 = 64;
+/// All connections: what bounds every table that has a row per peer.
+const CONNECTIONS_MAX: u32 = 160;
+/// Connections to one peer. Not 1: two peers that dial each other at once would each close the other's connection
+/// (nimiq 741, lighthouse 6140).
+const CONNECTIONS_PER_PEER_MAX: u32 = 3;
+
+/// How long a connection may take from its first packet to its last handshake. Under the 10 s that a dial is promised
+/// an answer in.
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How long a request and its answer may take together: 384 KiB at 20 KiB/s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// Exchanges at once on one connection, both directions together: at most 6 MiB of frames.
+const REQUEST_STREAMS_MAX: usize = 16;
+
+/// How often a connection's round trip is measured; also what finds out that a peer is gone without a word.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// When a ping counts as lost.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+const _: () = {
+    assert!(CONNECTIONS_INBOUND_MAX + CONNECTIONS_OUTBOUND_MAX <= CONNECTIONS_MAX);
+    assert!(CONNECTIONS_PER_PEER_MAX >= 2);
+};
+
+/// Everything that this node does on a connection. The order is that of the calls: limits come first, or the others
+/// would count connections that are then refused (rust-libp2p 4870).
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    pub(super) limits: connection_limits::Behaviour,
+    pub(super) identify: identify::Behaviour,
+    pub(super) ping: ping::Behaviour,
+    pub(super) gossip: Gossip,
+    pub(super) requests: request_response::Behaviour<FrameCodec>,
+    pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+}
+
+/// The names by which nodes of one network know each other.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    /// What identify compares: nodes of another version are sent away.
+    pub(super) version: String,
+    pub(super) requests: StreamProtocol,
+}
+
+impl Names {
+    pub(super) fn new(network_id: &[u8; 32]) -> Self {
+        let network = data_encoding::HEXLOWER.encode(&network_id[..8]);
+        let requests =
+            StreamProtocol::try_from_owned(format!("/roda/{network}/sync/1")).expect("the name begins with a slash");
+        Self { version: format!("/roda/1/{network}"), requests }
+    }
+}
+
+/// Composes the behaviour.
+///
+/// # Errors
+/// When the multicast socket can't be opened, or libp2p refuses a configuration.
+pub(super) fn compose(key: &Keypair, names: &Names, agent: &str, mdns: bool) -> Result<Behaviour, NetworkError> {
+    let limits = ConnectionLimits::default()
+        .with_max_pending_incoming(Some(CONNECTIONS_PENDING_MAX))
+        .with_max_pending_outgoing(Some(CONNECTIONS_PENDING_MAX))
+        .with_max_established_incoming(Some(CONNECTIONS_INBOUND_MAX))
+        .with_max_established_outgoing(Some(CONNECTIONS_OUTBOUND_MAX))
+        .with_max_established(Some(CONNECTIONS_MAX))
+        .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
+    let identify = identify::Config::new(names.version.clone(), key.public())
+        .with_agent_version(agent.to_owned())
+        .with_push_listen_addr_updates(true)
+        // Addresses are kept in the address book, which has bounds and a memory; a second cache would bypass both.
+        .with_cache_size(0);
+    let ping = ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT);
+    let requests = request_response::Config::default()
+        .with_request_timeout(REQUEST_TIMEOUT)
+        .with_max_concurrent_streams(REQUEST_STREAMS_MAX);
+    Ok(Behaviour {
+        limits: connection_limits::Behaviour::new(limits),
+        identify: identify::Behaviour::new(identify),
+        ping: ping::Behaviour::new(ping),
+        gossip: gossip::behaviour()?,
+        requests: request_response::Behaviour::new([(names.requests.clone(), ProtocolSupport::Full)], requests),
+        mdns: multicast(key, mdns)?.into(),
+    })
+}
+
+fn multicast(key: &Keypair, wanted: bool) -> Result<Option<mdns::tokio::Behaviour>, NetworkError> {
+    if !wanted {
+        return Ok(None);
+    }
+    let open = |config| mdns::tokio::Behaviour::new(config, key.public().to_peer_id());
+    open(mdns::Config::default()).map(Some).map_err(|cause: io::Error| NetworkError::Multicast { cause })
+}

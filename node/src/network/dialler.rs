@@ -1,0 +1,281 @@
+//! Whom to dial, for whom, and what became of it.
+//!
+//! Three reasons to dial: someone asked, an address is kept for ever, or the address book knows peers and there are
+//! too few connections. It is told of every dial's fate and owns the address book; it never touches the swarm.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, DialError};
+use libp2p::{Multiaddr, PeerId};
+use tokio::sync::oneshot;
+
+use super::addresses::{AddressBook, SHUN, backoff};
+use super::interface::Peer;
+use super::peers::Peers;
+use super::reach::split;
+use super::reason;
+
+/// Peers that this node wants to have chosen by itself: whoever wants to surround it must be in its book, not only
+/// knock. Twice what a topic's mesh needs.
+pub(super) const OUTBOUND_TARGET: usize = 8;
+/// In how long a dial that was asked for is answered.
+pub(super) const ASKED_TIMEOUT: Duration = Duration::from_secs(10);
+/// Dials that were asked for and aren't answered yet.
+const ASKED_MAX: usize = 32;
+/// After a kept address was reached, how long until it is dialled again at the earliest.
+const KEPT_REST_MS: u64 = 5_000;
+
+/// Whom to tell about an asked dial.
+pub(super) type Reply = oneshot::Sender<Result<Peer, String>>;
+
+/// Why a dial was made.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// Someone waits for it.
+    Asked { reply: Reply, deadline: Instant },
+    /// The address with this index is kept.
+    Kept(usize),
+    /// There are too few connections.
+    Book,
+}
+
+/// A dial to make.
+#[derive(Debug)]
+pub(super) struct Dial {
+    pub(super) options: DialOpts,
+    pub(super) purpose: Purpose,
+}
+
+#[derive(Debug)]
+struct Pending {
+    /// The peer that is expected, or was found.
+    peer: Option<PeerId>,
+    established: bool,
+    purpose: Purpose,
+}
+
+/// An address that is dialled whenever it isn't connected.
+#[derive(Debug)]
+struct Kept {
+    address: Multiaddr,
+    expected: Option<PeerId>,
+    /// Who was there last.
+    current: Option<PeerId>,
+    failures: u32,
+    next_ms: u64,
+}
+
+/// The dials under way, the kept addresses and the address book.
+#[derive(Debug)]
+pub(super) struct Dialler {
+    pub(super) book: AddressBook,
+    local: PeerId,
+    seed: [u8; 32],
+    kept: Vec<Kept>,
+    pending: BTreeMap<ConnectionId, Pending>,
+}
+
+impl Dialler {
+    pub(super) fn new(local: PeerId, seed: [u8; 32], book: AddressBook, kept: Vec<Multiaddr>) -> Self {
+        let keep = |address| {
+            let (address, expected) = split(address);
+            Kept { address, expected, current: expected, failures: 0, next_ms: 0 }
+        };
+        Self { book, local, seed, kept: kept.into_iter().map(keep).collect(), pending: BTreeMap::new() }
+    }
+
+    /// Prepares a dial that someone asked for; none when it can be answered at once.
+    pub(super) fn ask(&mut self, address: &str, reply: Reply, peers: &Peers, now: Instant) -> Option<Dial> {
+        let (address, expected) = match address.parse() {
+            Ok(address) => split(address),
+            Err(_) => return answer(reply, Err(reason::not_an_address(address))),
+        };
+        if expected == Some(self.local) {
+            return answer(reply, Err("this is the node's own address".to_owned()));
+        }
+        if let Some(peer) = expected.filter(|peer| peers.is_up(peer)) {
+            return answer(reply, Ok(peer.into()));
+        }
+        let asked = self.pending.values().filter(|pending| matches!(pending.purpose, Purpose::Asked { .. }));
+        if asked.count() >= ASKED_MAX {
+            return answer(reply, Err("too many dials are under way; try again in ten seconds".to_owned()));
+        }
+        if let Some(peer) = expected {
+            self.book.pardon(peer);
+        }
+        // Always: a dial or a half-open connection that is under way may have been to another address.
+        let options = options(expected, vec![address], PeerCondition::Always);
+        Some(Dial { options, purpose: Purpose::Asked { reply, deadline: now + ASKED_TIMEOUT } })
+    }
+
+    /// The dials that are worth making now.
+    pub(super) fn due(&self, peers: &Peers, now_ms: u64) -> Vec<Dial> {
+        let mut dials: Vec<_> = self
+            .kept
+            .iter()
+            .enumerate()
+            .filter_map(|(index, kept)| {
+                let connected = kept.current.is_some_and(|peer| peers.is_connected(&peer));
+                let under_way =
+                    self.pending.values().any(|other| matches!(other.purpose, Purpose::Kept(i) if i == index));
+                if connected || under_way || kept.next_ms > now_ms {
+                    return None;
+                }
+                let condition = PeerCondition::DisconnectedAndNotDialing;
+                let options = options(kept.expected, vec![kept.address.clone()], condition);
+                Some(Dial { options, purpose: Purpose::Kept(index) })
+            })
+            .collect();
+        let under_way = self.pending.values().filter(|other| !matches!(other.purpose, Purpose::Asked { .. })).count();
+        let missing = OUTBOUND_TARGET.saturating_sub(peers.outbound() + under_way + dials.len());
+        let busy = |peer: &PeerId| peers.is_connected(peer) || self.is_under_way(peer) || self.is_kept(peer);
+        dials.extend(self.book.due(now_ms, missing, busy).into_iter().map(|(peer, addresses)| {
+            let options = options(Some(peer), addresses, PeerCondition::DisconnectedAndNotDialing);
+            Dial { options, purpose: Purpose::Book }
+        }));
+        dials
+    }
+
+    fn is_under_way(&self, peer: &PeerId) -> bool {
+        self.pending.values().any(|pending| pending.peer == Some(*peer))
+    }
+
+    fn is_kept(&self, peer: &PeerId) -> bool {
+        self.kept.iter().any(|kept| kept.expected == Some(*peer))
+    }
+
+    /// Notes that a dial has begun.
+    pub(super) fn begun(&mut self, connection: ConnectionId, peer: Option<PeerId>, purpose: Purpose) {
+        self.pending.insert(connection, Pending { peer, established: false, purpose });
+    }
+
+    /// Notes whom a dial has led to.
+    pub(super) fn established(&mut self, connection: ConnectionId, peer: PeerId) {
+        if let Some(pending) = self.pending.get_mut(&connection) {
+            pending.peer = Some(peer);
+            pending.established = true;
+        }
+    }
+
+    /// Settles every dial to a peer that has shown to be of this network. `dialled` is the address of the connection,
+    /// when this node opened it.
+    pub(super) fn identified(&mut self, peer: PeerId, dialled: Option<&Multiaddr>, now_ms: u64) {
+        if let Some(address) = dialled {
+            self.book.reached(peer, address, now_ms);
+        }
+        for purpose in self.take(peer, |_| true) {
+            match purpose {
+                Purpose::Asked { reply, .. } => drop(reply.send(Ok(peer.into()))),
+                Purpose::Kept(index) => self.kept_reached(index, peer, now_ms),
+                Purpose::Book => {}
+            }
+        }
+    }
+
+    /// Settles every dial to a peer that is of another network, and forgets the peer.
+    pub(super) fn foreign(&mut self, peer: PeerId, why: &str, now_ms: u64) {
+        self.book.foreign(peer, now_ms);
+        for purpose in self.take(peer, |_| true) {
+            self.give_up(purpose, why.to_owned(), now_ms);
+        }
+    }
+
+    /// Settles every dial that had led to a peer whose last connection has closed.
+    pub(super) fn lost(&mut self, peer: PeerId, now_ms: u64) {
+        for purpose in self.take(peer, |pending| pending.established) {
+            if matches!(purpose, Purpose::Book) {
+                self.book.failed(peer, now_ms);
+            }
+            self.give_up(purpose, "the peer hung up before it said which network it is of".to_owned(), now_ms);
+        }
+    }
+
+    /// Settles a dial that has led to no one.
+    pub(super) fn failed(&mut self, connection: ConnectionId, error: &DialError, now_ms: u64) {
+        let Some(Pending { peer, purpose, .. }) = self.pending.remove(&connection) else { return };
+        if let Some(peer) = peer {
+            match error {
+                DialError::WrongPeerId { address, .. } | DialError::LocalPeerId { address } => {
+                    self.book.misled(peer, &split(address.clone()).0);
+                }
+                DialError::DialPeerConditionFalse(_) => {}
+                _ => self.book.failed(peer, now_ms),
+            }
+        }
+        self.give_up(purpose, reason::of_dial(error), now_ms);
+    }
+
+    /// Answers the dials whose time is up.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let late = |pending: &Pending| matches!(pending.purpose, Purpose::Asked { deadline, .. } if deadline <= now);
+        let late: Vec<_> = self.pending.iter().filter(|(_, pending)| late(pending)).map(|(id, _)| *id).collect();
+        for connection in late {
+            if let Some(Pending { purpose: Purpose::Asked { reply, .. }, .. }) = self.pending.remove(&connection) {
+                drop(reply.send(Err(format!("no answer within {} s", ASKED_TIMEOUT.as_secs()))));
+            }
+        }
+    }
+
+    /// Doesn't dial a peer for a while.
+    pub(super) fn shun(&mut self, peer: PeerId, now_ms: u64) {
+        self.book.shun(peer, now_ms);
+        for kept in self.kept.iter_mut().filter(|kept| kept.current == Some(peer)) {
+            kept.next_ms = now_ms + u64::try_from(SHUN.as_millis()).unwrap_or(u64::MAX);
+        }
+    }
+
+    /// Dials a peer again at the next occasion.
+    pub(super) fn recall(&mut self, peer: PeerId) {
+        self.book.pardon(peer);
+        for kept in self.kept.iter_mut().filter(|kept| kept.current == Some(peer)) {
+            kept.next_ms = 0;
+        }
+    }
+
+    fn take(&mut self, peer: PeerId, which: impl Fn(&Pending) -> bool) -> Vec<Purpose> {
+        let settled = self.pending.extract_if(.., |_, pending| pending.peer == Some(peer) && which(pending));
+        settled.map(|(_, pending)| pending.purpose).collect()
+    }
+
+    fn kept_reached(&mut self, index: usize, peer: PeerId, now_ms: u64) {
+        if let Some(kept) = self.kept.get_mut(index) {
+            kept.current = Some(peer);
+            kept.failures = 0;
+            kept.next_ms = now_ms + KEPT_REST_MS;
+        }
+    }
+
+    fn give_up(&mut self, purpose: Purpose, why: String, now_ms: u64) {
+        match purpose {
+            Purpose::Asked { reply, .. } => drop(reply.send(Err(why))),
+            Purpose::Kept(index) => {
+                let Some(kept) = self.kept.get_mut(index) else { return };
+                kept.failures = kept.failures.saturating_add(1);
+                let pause = backoff(&self.seed, &kept.address.to_vec(), kept.failures);
+                kept.next_ms = now_ms + u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(address = %kept.address, %why, retry_s = pause.as_secs(), "no connection");
+            }
+            Purpose::Book => tracing::debug!(%why, "a known peer was not reached"),
+        }
+    }
+}
+
+fn options(peer: Option<PeerId>, mut addresses: Vec<Multiaddr>, condition: PeerCondition) -> DialOpts {
+    match (peer, addresses.pop()) {
+        (None, Some(address)) => DialOpts::unknown_peer_id().address(address).build(),
+        (Some(peer), Some(last)) => {
+            addresses.push(last);
+            DialOpts::peer_id(peer).condition(condition).addresses(addresses).build()
+        }
+        (Some(peer), None) => DialOpts::peer_id(peer).condition(condition).build(),
+        (None, None) => DialOpts::unknown_peer_id().address(Multiaddr::empty()).build(),
+    }
+}
+
+fn answer(reply: Reply, result: Result<Peer, String>) -> Option<Dial> {
+    // Whoever asked may have gone; that is no one's loss.
+    drop(reply.send(result));
+    None
+}

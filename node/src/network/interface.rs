@@ -1,0 +1,358 @@
+//! The words that this adapter and the rest of the node exchange. No word of libp2p is among them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use libp2p::PeerId;
+use libp2p::gossipsub::MessageId;
+use libp2p::request_response::ResponseChannel;
+use tokio::sync::oneshot;
+
+/// A peer, by the text form of its PeerId. The text is always a valid, canonical PeerId.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Peer(Arc<str>);
+
+impl Peer {
+    /// The text form, such as `12D3KooW...`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn id(&self) -> PeerId {
+        PeerId::from_str(&self.0).expect("a Peer is only made from a valid PeerId")
+    }
+}
+
+impl From<PeerId> for Peer {
+    fn from(id: PeerId) -> Self {
+        Self(id.to_string().into())
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for Peer {
+    type Err = NotAPeer;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        PeerId::from_str(text).map(Self::from).map_err(|_| NotAPeer)
+    }
+}
+
+/// The text is not a PeerId.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a peer id; one looks like 12D3KooW... and is 52 characters long")]
+pub struct NotAPeer;
+
+/// What a node is started with.
+#[derive(Debug, Clone)]
+pub struct NetworkConfig {
+    /// The ed25519 seed of the *network* key. Never an author's key: a PeerId is seen together with an IP address.
+    pub key_seed: [u8; 32],
+    /// Which network to be part of. Nodes of different networks don't stay connected.
+    pub network_id: [u8; 32],
+    /// Multiaddrs to listen on. Empty: every IPv4 and, where there is one, IPv6 interface, on a free port.
+    pub listen: Vec<String>,
+    /// Whether to find and be found by peers on the local network through multicast DNS.
+    pub mdns: bool,
+    /// Where to remember peers between runs.
+    pub address_book: Option<PathBuf>,
+    /// Multiaddrs that are dialled at start, and again for ever whenever they aren't connected.
+    pub connect: Vec<String>,
+    /// Name and version of the program, told to peers.
+    pub agent: String,
+}
+
+/// The engine's judgement of a message: what gossip shall do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// Forward it.
+    Accept,
+    /// Don't forward it, and blame no one: a duplicate, over quota, not now.
+    Ignore,
+    /// Don't forward it, and count it against whoever sent it: malformed or forged bytes only.
+    Reject,
+}
+
+/// A claim on one message that waits for its judgement. It is spent by [`Command::Judge`], hence one judgement each.
+///
+/// An unjudged message is not forwarded and is forgotten after 12 heartbeats (12 s).
+#[derive(Debug)]
+pub struct Delivery(pub(super) Box<Claim>);
+
+/// What gossip knows a message by. Boxed, so that events stay small to hand back.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) message: MessageId,
+    pub(super) source: PeerId,
+}
+
+/// The right to answer one request. Dropping it tells the peer at once that there will be no answer.
+#[derive(Debug)]
+pub struct ReplyToken(pub(super) ResponseChannel<Vec<u8>>);
+
+/// What the rest of the node asks of the network.
+#[derive(Debug)]
+pub enum Command {
+    /// Joins a topic.
+    Subscribe {
+        /// The topic; it begins with [`TOPIC_PREFIX`](super::TOPIC_PREFIX).
+        topic: String,
+    },
+    /// Leaves a topic.
+    Unsubscribe {
+        /// The topic.
+        topic: String,
+    },
+    /// Publishes a message. Answered by [`Event::Published`].
+    Publish {
+        /// The topic.
+        topic: String,
+        /// At most [`MESSAGE_BYTES_MAX`](super::MESSAGE_BYTES_MAX) bytes.
+        bytes: Vec<u8>,
+        /// Comes back in the answer.
+        token: u64,
+    },
+    /// Settles a received message. Too late is harmless.
+    Judge {
+        /// Which message.
+        delivery: Delivery,
+        /// What to do with it.
+        verdict: Judgement,
+    },
+    /// Asks a connected peer. Answered by [`Event::Response`].
+    Request {
+        /// Whom.
+        peer: Peer,
+        /// Comes back in the answer.
+        token: u64,
+        /// At most [`REQUEST_BYTES_MAX`](super::REQUEST_BYTES_MAX) bytes.
+        body: Vec<u8>,
+    },
+    /// Answers a peer's request. A body over [`RESPONSE_BYTES_MAX`](super::RESPONSE_BYTES_MAX) is not sent: the peer
+    /// sees a refusal.
+    Respond {
+        /// Which request.
+        reply: ReplyToken,
+        /// The answer.
+        body: Vec<u8>,
+    },
+    /// Connects to an address.
+    Dial {
+        /// A multiaddr such as `/ip4/192.0.2.1/tcp/4001`, with or without `/p2p/PEER`.
+        address: String,
+        /// Told within 10 s: the peer, once it is connected and known to be of this network, or the reason why not.
+        reply: oneshot::Sender<Result<Peer, String>>,
+    },
+    /// Closes all connections to a peer and doesn't dial it for ten minutes, unless told to.
+    Disconnect {
+        /// Whom.
+        peer: Peer,
+        /// Why; for the log.
+        reason: String,
+    },
+    /// Closes everything, saves the address book and ends.
+    Shutdown,
+}
+
+/// What the network tells the rest of the node.
+///
+/// `PeerUp` comes before anything else about a peer and `PeerDown` after everything else. Whoever does not keep up is
+/// told where things stand, not how they got there: a peer that came and went in the meantime is not mentioned, and
+/// neither are interim subscriptions.
+#[derive(Debug)]
+pub enum Event {
+    /// The node can be reached here.
+    Listening {
+        /// With `/p2p/PEER` at its end: what another node needs to connect.
+        address: String,
+    },
+    /// The node can no longer be reached here.
+    NotListening {
+        /// As it was in `Listening`.
+        address: String,
+    },
+    /// A peer is connected and has shown that it is of this network.
+    PeerUp {
+        /// Who.
+        peer: Peer,
+        /// The remote end of the connection, with `/p2p/PEER`.
+        address: String,
+        /// Whether this node dialled.
+        outbound: bool,
+    },
+    /// The last connection to a peer has closed.
+    PeerDown {
+        /// Who.
+        peer: Peer,
+    },
+    /// A peer has joined a topic.
+    Subscribed {
+        /// Who.
+        peer: Peer,
+        /// What.
+        topic: String,
+    },
+    /// A peer has left a topic.
+    Unsubscribed {
+        /// Who.
+        peer: Peer,
+        /// What.
+        topic: String,
+    },
+    /// A message has arrived and waits for [`Command::Judge`].
+    Message {
+        /// Who relayed it, which says nothing about who wrote it.
+        peer: Peer,
+        /// On which topic.
+        topic: String,
+        /// The message.
+        bytes: Vec<u8>,
+        /// To judge it with.
+        delivery: Delivery,
+    },
+    /// What became of [`Command::Publish`]: handed to at least one peer's queue, or why not.
+    Published {
+        /// The command's token.
+        token: u64,
+        /// Success says nothing of arrival.
+        result: Result<(), PublishFailure>,
+    },
+    /// A peer asks, and waits at most 20 s.
+    Request {
+        /// Who.
+        peer: Peer,
+        /// What.
+        body: Vec<u8>,
+        /// To answer with.
+        reply: ReplyToken,
+    },
+    /// What became of [`Command::Request`].
+    Response {
+        /// The command's token.
+        token: u64,
+        /// The answer, or why there is none.
+        result: Result<Vec<u8>, RequestFailure>,
+    },
+    /// A round trip was measured. Dropped when the inbox is full.
+    Latency {
+        /// To whom.
+        peer: Peer,
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// Messages for a peer were dropped because it doesn't take them fast enough: a reason to reconcile with it.
+    /// Dropped when the inbox is full.
+    SlowPeer {
+        /// Who.
+        peer: Peer,
+        /// How many messages since the last heartbeat.
+        messages: usize,
+    },
+}
+
+/// Why a message was not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PublishFailure {
+    /// Nobody who is connected follows the topic. May be tried again.
+    #[error("no connected peer follows this topic")]
+    NoPeers,
+    /// Every peer's queue is full. Gossip counts the message as seen, so that trying again yields `Duplicate`:
+    /// only reconciliation spreads it now.
+    #[error("the queues to all peers are full")]
+    QueuesFull,
+    /// Gossip has seen these very bytes in the last five minutes.
+    #[error("this message has been published before")]
+    Duplicate,
+    /// Over [`MESSAGE_BYTES_MAX`](super::MESSAGE_BYTES_MAX).
+    #[error("the message is larger than the network carries")]
+    TooLarge,
+    /// Anything else.
+    #[error("the message could not be published")]
+    Other,
+}
+
+/// Why a request was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RequestFailure {
+    /// The peer isn't connected; requests don't dial.
+    #[error("the peer is not connected")]
+    NotConnected,
+    /// Too many requests are under way from this node.
+    #[error("too many requests are under way")]
+    Busy,
+    /// The request is over [`REQUEST_BYTES_MAX`](super::REQUEST_BYTES_MAX).
+    #[error("the request is larger than the network carries")]
+    TooLarge,
+    /// No whole answer within 20 s.
+    #[error("the peer did not answer in time")]
+    Timeout,
+    /// The connection closed first.
+    #[error("the connection closed before the answer")]
+    Closed,
+    /// The peer doesn't speak this network's protocol.
+    #[error("the peer does not speak this protocol")]
+    Unsupported,
+    /// The peer ended the exchange without an answer: it is busy or does not want to.
+    #[error("the peer gave no answer")]
+    Refused,
+    /// The answer broke the framing, or was over [`RESPONSE_BYTES_MAX`](super::RESPONSE_BYTES_MAX).
+    #[error("the peer's answer was malformed or too large")]
+    Malformed,
+}
+
+/// Where events go. It must not block: the network waits for no one.
+///
+/// # Errors
+/// A full inbox gives the event back. The network then answers a message with *ignore*, drops a request's reply
+/// (both are counted in [`Counters`]) and keeps everything else until there is room.
+pub trait Inbox: Send + 'static {
+    /// Takes an event or gives it back.
+    ///
+    /// # Errors
+    /// The event itself, when there is no room.
+    fn deliver(&mut self, event: Event) -> Result<(), Event>;
+}
+
+impl Inbox for tokio::sync::mpsc::Sender<Event> {
+    fn deliver(&mut self, event: Event) -> Result<(), Event> {
+        self.try_send(event).map_err(|error| error.into_inner())
+    }
+}
+
+/// What was given up for lack of room, since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    messages_ignored: AtomicU64,
+    requests_refused: AtomicU64,
+}
+
+impl Counters {
+    /// Messages answered with *ignore* because the inbox was full. Reconciliation brings what they held.
+    #[must_use]
+    pub fn messages_ignored(&self) -> u64 {
+        self.messages_ignored.load(Ordering::Relaxed)
+    }
+
+    /// Peers' requests refused because the inbox was full.
+    #[must_use]
+    pub fn requests_refused(&self) -> u64 {
+        self.requests_refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_message(&self) {
+        self.messages_ignored.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_request(&self) {
+        self.requests_refused.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,181 @@
+//! The network: libp2p, and the only place that names it.
+//!
+//! It translates and decides nothing about events: what a message is worth, whom to reconcile with and what to follow
+//! is the engine's to say. It owns connections: their bounds, the address book, dialling and redialling.
+//!
+//! One task owns the swarm (`task`). It hears [`Command`]s through a bounded channel and tells [`Event`]s to an
+//! [`Inbox`] that never makes it wait. When the inbox is full, messages are answered with *ignore* and requests with a
+//! refusal, and both are counted; nothing else is lost, and nothing grows: what is known of peers is told as the
+//! difference between two bounded tables (`peers`), and commands are left in their channel while answers wait
+//! (`outbox`).
+//!
+//! It fails at the start, with a [`NetworkError`]; afterwards it reports, redials and goes on.
+//!
+//! | file | what it owns |
+//! | --- | --- |
+//! | `interface` | the words: peers, commands, events, failures |
+//! | `behaviour`, `gossip`, `codec` | what libp2p is configured to do, with every bound and its reason |
+//! | `task`, `translate` | the loop: commands in, swarm events out |
+//! | `peers`, `outbox` | who is connected, and what of it has been told |
+//! | `dialler`, `addresses`, `address_file`, `reach` | whom to dial, and what is remembered about where peers are |
+//! | `reason` | failures in words |
+
+mod address_file;
+mod addresses;
+mod behaviour;
+mod codec;
+mod dialler;
+mod gossip;
+mod interface;
+mod outbox;
+mod peers;
+mod reach;
+mod reason;
+mod start;
+mod task;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+pub use codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
+pub use gossip::{MESSAGE_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_PREFIX, TOPICS_PER_PEER_MAX};
+pub use interface::{
+    Command, Counters, Delivery, Event, Inbox, Judgement, NetworkConfig, NotAPeer, Peer, PublishFailure, ReplyToken,
+    RequestFailure,
+};
+
+/// Commands that wait for the network: a few turns of it. Whoever finds it full has outrun the network.
+pub const COMMANDS_MAX: usize = 256;
+
+/// How long [`Network::stop`] waits before it stops waiting.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why the network didn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// An address of the configuration is not one.
+    #[error("{0}")]
+    Address(String),
+    /// An address can't be listened on.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// As it was configured.
+        address: String,
+        /// In words.
+        cause: String,
+    },
+    /// The multicast socket can't be opened.
+    #[error("cannot look for peers on the local network: {cause}; start without mDNS")]
+    Multicast {
+        /// The system's word.
+        cause: io::Error,
+    },
+    /// The address book can't be read.
+    #[error("cannot read the address book {}: {cause}; move it away to start with an empty one", path.display())]
+    AddressBook {
+        /// Where it is.
+        path: PathBuf,
+        /// The system's or the parser's word.
+        cause: io::Error,
+    },
+    /// libp2p refuses its configuration: a bug.
+    #[error("gossip refuses its configuration: {cause}")]
+    Gossip {
+        /// libp2p's word.
+        cause: String,
+    },
+    /// libp2p refuses its transports or keys: a bug.
+    #[error("the network could not be put together: {cause}")]
+    Assembly {
+        /// libp2p's word.
+        cause: String,
+    },
+}
+
+/// A running network. When the last handle to its commands is gone, it ends by itself.
+#[derive(Debug)]
+pub struct Network {
+    commands: mpsc::Sender<Command>,
+    task: JoinHandle<()>,
+    local: Peer,
+    addresses: Vec<String>,
+    counters: Arc<Counters>,
+}
+
+impl Network {
+    /// Binds every listener and starts. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// See [`NetworkError`]; a listener's names the address and the cause.
+    pub async fn start(config: NetworkConfig, inbox: impl Inbox) -> Result<Self, NetworkError> {
+        start::start(config, inbox).await
+    }
+
+    /// This node, as others name it.
+    #[must_use]
+    pub fn local_peer(&self) -> &Peer {
+        &self.local
+    }
+
+    /// Where this node could be reached when it started, each with `/p2p/PEER`. Later changes are events.
+    #[must_use]
+    pub fn listen_addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// What was given up for lack of room.
+    #[must_use]
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// A sender of commands, to be shared. Whoever drains the inbox must only use `try_send` on it: the network
+    /// leaves commands waiting while its answers wait for room in the inbox.
+    #[must_use]
+    pub fn commands(&self) -> mpsc::Sender<Command> {
+        self.commands.clone()
+    }
+
+    /// Sends a command without waiting.
+    ///
+    /// # Errors
+    /// The command, when the network is behind or has ended.
+    pub fn try_send(&self, command: Command) -> Result<(), Command> {
+        self.commands.try_send(command).map_err(|error| error.into_inner())
+    }
+
+    /// Sends a command and waits for room. Not for whoever drains the inbox; see [`Network::commands`].
+    ///
+    /// # Errors
+    /// The command, when the network has ended.
+    pub async fn send(&self, command: Command) -> Result<(), Command> {
+        self.commands.send(command).await.map_err(|error| error.0)
+    }
+
+    /// Whether the task still runs. That it doesn't without having been stopped is a bug that its panic explains.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.task.is_finished()
+    }
+
+    /// Says farewell to peers, saves the address book and ends, within two seconds.
+    pub async fn stop(mut self) {
+        let end = async {
+            // An error means that it has ended already.
+            drop(self.commands.send(Command::Shutdown).await);
+            drop((&mut self.task).await);
+        };
+        if tokio::time::timeout(STOP_TIMEOUT, end).await.is_err() {
+            tracing::warn!("the network did not end in time");
+            self.task.abort();
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! Who is connected, and how much of it the rest of the node has been told.
+//!
+//! Pure. Two tables are held against each other: how things stand, and what was told. Events are their difference, so
+//! that no queue can grow while nobody listens: the first table has a row per connected peer (at most 160, by the
+//! connection limits) with at most 512 topics, and the second only grows when it is otherwise equal to the first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use libp2p::PeerId;
+use libp2p::swarm::ConnectionId;
+
+use super::interface::{Event, Peer};
+
+/// How long a connection may stay without saying which network it belongs to.
+const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a peer may be up without a subscription before the connection is suspected: gossipsub tells a peer nothing
+/// when an older connection to it still lingers (rust-libp2p 5097), and only a new connection repairs that.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How long the same peer is not suspected again: it may really follow nothing.
+const SILENCE_REST: Duration = Duration::from_secs(600);
+/// Pings that may be lost in a row. The second one means at least 35 s without a sign of life.
+const PINGS_LOST_MAX: u8 = 2;
+
+/// One connection, as it was opened.
+#[derive(Debug, Clone)]
+pub(super) struct Connection {
+    /// The remote end, without `/p2p`.
+    pub(super) address: libp2p::Multiaddr,
+    /// Whether this node dialled.
+    pub(super) outbound: bool,
+    opened: Instant,
+    pings_lost: u8,
+}
+
+#[derive(Debug)]
+struct Standing {
+    name: Peer,
+    connections: BTreeMap<ConnectionId, Connection>,
+    /// Since when the peer is known to be of this network, and the connection that showed it.
+    up: Option<(Instant, ConnectionId, String, bool)>,
+    topics: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Told {
+    name: Peer,
+    topics: BTreeSet<String>,
+}
+
+/// One thing that is not told yet.
+#[derive(Debug)]
+enum Difference {
+    Listening(String),
+    NotListening(String),
+    Down(PeerId),
+    Up(PeerId),
+    Topic(PeerId, String),
+}
+
+/// The two tables and what differs between them.
+#[derive(Debug, Default)]
+pub(super) struct Peers {
+    standing: BTreeMap<PeerId, Standing>,
+    told: BTreeMap<PeerId, Told>,
+    listening: BTreeSet<String>,
+    listening_told: BTreeSet<String>,
+    /// Peers that may differ, with the topics that may.
+    differing: BTreeMap<PeerId, BTreeSet<String>>,
+    /// Peers that were told to be up and aren't any more. Told first: it keeps `told` within `standing`.
+    gone: BTreeSet<PeerId>,
+    listening_differs: bool,
+    suspected: BTreeMap<PeerId, Instant>,
+}
+
+impl Peers {
+    /// Notes a new connection.
+    pub(super) fn opened(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        address: libp2p::Multiaddr,
+        outbound: bool,
+        now: Instant,
+    ) {
+        let standing = self.standing.entry(peer).or_insert_with(|| {
+            let (connections, topics) = (BTreeMap::new(), BTreeSet::new());
+            Standing { name: peer.into(), connections, up: None, topics }
+        });
+        let row = Connection { address, outbound, opened: now, pings_lost: 0 };
+        standing.connections.insert(connection, row);
+    }
+
+    /// Notes a connection's end. Returns whether it was the peer's last.
+    pub(super) fn closed(&mut self, peer: PeerId, connection: ConnectionId) -> bool {
+        let Some(standing) = self.standing.get_mut(&peer) else { return false };
+        standing.connections.remove(&connection);
+        if !standing.connections.is_empty() {
+            return false;
+        }
+        self.standing.remove(&peer);
+        self.differing.remove(&peer);
+        if self.told.contains_key(&peer) {
+            self.gone.insert(peer);
+        }
+        true
+    }
+
+    /// Notes that a peer has shown to be of this network. Returns whether that is news.
+    pub(super) fn identified(&mut self, peer: PeerId, connection: ConnectionId, now: Instant) -> bool {
+        let Some(standing) = self.standing.get_mut(&peer) else { return false };
+        let Some(row) = standing.connections.get(&connection) else { return false };
+        if standing.up.is_some() {
+            return false;
+        }
+        let address = format!("{}/p2p/{}", row.address, standing.name);
+        standing.up = Some((now, connection, address, row.outbound));
+        self.differing.entry(peer).or_default();
+        true
+    }
+
+    /// Notes a peer's topic.
+    pub(super) fn subscribed(&mut self, peer: PeerId, topic: String) {
+        let Some(standing) = self.standing.get_mut(&peer) else { return };
+        standing.topics.insert(topic.clone());
+        self.topic_differs(peer, topic);
+    }
+
+    /// Notes that a peer left a topic.
+    pub(super) fn unsubscribed(&mut self, peer: PeerId, topic: String) {
+        let Some(standing) = self.standing.get_mut(&peer) else { return };
+        standing.topics.remove(&topic);
+        self.topic_differs(peer, topic);
+    }
+
+    fn topic_differs(&mut self, peer: PeerId, topic: String) {
+        if self.is_up(&peer) {
+            self.differing.entry(peer).or_default().insert(topic);
+        }
+    }
+
+    /// Notes an address that this node listens on.
+    pub(super) fn listening(&mut self, address: String) {
+        self.listening.insert(address);
+        self.listening_differs = true;
+    }
+
+    /// Notes that an address is gone.
+    pub(super) fn not_listening(&mut self, address: &str) {
+        self.listening.remove(address);
+        self.listening_differs = true;
+    }
+
+    /// Counts a ping that was lost or answered. Returns whether the connection should be taken for dead.
+    pub(super) fn pinged(&mut self, peer: PeerId, connection: ConnectionId, answered: bool) -> bool {
+        let row = self.standing.get_mut(&peer).and_then(|standing| standing.connections.get_mut(&connection));
+        let Some(row) = row else { return false };
+        row.pings_lost = if answered { 0 } else { row.pings_lost.saturating_add(1) };
+        row.pings_lost >= PINGS_LOST_MAX
+    }
+
+    /// Addresses that this node listens on.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        self.listening.iter().cloned().collect()
+    }
+
+    /// The peer's name, when it is connected.
+    pub(super) fn name(&self, peer: &PeerId) -> Option<Peer> {
+        self.standing.get(peer).map(|standing| standing.name.clone())
+    }
+
+    /// Whether there is any connection to the peer.
+    pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
+        self.standing.contains_key(peer)
+    }
+
+    /// Whether the peer is known to be of this network.
+    pub(super) fn is_up(&self, peer: &PeerId) -> bool {
+        self.standing.get(peer).is_some_and(|standing| standing.up.is_some())
+    }
+
+    /// A peer's connection.
+    pub(super) fn connection(&self, peer: &PeerId, connection: ConnectionId) -> Option<&Connection> {
+        self.standing.get(peer)?.connections.get(&connection)
+    }
+
+    /// How many peers are connected by this node's own choice.
+    pub(super) fn outbound(&self) -> usize {
+        let chosen = |standing: &&Standing| standing.connections.values().any(|row| row.outbound);
+        self.standing.values().filter(chosen).count()
+    }
+
+    /// Connections that didn't say in time which network they belong to.
+    pub(super) fn unidentified(&self, now: Instant) -> Vec<PeerId> {
+        let late = |standing: &Standing| {
+            let mut rows = standing.connections.values();
+            standing.up.is_none() && rows.all(|row| now.duration_since(row.opened) > IDENTIFY_TIMEOUT)
+        };
+        self.standing.iter().filter(|(_, standing)| late(standing)).map(|(peer, _)| *peer).collect()
+    }
+
+    /// Peers that have been up for a while without following anything. Each is named once per ten minutes.
+    pub(super) fn silent(&mut self, now: Instant) -> Vec<PeerId> {
+        self.suspected.retain(|_, since| now.duration_since(*since) < SILENCE_REST);
+        let long_up =
+            |standing: &Standing| standing.up.as_ref().is_some_and(|(since, ..)| now.duration_since(*since) > SILENCE);
+        let silent = self.standing.iter().filter(|(_, standing)| standing.topics.is_empty() && long_up(standing));
+        let silent: Vec<_> = silent.map(|(peer, _)| *peer).filter(|peer| !self.suspected.contains_key(peer)).collect();
+        self.suspected.extend(silent.iter().map(|peer| (*peer, now)));
+        silent
+    }
+
+    /// Hands everything that is untold to `deliver`, until it gives something back. Returns whether all is told.
+    pub(super) fn tell(&mut self, mut deliver: impl FnMut(Event) -> Result<(), Event>) -> bool {
+        while let Some(difference) = self.difference() {
+            let event = self.event(&difference);
+            if event.is_some_and(|event| deliver(event).is_err()) {
+                return false;
+            }
+            self.settle(difference);
+        }
+        true
+    }
+
+    fn difference(&mut self) -> Option<Difference> {
+        if self.listening_differs {
+            if let Some(address) = self.listening_told.difference(&self.listening).next() {
+                return Some(Difference::NotListening(address.clone()));
+            }
+            if let Some(address) = self.listening.difference(&self.listening_told).next() {
+                return Some(Difference::Listening(address.clone()));
+            }
+            self.listening_differs = false;
+        }
+        if let Some(peer) = self.gone.first() {
+            return Some(Difference::Down(*peer));
+        }
+        while let Some(entry) = self.differing.first_entry() {
+            let peer = *entry.key();
+            if !self.told.contains_key(&peer) {
+                return Some(Difference::Up(peer));
+            }
+            if let Some(topic) = entry.get().first() {
+                return Some(Difference::Topic(peer, topic.clone()));
+            }
+            entry.remove();
+        }
+        None
+    }
+
+    /// The event that tells a difference; none when it has vanished.
+    fn event(&self, difference: &Difference) -> Option<Event> {
+        match difference {
+            Difference::Listening(address) => Some(Event::Listening { address: address.clone() }),
+            Difference::NotListening(address) => Some(Event::NotListening { address: address.clone() }),
+            Difference::Down(peer) => Some(Event::PeerDown { peer: self.told.get(peer)?.name.clone() }),
+            Difference::Up(peer) => {
+                let standing = self.standing.get(peer)?;
+                let (_, _, address, outbound) = standing.up.clone()?;
+                Some(Event::PeerUp { peer: standing.name.clone(), address, outbound })
+            }
+            Difference::Topic(peer, topic) => {
+                let (standing, told) = (self.standing.get(peer)?, self.told.get(peer)?);
+                let (peer, topic) = (told.name.clone(), topic.clone());
+                match (standing.topics.contains(&topic), told.topics.contains(&topic)) {
+                    (true, false) => Some(Event::Subscribed { peer, topic }),
+                    (false, true) => Some(Event::Unsubscribed { peer, topic }),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, difference: Difference) {
+        match difference {
+            Difference::Listening(address) => {
+                self.listening_told.insert(address);
+            }
+            Difference::NotListening(address) => {
+                self.listening_told.remove(&address);
+            }
+            Difference::Down(peer) => {
+                self.told.remove(&peer);
+                self.gone.remove(&peer);
+            }
+            Difference::Up(peer) => {
+                let Some(standing) = self.standing.get(&peer).filter(|standing| standing.up.is_some()) else {
+                    self.differing.remove(&peer);
+                    return;
+                };
+                self.told.insert(peer, Told { name: standing.name.clone(), topics: BTreeSet::new() });
+                self.differing.insert(peer, standing.topics.clone());
+            }
+            Difference::Topic(peer, topic) => {
+                if let Some(topics) = self.differing.get_mut(&peer) {
+                    topics.remove(&topic);
+                }
+                let (Some(standing), Some(told)) = (self.standing.get(&peer), self.told.get_mut(&peer)) else { return };
+                if standing.topics.contains(&topic) {
+                    told.topics.insert(topic);
+                } else {
+                    told.topics.remove(&topic);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that is told when there is room for `room` events, in short.
+    fn told(peers: &mut Peers, mut room: usize) -> Vec<String> {
+        let mut told = Vec::new();
+        peers.tell(|event| {
+            if room == 0 {
+                return Err(event);
+            }
+            room -= 1;
+            told.push(match event {
+                Event::PeerUp { .. } => "up".to_owned(),
+                Event::PeerDown { .. } => "down".to_owned(),
+                Event::Subscribed { topic, .. } => format!("+{topic}"),
+                Event::Unsubscribed { topic, .. } => format!("-{topic}"),
+                Event::Listening { address } => format!("at {address}"),
+                Event::NotListening { address } => format!("not at {address}"),
+                other => format!("{other:?}"),
+            });
+            Ok(())
+        });
+        told
+    }
+
+    fn open(peers: &mut Peers, peer: PeerId, number: usize, now: Instant) -> ConnectionId {
+        let connection = ConnectionId::new_unchecked(number);
+        peers.opened(peer, connection, "/ip4/127.0.0.1/tcp/1".parse().expect("an address"), true, now);
+        connection
+    }
+
+    #[test]
+    fn a_peer_is_told_once_it_is_identified_with_what_was_heard_before() {
+        let (mut peers, peer, now) = (Peers::default(), PeerId::random(), Instant::now());
+        let connection = open(&mut peers, peer, 1, now);
+        peers.subscribed(peer, "a".to_owned());
+        assert!(told(&mut peers, 9).is_empty());
+        assert!(peers.identified(peer, connection, now));
+        assert_eq!(told(&mut peers, 9), ["up", "+a"]);
+        assert!(told(&mut peers, 9).is_empty());
+    }
+
+    #[test]
+    fn several_connections_are_one_coming_and_one_going() {
+        let (mut peers, peer, now) = (Peers::default(), PeerId::random(), Instant::now());
+        let (first, second) = (open(&mut peers, peer, 1, now), open(&mut peers, peer, 2, now));
+        assert!(peers.identified(peer, first, now));
+        assert!(!peers.identified(peer, second, now));
+        assert!(!peers.closed(peer, first));
+        assert_eq!(told(&mut peers, 9), ["up"]);
+        assert!(peers.closed(peer, second));
+        assert_eq!(told(&mut peers, 9), ["down"]);
+    }
+
+    #[test]
+    fn what_came_and_went_unnoticed_is_not_told() {
+        let (mut peers, peer, now) = (Peers::default(), PeerId::random(), Instant::now());
+        for number in 1..1000 {
+            let connection = open(&mut peers, peer, number, now);
+            peers.identified(peer, connection, now);
+            peers.subscribed(peer, "a".to_owned());
+            assert!(told(&mut peers, 0).is_empty());
+            peers.closed(peer, connection);
+        }
+        assert!(told(&mut peers, 9).is_empty());
+    }
+
+    #[test]
+    fn a_return_is_told_as_an_end_and_a_beginning() {
+        let (mut peers, peer, now) = (Peers::default(), PeerId::random(), Instant::now());
+        let first = open(&mut peers, peer, 1, now);
+        peers.identified(peer, first, now);
+        peers.subscribed(peer, "old".to_owned());
+        assert_eq!(told(&mut peers, 9), ["up", "+old"]);
+        peers.closed(peer, first);
+        let second = open(&mut peers, peer, 2, now);
+        peers.identified(peer, second, now);
+        peers.subscribed(peer, "new".to_owned());
+        assert_eq!(told(&mut peers, 1), ["down"]);
+        assert_eq!(told(&mut peers, 9), ["up", "+new"]);
+    }
+
+    #[test]
+    fn an_event_that_was_given_back_is_told_later() {
+        let (mut peers, peer, now) = (Peers::default(), PeerId::random(), Instant::now());
+        let connection = open(&mut peers, peer, 1, now);
+        peers.identified(peer, connection, now);
+        for topic in ["a", "b", "c"] {
+            peers.subscribed(peer, topic.to_owned());
+        }
+        let mut all = Vec::new();
+        for _ in 0..4 {
+            assert!(told(&mut peers, 0).is_empty());
+            all.extend(told(&mut peers, 1));
+        }
+        assert_eq!(all, ["up", "+a", "+b", "+c"]);
+        peers.unsubscribed(peer, "b".to_owned());
+        peers.subscribed(peer, "b".to_owned());
+        assert!(told(&mut peers, 9).is_empty());
+    }
+
+    #[test]
+    fn addresses_are_told_when_they_come_and_go() {
+        let mut peers = Peers::default();
+        peers.listening("x".to_owned());
+        peers.listening("y".to_owned());
+        assert_eq!(told(&mut peers, 1), ["at x"]);
+        peers.not_listening("x");
+        assert_eq!(told(&mut peers, 9), ["not at x", "at y"]);
+    }
+
+    #[test]
+    fn a_silent_peer_is_suspected_once_per_rest() {
+        let (mut peers, peer, start) = (Peers::default(), PeerId::random(), Instant::now());
+        let connection = open(&mut peers, peer, 1, start);
+        assert!(peers.silent(start + SILENCE * 2).is_empty(), "it isn't up");
+        peers.identified(peer, connection, start);
+        assert!(peers.silent(start + SILENCE).is_empty());
+        let later = start + SILENCE + Duration::from_secs(1);
+        assert_eq!(peers.silent(later), [peer]);
+        assert!(peers.silent(later + SILENCE).is_empty());
+        assert_eq!(peers.silent(later + SILENCE_REST), [peer]);
+        peers.subscribed(peer, "a".to_owned());
+        assert!(peers.silent(later + SILENCE_REST * 2).is_empty());
+    }
+
+    #[test]
+    fn a_connection_that_never_says_its_network_is_found() {
+        let (mut peers, peer, start) = (Peers::default(), PeerId::random(), Instant::now());
+        open(&mut peers, peer, 1, start);
+        assert!(peers.unidentified(start + IDENTIFY_TIMEOUT).is_empty());
+        assert_eq!(peers.unidentified(start + IDENTIFY_TIMEOUT * 2), [peer]);
+    }
+
+    #[test]
+    fn two_lost_pings_in_a_row_end_a_connection() {
+        let (mut peers, peer, start) = (Peers::default(), PeerId::random(), Instant::now());
+        let connection = open(&mut peers, peer, 1, start);
+        assert!(!peers.pinged(peer, connection, false));
+        assert!(!peers.pinged(peer, connection, true));
+        assert!(!peers.pinged(peer, connection, false));
+        assert!(peers.pinged(peer, connection, false));
+    }
+}

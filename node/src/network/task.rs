@@ -1,0 +1,253 @@
+//! The one task that owns the swarm. It takes turns between the swarm, commands and timers; each turn is short.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures::StreamExt;
+use libp2p::gossipsub::{IdentTopic, MessageAcceptance, PublishError, TopicHash};
+use libp2p::request_response::OutboundRequestId;
+use libp2p::{PeerId, Swarm};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use super::address_file;
+use super::behaviour::{Behaviour, Names};
+use super::codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
+use super::dialler::{Dial, Dialler};
+use super::gossip::{self, MESSAGE_BYTES_MAX};
+use super::interface::{Command, Delivery, Event, Judgement, Peer, PublishFailure, ReplyToken, RequestFailure};
+use super::outbox::Outbox;
+use super::peers::Peers;
+
+/// Gossipsub's heartbeat forgets to set its alarm (its timer isn't polled again after a reset): in a quiet swarm there
+/// was 1 heartbeat in 35 s, and with a tick of this length 34 (measured).
+const TICK: Duration = Duration::from_millis(250);
+/// How often the sweeps run and the address book is saved.
+const MAINTENANCE: Duration = Duration::from_secs(10);
+/// Commands taken in one turn, so that a busy engine doesn't starve the swarm.
+const COMMANDS_PER_TURN: usize = 16;
+/// Requests of this node that wait for an answer: at most 24 MiB of answers at once.
+const REQUESTS_MAX: usize = 64;
+/// How long peers are given to hear that this node leaves.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Everything the task owns.
+pub(super) struct Task {
+    pub(super) swarm: Swarm<Behaviour>,
+    pub(super) names: Names,
+    pub(super) peers: Peers,
+    pub(super) dialler: Dialler,
+    pub(super) outbox: Outbox,
+    pub(super) requests: BTreeMap<OutboundRequestId, u64>,
+    pub(super) book_file: Option<PathBuf>,
+    pub(super) saving: Option<JoinHandle<()>>,
+}
+
+impl Task {
+    /// Runs until it is told to stop, or until nobody is left who could tell it.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut tick = tokio::time::interval(TICK);
+        let mut maintenance = tokio::time::interval(MAINTENANCE);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        maintenance.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let goes_on = tokio::select! {
+                event = self.swarm.select_next_some() => { self.on_swarm(event); true }
+                command = commands.recv(), if self.outbox.takes_commands() => self.on_commands(command, &mut commands),
+                _ = tick.tick() => { self.on_tick(); true }
+                _ = maintenance.tick() => { self.on_maintenance(); true }
+            };
+            if !goes_on {
+                break;
+            }
+        }
+        self.leave().await;
+    }
+
+    /// Takes a turn's worth of commands. Returns whether to go on.
+    fn on_commands(&mut self, first: Option<Command>, commands: &mut mpsc::Receiver<Command>) -> bool {
+        let mut next = first;
+        for left in (0..COMMANDS_PER_TURN).rev() {
+            match next {
+                None | Some(Command::Shutdown) => return false,
+                Some(command) => self.on_command(command),
+            }
+            if left == 0 {
+                break;
+            }
+            match commands.try_recv() {
+                Ok(command) => next = Some(command),
+                Err(_) => break,
+            }
+        }
+        true
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Subscribe { topic } => self.subscribe(&topic),
+            Command::Unsubscribe { topic } => {
+                self.swarm.behaviour_mut().gossip.unsubscribe(&IdentTopic::new(topic));
+            }
+            Command::Publish { topic, bytes, token } => {
+                let result = self.publish(topic, bytes);
+                self.outbox.answer(&mut self.peers, Event::Published { token, result });
+            }
+            Command::Judge { delivery, verdict } => self.judge(&delivery, verdict),
+            Command::Request { peer, token, body } => self.request(&peer, token, body),
+            Command::Respond { reply, body } => self.respond(reply, body),
+            Command::Dial { address, reply } => {
+                let dial = self.dialler.ask(&address, reply, &self.peers, Instant::now());
+                dial.into_iter().for_each(|dial| self.dial(dial));
+            }
+            Command::Disconnect { peer, reason } => self.disconnect(&peer, &reason),
+            // The caller has looked for it.
+            Command::Shutdown => {}
+        }
+    }
+
+    fn subscribe(&mut self, topic: &str) {
+        if let Err(error) = gossip::subscribe(&mut self.swarm.behaviour_mut().gossip, topic) {
+            tracing::error!(%error, "a topic could not be joined");
+        }
+    }
+
+    fn publish(&mut self, topic: String, bytes: Vec<u8>) -> Result<(), PublishFailure> {
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(PublishFailure::TooLarge);
+        }
+        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        gossip.publish(TopicHash::from_raw(topic), bytes).map(drop).map_err(|error| match error {
+            PublishError::NoPeersSubscribedToTopic => PublishFailure::NoPeers,
+            PublishError::AllQueuesFull(_) => PublishFailure::QueuesFull,
+            PublishError::Duplicate => PublishFailure::Duplicate,
+            PublishError::MessageTooLarge => PublishFailure::TooLarge,
+            PublishError::SigningError(_) | PublishError::TransformFailed(_) => PublishFailure::Other,
+        })
+    }
+
+    /// Settles a message. The library says when it had forgotten it; then there is nothing left to settle.
+    pub(super) fn judge(&mut self, delivery: &Delivery, verdict: Judgement) {
+        let acceptance = match verdict {
+            Judgement::Accept => MessageAcceptance::Accept,
+            Judgement::Ignore => MessageAcceptance::Ignore,
+            Judgement::Reject => MessageAcceptance::Reject,
+        };
+        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        gossip.report_message_validation_result(&delivery.0.message, &delivery.0.source, acceptance);
+    }
+
+    fn request(&mut self, peer: &Peer, token: u64, body: Vec<u8>) {
+        let peer = peer.id();
+        let refusal = if body.len() > REQUEST_BYTES_MAX {
+            Some(RequestFailure::TooLarge)
+        } else if !self.swarm.is_connected(&peer) {
+            Some(RequestFailure::NotConnected)
+        } else if self.requests.len() >= REQUESTS_MAX {
+            Some(RequestFailure::Busy)
+        } else {
+            None
+        };
+        if let Some(failure) = refusal {
+            return self.outbox.answer(&mut self.peers, Event::Response { token, result: Err(failure) });
+        }
+        let request = self.swarm.behaviour_mut().requests.send_request(&peer, body);
+        self.requests.insert(request, token);
+    }
+
+    fn respond(&mut self, reply: ReplyToken, body: Vec<u8>) {
+        if body.len() > RESPONSE_BYTES_MAX {
+            tracing::error!(bytes = body.len(), "an answer over the bound was not sent");
+            return;
+        }
+        // An error means that the peer has stopped waiting.
+        drop(self.swarm.behaviour_mut().requests.send_response(reply.0, body));
+    }
+
+    fn disconnect(&mut self, peer: &Peer, reason: &str) {
+        tracing::info!(%peer, reason, "disconnecting");
+        let id = peer.id();
+        self.dialler.shun(id, now_ms());
+        self.hang_up(id);
+    }
+
+    pub(super) fn hang_up(&mut self, peer: PeerId) {
+        // An error means that there is no connection, which is what is wanted.
+        self.swarm.disconnect_peer_id(peer).unwrap_or_default();
+    }
+
+    fn dial(&mut self, dial: Dial) {
+        let Dial { options, purpose } = dial;
+        let connection = options.connection_id();
+        self.dialler.begun(connection, options.get_peer_id(), purpose);
+        if let Err(error) = self.swarm.dial(options) {
+            self.dialler.failed(connection, &error, now_ms());
+        }
+    }
+
+    fn on_tick(&mut self) {
+        self.outbox.flush(&mut self.peers);
+        self.dialler.expire(Instant::now());
+        for dial in self.dialler.due(&self.peers, now_ms()) {
+            self.dial(dial);
+        }
+    }
+
+    fn on_maintenance(&mut self) {
+        let now = Instant::now();
+        for peer in self.peers.unidentified(now) {
+            tracing::debug!(%peer, "it never said which network it is of");
+            self.hang_up(peer);
+        }
+        let follows_any = self.swarm.behaviour().gossip.topics().next().is_some();
+        for peer in if follows_any { self.peers.silent(now) } else { Vec::new() } {
+            tracing::debug!(%peer, "no subscription is known of it; connecting anew");
+            self.dialler.recall(peer);
+            self.hang_up(peer);
+        }
+        self.save_book();
+    }
+
+    fn save_book(&mut self) {
+        let Some(path) = self.book_file.clone() else { return };
+        if self.saving.as_ref().is_some_and(|saving| !saving.is_finished()) || !self.dialler.book.take_changed() {
+            return;
+        }
+        let bytes = address_file::encode(&self.dialler.book);
+        self.saving = Some(tokio::task::spawn_blocking(move || {
+            if let Err(error) = address_file::save(&path, &bytes) {
+                tracing::warn!(path = %path.display(), %error, "the address book was not saved");
+            }
+        }));
+    }
+
+    async fn leave(mut self) {
+        if let Some(saving) = self.saving.take() {
+            // A panic over there was reported over there.
+            drop(saving.await);
+        }
+        self.save_book();
+        let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
+        for peer in peers {
+            self.hang_up(peer);
+        }
+        let gone = async {
+            while self.swarm.network_info().connection_counters().num_connections() > 0 {
+                self.swarm.select_next_some().await;
+            }
+        };
+        // Whoever doesn't hang up in time is left with a closed socket.
+        drop(tokio::time::timeout(FAREWELL, gone).await);
+        if let Some(saving) = self.saving.take() {
+            drop(saving.await);
+        }
+    }
+}
+
+/// Unix milliseconds. A clock before 1970 counts as 1970.
+pub(super) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
