@@ -12,6 +12,9 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// Where the help lists the flags of every command.
+const HEADING: &str = "Options of every command";
+
 /// Roda: a discussion network of peers, with nobody at its head.
 ///
 /// Each participant runs a node: `roda up`. Every other command talks to it.
@@ -36,16 +39,16 @@ pub(crate) struct Cli {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Global {
     /// Write JSON: one object, or one a line for a list
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     pub(crate) json: bool,
     /// Keep everything of the node in this folder [default: the XDG folders]
-    #[arg(long, global = true, value_name = "DIR", env = "RODA_HOME")]
+    #[arg(long, global = true, help_heading = HEADING, value_name = "DIR", env = "RODA_HOME")]
     pub(crate) home: Option<PathBuf>,
     /// Use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    #[arg(long, global = true, help_heading = HEADING, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
     /// Print long texts at once instead of through the pager
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     pub(crate) no_pager: bool,
 }
 

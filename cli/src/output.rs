@@ -3,6 +3,7 @@
 use crate::error::{CliError, Kind};
 use crate::terminal::{self, ColorChoice, Look};
 use crate::{json, words};
+use rustix::event::{PollFd, PollFlags};
 use serde::Serialize;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 
@@ -129,6 +130,29 @@ impl Output {
     pub(crate) fn error(&self, error: &CliError) {
         report(self.json, error);
     }
+}
+
+/// Resolves when the reader of standard output has gone, so that a stream with nothing to say ends as well. Never, where
+/// there is no reader that could go, as with a file.
+pub(crate) async fn reader_gone() -> CliError {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // The thread waits as long as the process lives, at most.
+    let watch = std::thread::Builder::new().name("reader".into()).spawn(move || {
+        let out = io::stdout();
+        // No event is asked for: the system then tells only of an end or an error.
+        let mut watched = [PollFd::new(&out, PollFlags::empty())];
+        loop {
+            match rustix::event::poll(&mut watched, None) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) => return tell.send(()),
+                Err(_) => return Ok(()),
+            }
+        }
+    });
+    if watch.is_err() || told.await.is_err() {
+        return std::future::pending().await;
+    }
+    CliError::output(&io::Error::from(io::ErrorKind::BrokenPipe))
 }
 
 /// Says why a command failed: one object for a program, lines for a person. Never fails, never speaks of a closed pipe.

@@ -14,6 +14,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::{Output as Ended, Stdio};
 use std::{fs, io};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Nodes of one test network at most: each is a process with sockets and threads of its own.
 const NODES_MAX: u16 = 200;
@@ -157,9 +158,11 @@ async fn up(args: &UpArgs, folder: &Folder, output: &mut Output) -> Result<(), C
     };
     let plan = Plan { network, nodes: args.nodes, topology: args.topology };
     folder.keep(&plan)?;
+    let mut interrupt =
+        signal(SignalKind::interrupt()).map_err(|error| CliError::io("can't listen for signals", &error))?;
     let mut started: Vec<Started> = Vec::new();
     for node in 1..=plan.nodes {
-        match start(node, &plan, folder, &started).await {
+        match start(node, &plan, folder, &started, &mut interrupt).await {
             Ok(line) => {
                 output.object(&line, |look| {
                     let export = format!("export RODA_HOME={}", shell_words::quote(&line.home));
@@ -185,7 +188,13 @@ async fn up(args: &UpArgs, folder: &Folder, output: &mut Output) -> Result<(), C
 }
 
 /// Starts one node as `roda up --detach` does, connected to those before it.
-async fn start(node: u16, plan: &Plan, folder: &Folder, before: &[Started]) -> Result<Started, CliError> {
+async fn start(
+    node: u16,
+    plan: &Plan,
+    folder: &Folder,
+    before: &[Started],
+    interrupt: &mut Signal,
+) -> Result<Started, CliError> {
     let home = folder.home(node);
     let program = std::env::current_exe().map_err(|error| CliError::io("can't find this program", &error))?;
     let mut command = std::process::Command::new(program);
@@ -196,11 +205,15 @@ async fn start(node: u16, plan: &Plan, folder: &Folder, before: &[Started]) -> R
         command.args(address.into_iter().flat_map(|address| ["--connect", address.as_str()]));
     }
     command.stdin(Stdio::null());
-    let running = tokio::task::spawn_blocking(move || command.output());
+    let mut running = tokio::task::spawn_blocking(move || command.output());
     let ended = tokio::select! {
-        ended = running => ended,
-        // The process of the start has the same terminal and gives up by itself.
-        _ = tokio::signal::ctrl_c() => return Err(CliError::interrupted()),
+        ended = &mut running => ended,
+        _ = interrupt.recv() => {
+            // Either the start was interrupted, too, or there is a node by now that nobody wants.
+            let _ = running.await;
+            let _ = process::stop(&Context::at(&home)?).await;
+            return Err(CliError::interrupted());
+        }
     };
     let ended = ended.map_err(io::Error::other).and_then(|ended| ended);
     let ended = ended.map_err(|error| CliError::io("can't start a node", &error))?;

@@ -42,7 +42,8 @@ pub(crate) async fn run(args: Args, context: &Context, output: &mut Output) -> R
         Some(draft) => draft.settle(sent)?,
         None => sent?,
     };
-    written::report(&written, "edited", args.wait, context, output).await
+    let subject = written.target.as_deref().unwrap_or(&args.id);
+    written::report(&written, "edited", subject, args.wait, context, output).await
 }
 
 async fn send(args: &Args, draft: Option<&Draft>, client: &Client) -> Result<Written, CliError> {

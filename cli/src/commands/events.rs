@@ -4,7 +4,7 @@ use crate::args::Context;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::json;
-use crate::output::Output;
+use crate::output::{Output, reader_gone};
 use crate::terminal::Look;
 use crate::words;
 use roda_node::api::dto::NodeEvent;
@@ -13,7 +13,14 @@ use roda_node::api::dto::NodeEvent;
 pub(crate) async fn run(context: &Context, output: &mut Output) -> Result<(), CliError> {
     let mut lines = Client::new(context).lines("/api/v1/events").await?;
     output.note("watching the node; Ctrl-C ends");
-    while let Some(line) = lines.next().await? {
+    let gone = reader_gone();
+    tokio::pin!(gone);
+    loop {
+        let line = tokio::select! {
+            line = lines.next() => line?,
+            gone = &mut gone => return Err(gone),
+        };
+        let Some(line) = line else { break };
         let text = if output.is_json() {
             json::escaped(&line).into_owned()
         } else {

@@ -2,7 +2,7 @@
 
 use crate::args::Context;
 use crate::error::CliError;
-use crate::output::Output;
+use crate::output::{Output, reader_gone};
 use crate::words;
 use serde::Serialize;
 use std::fs::File;
@@ -50,9 +50,14 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
         show(&line, output)?;
     }
     output.flush()?;
+    let gone = reader_gone();
+    tokio::pin!(gone);
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
     while args.follow {
-        looks.tick().await;
+        tokio::select! {
+            _ = looks.tick() => {}
+            gone = &mut gone => return Err(gone),
+        }
         for line in read_lines(&mut reader).map_err(unreadable)? {
             show(&line, output)?;
         }

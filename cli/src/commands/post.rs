@@ -41,7 +41,7 @@ pub(crate) async fn run(args: Args, context: &Context, output: &mut Output) -> R
     };
     let sent = send(&args, &draft, &client).await;
     let written = draft.settle(sent)?;
-    let result = written::report(&written, "posted", args.wait, context, output).await;
+    let result = written::report(&written, "posted", &written.id, args.wait, context, output).await;
     output.note(&format!("read it: {}", context.command(&format!("read {}", words::short_id(&written.id)))));
     result
 }

@@ -32,7 +32,7 @@ pub(crate) async fn run(args: Args, context: &Context, output: &mut Output) -> R
     };
     let sent = send(&args, &draft, &client).await;
     let written = draft.settle(sent)?;
-    written::report(&written, "replied", args.wait, context, output).await
+    written::report(&written, "replied", &written.id, args.wait, context, output).await
 }
 
 async fn send(args: &Args, draft: &Draft, client: &Client) -> Result<Written, CliError> {

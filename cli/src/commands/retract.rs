@@ -22,5 +22,6 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
     let body = NewRetraction { wait: args.wait.to_wait() };
     let path = format!("/api/v1/events/{}/retract", encoded(&args.id));
     let written: Written = Client::new(context).post(&path, &body).await?;
-    written::report(&written, "retracted with", args.wait, context, output).await
+    let subject = written.target.as_deref().unwrap_or(&args.id);
+    written::report(&written, "retracted", subject, args.wait, context, output).await
 }

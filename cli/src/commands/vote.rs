@@ -33,12 +33,13 @@ enum Value {
 /// Runs the command.
 pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
     let (value, done) = match args.value {
-        Value::Up => (1, "voted up with"),
-        Value::Down => (-1, "voted down with"),
-        Value::None => (0, "took the vote back with"),
+        Value::Up => (1, "voted up"),
+        Value::Down => (-1, "voted down"),
+        Value::None => (0, "took back the vote on"),
     };
     let body = NewVote { value, wait: args.wait.to_wait() };
     let path = format!("/api/v1/events/{}/vote", encoded(&args.id));
     let written: Written = Client::new(context).post(&path, &body).await?;
-    written::report(&written, done, args.wait, context, output).await
+    let subject = written.target.as_deref().unwrap_or(&args.id);
+    written::report(&written, done, subject, args.wait, context, output).await
 }

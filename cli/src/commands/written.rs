@@ -32,7 +32,7 @@ impl WaitArgs {
     }
 }
 
-/// Prints what a write came to. `done` says it in words: `posted`.
+/// Prints what a write came to. `done` says it in words, about the event `subject`: `posted`.
 ///
 /// # Errors
 ///
@@ -40,13 +40,14 @@ impl WaitArgs {
 pub(crate) async fn report(
     written: &Written,
     done: &str,
+    subject: &str,
     wait: WaitArgs,
     context: &Context,
     output: &mut Output,
 ) -> Result<(), CliError> {
     let told = if output.is_json() { String::new() } else { delivery(written, &Client::new(context)).await };
     output.object(written, |look| {
-        format!("{} {done} {}: {told}", look.green("✓"), look.cyan(&words::short_id(&written.id)))
+        format!("{} {done} {}: {told}", look.green("✓"), look.cyan(&words::short_id(subject)))
     })?;
     if written.wait_met {
         return Ok(());
