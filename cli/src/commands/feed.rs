@@ -1,0 +1,181 @@
+//! `roda feed`: the threads of a board, or of all that are followed.
+
+use crate::args::Context;
+use crate::client::{Client, encoded};
+use crate::error::CliError;
+use crate::output::Output;
+use crate::terminal::Look;
+use crate::words::{self, Align, Table, painted, plain};
+use roda_node::api::dto::FeedEntry;
+
+/// Entries that one request asks for.
+const PAGE_ENTRIES: usize = 100;
+
+/// What to list.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The board: its name here, its id or a prefix of it [default: all that are followed]
+    board: Option<String>,
+    /// In which order
+    #[arg(long, value_name = "S", default_value = "new")]
+    sort: Sort,
+    /// How many threads at most
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+    /// Go on behind the entry that has this `cursor`
+    #[arg(long, value_name = "CURSOR")]
+    before: Option<String>,
+}
+
+/// Orders of a feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Sort {
+    /// Newest post first.
+    New,
+    /// Newest comment first.
+    Active,
+    /// Most votes first.
+    Top,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    let client = Client::new(context);
+    let mut entries: Vec<FeedEntry> = Vec::new();
+    let mut before = args.before.clone();
+    // The node may give less than was asked for in one answer; an empty one is the end.
+    while entries.len() < args.limit {
+        let wanted = (args.limit - entries.len()).min(PAGE_ENTRIES);
+        let page: Vec<FeedEntry> = client.get(&path(args, wanted, before.as_deref())).await?;
+        let Some(cursor) = page.last().map(|entry| entry.cursor.clone()) else { break };
+        let is_stuck = before.as_ref() == Some(&cursor);
+        entries.extend(page.into_iter().take(wanted));
+        if is_stuck {
+            break;
+        }
+        before = Some(cursor);
+    }
+    if output.is_json() {
+        return output.list(&entries, |_| String::new());
+    }
+    let text = render(&entries, &output.look());
+    output.page(&text)?;
+    match entries.last() {
+        None => output.note(&format!(
+            "nothing here yet; write the first post: {}",
+            context.command("post BOARD -t TITLE -m TEXT")
+        )),
+        Some(last) if entries.len() == args.limit => {
+            output.note(&format!("older ones: {}", context.command(&older(args, last))))
+        }
+        Some(first) => {
+            let id = entries.first().map_or(&first.id, |entry| &entry.id);
+            output.note(&format!("read one: {}", context.command(&format!("read {}", words::short_id(id)))));
+        }
+    }
+    Ok(())
+}
+
+fn path(args: &Args, limit: usize, before: Option<&str>) -> String {
+    let mut path = format!("/api/v1/feed?sort={}&limit={limit}", args.sort.word());
+    for (key, value) in [("board", args.board.as_deref()), ("before", before)] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{key}={}", encoded(value)));
+        }
+    }
+    path
+}
+
+impl Sort {
+    fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Active => "active",
+            Self::Top => "top",
+        }
+    }
+}
+
+/// The command that lists what comes behind the last entry.
+fn older(args: &Args, last: &FeedEntry) -> String {
+    let board = args.board.as_deref().map(|board| format!(" {}", shell_words::quote(board))).unwrap_or_default();
+    let sort = if args.sort == Sort::New { String::new() } else { format!(" --sort {}", args.sort.word()) };
+    format!("feed{board}{sort} --before {}", shell_words::quote(&last.cursor))
+}
+
+fn render(entries: &[FeedEntry], look: &Look) -> String {
+    if entries.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        ("ID", Align::Left),
+        ("TITLE", Align::Left),
+        ("BOARD", Align::Left),
+        ("AUTHOR", Align::Left),
+        ("COMMENTS", Align::Right),
+        ("SCORE", Align::Right),
+        ("NEW", Align::Right),
+        ("WRITTEN", Align::Left),
+    ];
+    let mut table = Table::new(&columns, 1);
+    for entry in entries {
+        let title = words::line(&entry.title);
+        let title = match () {
+            () if entry.retracted => painted("[taken back by its author]", Look::dim),
+            () if title.trim().is_empty() => painted("[its words are not here]", Look::dim),
+            () => painted(title, Look::bold),
+        };
+        let unread = if entry.unread > 0 { format!("● {}", entry.unread) } else { String::new() };
+        table.push(vec![
+            painted(words::short_id(&entry.id), Look::cyan),
+            title,
+            plain(words::board(&entry.board, &entry.board_name)),
+            plain(words::author(&entry.author, entry.name.as_deref())),
+            plain(entry.comments.to_string()),
+            plain(entry.score.to_string()),
+            painted(unread, Look::green),
+            plain(look.ago(entry.created_ms)),
+        ]);
+    }
+    table.render(look)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unicode_width::UnicodeWidthStr as _;
+
+    fn entry(title: &str) -> FeedEntry {
+        FeedEntry {
+            id: "a".repeat(64),
+            board: "b".repeat(64),
+            board_name: "rust".into(),
+            title: title.into(),
+            author: format!("@{}", "k".repeat(52)),
+            name: None,
+            created_ms: 1_000,
+            active_ms: 1_000,
+            comments: 3,
+            score: -1,
+            unread: 2,
+            retracted: false,
+            cursor: "c 1".into(),
+        }
+    }
+
+    #[test]
+    fn a_feed_fits_the_screen_and_says_what_is_new() {
+        let look = Look { color: false, columns: Some(100), now_ms: 61_000 };
+        let text = render(&[entry(&"long words ".repeat(20)), entry("\u{1b}[2J")], &look);
+        assert!(text.lines().all(|line| line.width() <= 100), "{text}");
+        assert!(text.contains("● 2") && text.contains("1 min ago") && text.contains("@kkkkkkkk"));
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_next_page_is_a_command_to_paste() {
+        let args = Args { board: Some("my board".into()), sort: Sort::Top, limit: 1, before: None };
+        assert_eq!(older(&args, &entry("x")), "feed 'my board' --sort top --before 'c 1'");
+        assert_eq!(path(&args, 5, Some("c 1")), "/api/v1/feed?sort=top&limit=5&board=my%20board&before=c%201");
+    }
+}

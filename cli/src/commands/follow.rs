@@ -1,0 +1,37 @@
+//! `roda follow` and `roda unfollow`.
+
+use crate::args::Context;
+use crate::client::Client;
+use crate::error::CliError;
+use crate::output::Output;
+use crate::words;
+use roda_node::api::dto::{BoardRef, BoardSelector};
+
+/// Which board.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A full id; or, if it is known here, a prefix or a name
+    board: String,
+}
+
+/// Follows.
+pub(crate) async fn follow(args: Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    let body = BoardSelector { board: args.board };
+    let board: BoardRef = Client::new(context).post("/api/v1/follow", &body).await?;
+    output.object(&board, |look| format!("{} follow {}", look.green("✓"), words::board(&board.board, &board.name)))?;
+    let shown = words::short_id(&board.board);
+    output.note(&format!(
+        "its events come from peers that follow it, too; read: {}",
+        context.command(&format!("feed {shown}"))
+    ));
+    Ok(())
+}
+
+/// Stops following.
+pub(crate) async fn unfollow(args: Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    let body = BoardSelector { board: args.board };
+    let board: BoardRef = Client::new(context).post("/api/v1/unfollow", &body).await?;
+    output.object(&board, |look| {
+        format!("{} no longer follow {}", look.green("✓"), words::board(&board.board, &board.name))
+    })
+}

@@ -1,0 +1,156 @@
+//! The commands, one file each: its arguments, and what it does.
+
+mod board;
+mod boards;
+mod connect;
+mod devnet;
+mod down;
+mod edit;
+mod events;
+mod export;
+mod feed;
+mod follow;
+mod fsck;
+mod id;
+mod import;
+mod logs;
+mod outbox;
+mod peers;
+mod post;
+mod read;
+mod reply;
+mod retract;
+mod status;
+mod sync;
+mod up;
+mod vote;
+mod web;
+mod welcome;
+mod written;
+
+use crate::args::Context;
+use crate::error::CliError;
+use crate::interrupt;
+use crate::output::Output;
+
+/// What `roda` can be asked to do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Run a node here
+    Up(up::Args),
+    /// Stop the node
+    Down,
+    /// A fresh link to log in to the web page
+    Web,
+    /// What the node is doing
+    Status,
+    /// What a detached node has logged
+    Logs(logs::Args),
+    /// Who writes here
+    Id {
+        /// What about it.
+        #[command(subcommand)]
+        command: id::Command,
+    },
+    /// Found a board, or open one by its name
+    Board {
+        /// Which.
+        #[command(subcommand)]
+        command: board::Command,
+    },
+    /// The boards known here
+    Boards,
+    /// Follow a board: hold its events and pass them on
+    Follow(follow::Args),
+    /// Stop following a board
+    Unfollow(follow::Args),
+    /// Start a thread
+    Post(post::Args),
+    /// Answer a post or a comment
+    Reply(reply::Args),
+    /// Change an own post or comment
+    Edit(edit::Args),
+    /// Take an own post or comment back, for good
+    Retract(retract::Args),
+    /// Vote on a post or comment
+    Vote(vote::Args),
+    /// The threads of a board, or of all that are followed
+    Feed(feed::Args),
+    /// Read a thread
+    Read(read::Args),
+    /// The connected peers
+    Peers,
+    /// Connect to a peer
+    Connect(connect::Args),
+    /// Compare boards with the connected peers now
+    Sync(sync::Args),
+    /// Own events and how many peers hold them
+    Outbox,
+    /// Write events to standard output, one a line
+    Export(export::Args),
+    /// Take in events from a file, each of them verified
+    Import(import::Args),
+    /// Check what is stored
+    Fsck(fsck::Args),
+    /// Watch what the node does, as it happens
+    Events,
+    /// A test network of several nodes on this machine
+    Devnet {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: devnet::Command,
+    },
+}
+
+impl Command {
+    /// Whether this process becomes a node.
+    #[must_use]
+    pub(crate) fn runs_node(&self) -> bool {
+        matches!(self, Self::Up(args) if !args.is_detached())
+    }
+
+    /// Whether the command itself says what Ctrl-C does.
+    fn owns_interrupt(&self) -> bool {
+        matches!(self, Self::Up(_) | Self::Devnet { command: devnet::Command::Up(_) })
+    }
+}
+
+/// Does what was asked.
+///
+/// # Errors
+///
+/// Why it could not be done.
+pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    if !command.as_ref().is_some_and(Command::owns_interrupt) {
+        interrupt::watch();
+    }
+    let Some(command) = command else { return welcome::run(context, output).await };
+    match command {
+        Command::Up(args) => up::run(args, context, output).await,
+        Command::Down => down::run(context, output).await,
+        Command::Web => web::run(context).await,
+        Command::Status => status::run(context, output).await,
+        Command::Logs(args) => logs::run(&args, context, output).await,
+        Command::Id { command } => id::run(command, context, output).await,
+        Command::Board { command } => board::run(command, context, output).await,
+        Command::Boards => boards::run(context, output).await,
+        Command::Follow(args) => follow::follow(args, context, output).await,
+        Command::Unfollow(args) => follow::unfollow(args, context, output).await,
+        Command::Post(args) => post::run(args, context, output).await,
+        Command::Reply(args) => reply::run(args, context, output).await,
+        Command::Edit(args) => edit::run(args, context, output).await,
+        Command::Retract(args) => retract::run(&args, context, output).await,
+        Command::Vote(args) => vote::run(&args, context, output).await,
+        Command::Feed(args) => feed::run(&args, context, output).await,
+        Command::Read(args) => read::run(&args, context, output).await,
+        Command::Peers => peers::run(context, output).await,
+        Command::Connect(args) => connect::run(args, context, output).await,
+        Command::Sync(args) => sync::run(args, context, output).await,
+        Command::Outbox => outbox::run(context, output).await,
+        Command::Export(args) => export::run(&args, context, output).await,
+        Command::Import(args) => import::run(&args, context, output).await,
+        Command::Fsck(args) => fsck::run(&args, context, output).await,
+        Command::Events => events::run(context, output).await,
+        Command::Devnet { command } => devnet::run(command, context, output).await,
+    }
+}

@@ -1,0 +1,289 @@
+//! `roda up`: becomes a node, in the foreground or detached.
+
+use crate::args::Context;
+use crate::error::{CliError, Kind};
+use crate::output::Output;
+use crate::terminal::Look;
+use crate::{process, words};
+use roda_node::{Node, Ready, Settings};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// The network that everybody is on who does not say otherwise.
+const NETWORK_DEFAULT: &str = "roda-main";
+
+/// How long the node may take to stop: the contract's number.
+const STOP_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The flags.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Listen here, for instance /ip4/0.0.0.0/tcp/7716; may be repeated [default: every interface, a free port]
+    #[arg(long, value_name = "MULTIADDR", value_parser = multiaddr)]
+    listen: Vec<String>,
+    /// Where to serve the web page; `off` for none
+    #[arg(long, value_name = "ADDR|off", value_parser = web)]
+    web: Option<()>,
+    /// Dial this peer and keep the connection; may be repeated
+    #[arg(long, value_name = "MULTIADDR", value_parser = multiaddr)]
+    connect: Vec<String>,
+    /// The network to take part in; networks never mix
+    #[arg(long, value_name = "NAME", default_value = NETWORK_DEFAULT)]
+    network: String,
+    /// Look for nodes on the local network
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    mdns: Switch,
+    /// Run in the background; the log goes to a file (`roda logs`)
+    #[arg(long)]
+    detach: bool,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    /// Do it.
+    On,
+    /// Leave it.
+    Off,
+}
+
+/// The first line of output under `--json`.
+#[derive(Debug, Serialize)]
+struct ReadyLine<'a> {
+    event: &'static str,
+    network: &'a str,
+    peer_id: &'a str,
+    author: &'a str,
+    listen: &'a [String],
+    socket: String,
+    web: Option<String>,
+    pid: u32,
+    is_new: bool,
+    notices: &'a [String],
+}
+
+impl Args {
+    /// Whether the node runs in another process.
+    #[must_use]
+    pub(crate) fn is_detached(&self) -> bool {
+        self.detach
+    }
+}
+
+fn multiaddr(text: &str) -> Result<String, String> {
+    if text.starts_with('/') {
+        return Ok(text.to_owned());
+    }
+    Err("expected a multiaddr such as /ip4/192.0.2.7/tcp/7716".to_owned())
+}
+
+fn web(text: &str) -> Result<(), String> {
+    if text == "off" {
+        return Ok(());
+    }
+    Err("the web page is not there yet: leave --web out, or pass `off`".to_owned())
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    let result = if args.detach { detach(&args, context, output).await } else { serve(args, context, output).await };
+    result.map_err(|error| explained(error, context))
+}
+
+/// A taken home is the one failure whose remedy depends on how this command was called.
+fn explained(error: CliError, context: &Context) -> CliError {
+    if error.code != "locked_home" {
+        return error;
+    }
+    let (status, down) = (context.command("status"), context.command("down"));
+    error.with_hint(format!("see what it does: {status}\nstop it: {down}"))
+}
+
+async fn serve(args: Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    start_log();
+    let mut signals = Signals::new()?;
+    let settings = Settings {
+        home: context.home.clone(),
+        network: args.network,
+        listen: args.listen,
+        connect: args.connect,
+        mdns: args.mdns == Switch::On,
+    };
+    let mut node = tokio::select! {
+        node = Node::start(settings) => node?,
+        () = signals.next() => return Ok(()),
+    };
+    announce(&node.ready(), context, output)?;
+    let outcome = tokio::select! {
+        outcome = node.stop_asked() => outcome,
+        () = signals.next() => Ok(()),
+    };
+    output.note("stopping (Ctrl-C once more: at once; nothing that was stored is lost)");
+    tokio::select! {
+        stopped = tokio::time::timeout(STOP_TIME_MAX, node.shutdown()) => {
+            if stopped.is_err() {
+                tracing::warn!("the node did not end its work in time; it was ended where it stood");
+            }
+        }
+        () = signals.next() => return Err(CliError::interrupted()),
+    }
+    outcome.map_err(|reason| CliError::failed("internal", format!("the node stopped by itself: {reason}")))
+}
+
+fn announce(ready: &Ready, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    let line = ReadyLine {
+        event: "ready",
+        network: &ready.network,
+        peer_id: &ready.peer_id,
+        author: &ready.author,
+        listen: &ready.listen,
+        socket: ready.socket.display().to_string(),
+        web: None,
+        pid: std::process::id(),
+        is_new: ready.is_new,
+        notices: &ready.notices,
+    };
+    match output.object(&line, |look| welcome(ready, context, look)) {
+        // Whoever started the node has stopped to listen: it serves all the same.
+        Err(error) if error.kind == Kind::ClosedPipe => Ok(()),
+        other => other,
+    }
+}
+
+fn welcome(ready: &Ready, context: &Context, look: &Look) -> String {
+    let mut pairs = vec![("you write as", words::line(&ready.author))];
+    for (index, address) in ready.listen.iter().enumerate() {
+        pairs.push((if index == 0 { "peers reach it at" } else { "" }, words::line(address)));
+    }
+    let mut text = format!("{} on network {}\n", look.bold("Roda is running"), look.cyan(&words::line(&ready.network)));
+    text.push_str(&words::facts(look, &pairs));
+    if ready.is_new {
+        let folder = context.home.config.display();
+        text.push_str(&format!("\n\nThis home is new. Your key is in {folder}: whoever has it writes in your name."));
+    }
+    for notice in &ready.notices {
+        text.push_str(&format!("\n{} {}", look.yellow("!"), words::line(notice)));
+    }
+    text.push_str("\n\nNext, in another terminal:");
+    let commands = [
+        ("board open lounge", "the open board `lounge`: the same on every node"),
+        ("post lounge -t \"Hello\" -m \"First words\"", "start a thread"),
+        ("feed", "what there is to read"),
+    ];
+    let commands = commands.map(|(command, why)| (context.command(command), why));
+    let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    for (command, why) in &commands {
+        text.push_str(&format!("\n  {command:width$}  {}", look.dim(why)));
+    }
+    text.push_str(&format!("\n\nCtrl-C or `{}` stops it.", context.command("down")));
+    text
+}
+
+async fn detach(args: &Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    let ready = process::start_detached(context, child_words(args, context)).await?;
+    output.object(&ready, |look| {
+        let text = |key: &str| words::line(ready[key].as_str().unwrap_or_default());
+        let addresses = ready["listen"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut pairs = vec![
+            ("you write as", text("author")),
+            ("process", ready["pid"].to_string()),
+            ("log", context.home.log_file().display().to_string()),
+        ];
+        pairs.extend(
+            addresses
+                .iter()
+                .filter_map(|address| address.as_str())
+                .map(|address| ("peers reach it at", words::line(address))),
+        );
+        format!(
+            "{} roda runs in the background on network {}\n{}",
+            look.green("✓"),
+            look.cyan(&text("network")),
+            words::facts(look, &pairs)
+        )
+    })?;
+    output.note(&format!("next: {}   stop it: {}", context.command("status"), context.command("down")));
+    Ok(())
+}
+
+/// The command line of the process that becomes the node.
+fn child_words(args: &Args, context: &Context) -> Vec<OsString> {
+    let mut words: Vec<OsString> = Vec::new();
+    if let Some(folder) = &context.folder {
+        words.extend(["--home".into(), folder.clone().into_os_string()]);
+    }
+    words.extend(["--json".into(), "up".into(), "--network".into(), args.network.clone().into()]);
+    for address in &args.listen {
+        words.extend(["--listen".into(), address.into()]);
+    }
+    for address in &args.connect {
+        words.extend(["--connect".into(), address.into()]);
+    }
+    let mdns = if args.mdns == Switch::On { "on" } else { "off" };
+    words.extend(["--mdns".into(), mdns.into()]);
+    words
+}
+
+/// Logs to standard error: warnings, or what `RODA_LOG` asks for.
+fn start_log() {
+    let default = tracing_subscriber::filter::LevelFilter::WARN.into();
+    let filter = EnvFilter::builder().with_default_directive(default).with_env_var("RODA_LOG").from_env_lossy();
+    // Fails only if there is a log already.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).try_init();
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, CliError> {
+        let listen = |kind| signal(kind).map_err(|error| CliError::io("can't listen for signals", &error));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+    use std::path::Path;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn a_detached_node_is_started_with_the_same_flags() {
+        let line =
+            "up --network n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off --detach --web off";
+        let args = Line::parse_from(line.split(' ')).args;
+        let context = Context::at(Path::new("/h")).unwrap();
+        let words: Vec<_> = child_words(&args, &context).into_iter().map(|word| word.into_string().unwrap()).collect();
+        let expected =
+            "--home /h --json up --network n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off";
+        assert_eq!(words.join(" "), expected);
+    }
+
+    #[test]
+    fn a_taken_home_is_explained_with_the_two_commands_that_help() {
+        let context = Context::at(Path::new("/h")).unwrap();
+        let error = explained(CliError::failed("locked_home", "a node runs (process 7)"), &context);
+        assert_eq!(error.kind, Kind::Failed);
+        assert!(error.hint.contains("roda --home /h status") && error.hint.contains("roda --home /h down"));
+    }
+}
