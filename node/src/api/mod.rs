@@ -1,3 +1,57 @@
-//! The local API.
+//! The local API: one HTTP/JSON router on a Unix socket that only this user can reach.
+//!
+//! Owns translation between requests and the engine's questions or the store's reads. Reads go straight to the store, on
+//! threads that may block; writes are signed here and go through the engine. The folder of the socket has mode 0700, the
+//! socket 0600, and every connection's user is checked.
 
+mod boards;
 pub mod dto;
+mod error;
+mod moving;
+mod node;
+mod read;
+mod resolve;
+mod server;
+mod write;
+
+pub(crate) use server::Server;
+
+use crate::runtime::Context;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// Bytes of a request's body: a chunk of an import, 128 lines of events, is the largest.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+type Shared = Arc<Context>;
+
+fn router(context: Shared) -> Router {
+    Router::new()
+        .route("/api/v1/status", get(node::status))
+        .route("/api/v1/identity", get(node::identity).post(write::name))
+        .route("/api/v1/peers", get(node::peers))
+        .route("/api/v1/connect", post(node::connect))
+        .route("/api/v1/events", get(node::events))
+        .route("/api/v1/shutdown", post(node::shutdown))
+        .route("/api/v1/boards", get(boards::list).post(boards::found))
+        .route("/api/v1/boards/open", post(boards::open))
+        .route("/api/v1/follow", post(boards::follow))
+        .route("/api/v1/unfollow", post(boards::unfollow))
+        .route("/api/v1/sync", post(boards::sync))
+        .route("/api/v1/posts", post(write::post))
+        .route("/api/v1/events/{id}/reply", post(write::reply))
+        .route("/api/v1/events/{id}/edit", post(write::edit))
+        .route("/api/v1/events/{id}/retract", post(write::retract))
+        .route("/api/v1/events/{id}/vote", post(write::vote))
+        .route("/api/v1/feed", get(read::feed))
+        .route("/api/v1/threads/{id}", get(read::thread))
+        .route("/api/v1/outbox", get(read::outbox))
+        .route("/api/v1/export", get(moving::export))
+        .route("/api/v1/import", post(moving::import))
+        .route("/api/v1/fsck", post(moving::fsck))
+        .fallback(error::no_route)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(context)
+}

@@ -10,10 +10,10 @@ use libp2p::StreamProtocol;
 use libp2p::request_response::Codec;
 
 /// The largest request, in bytes: the protocol's bound on a reconciliation message, a batch of events included.
-pub const REQUEST_BYTES_MAX: usize = 384 * 1024;
+pub const REQUEST_BYTES_MAX: usize = roda_protocol::limits::SYNC_REQUEST_BYTES_MAX;
 
 /// The largest response, in bytes: the protocol's bound on a reconciliation message, a batch of events included.
-pub const RESPONSE_BYTES_MAX: usize = 384 * 1024;
+pub const RESPONSE_BYTES_MAX: usize = roda_protocol::limits::SYNC_RESPONSE_BYTES_MAX;
 
 /// How many bytes are reserved on a length's word alone.
 const TRUSTED_BYTES: usize = 4 * 1024;

@@ -12,7 +12,7 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::oneshot;
 
 use super::addresses::{AddressBook, SHUN, backoff};
-use super::interface::Peer;
+use crate::peer::Peer;
 use super::peers::Peers;
 use super::reach::split;
 use super::reason;

@@ -1,56 +1,25 @@
 //! The words that this adapter and the rest of the node exchange. No word of libp2p is among them.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::engine::Judgement;
+use crate::peer::Peer;
 use libp2p::PeerId;
 use libp2p::gossipsub::MessageId;
 use libp2p::request_response::ResponseChannel;
 use tokio::sync::oneshot;
 
-/// A peer, by the text form of its PeerId. The text is always a valid, canonical PeerId.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Peer(Arc<str>);
-
-impl Peer {
-    /// The text form, such as `12D3KooW...`.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub(super) fn id(&self) -> PeerId {
-        PeerId::from_str(&self.0).expect("a Peer is only made from a valid PeerId")
-    }
-}
-
 impl From<PeerId> for Peer {
     fn from(id: PeerId) -> Self {
-        Self(id.to_string().into())
+        Self::new(&id.to_string())
     }
 }
 
-impl fmt::Display for Peer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
+/// The libp2p name of a peer; `None` if a name did not come from here.
+pub(super) fn id_of(peer: &Peer) -> Option<PeerId> {
+    peer.as_str().parse().ok()
 }
-
-impl FromStr for Peer {
-    type Err = NotAPeer;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        PeerId::from_str(text).map(Self::from).map_err(|_| NotAPeer)
-    }
-}
-
-/// The text is not a PeerId.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a peer id; one looks like 12D3KooW... and is 52 characters long")]
-pub struct NotAPeer;
 
 /// What a node is started with.
 #[derive(Debug, Clone)]
@@ -69,17 +38,6 @@ pub struct NetworkConfig {
     pub connect: Vec<String>,
     /// Name and version of the program, told to peers.
     pub agent: String,
-}
-
-/// The engine's judgement of a message: what gossip shall do with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judgement {
-    /// Forward it.
-    Accept,
-    /// Don't forward it, and blame no one: a duplicate, over quota, not now.
-    Ignore,
-    /// Don't forward it, and count it against whoever sent it: malformed or forged bytes only.
-    Reject,
 }
 
 /// A claim on one message that waits for its judgement. It is spent by [`Command::Judge`], hence one judgement each.

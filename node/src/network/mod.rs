@@ -37,6 +37,7 @@ mod task;
 mod tests;
 mod translate;
 
+use crate::peer::Peer;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,8 +49,7 @@ use tokio::task::JoinHandle;
 pub use codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 pub use gossip::{MESSAGE_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_PREFIX, TOPICS_PER_PEER_MAX};
 pub use interface::{
-    Command, Counters, Delivery, Event, Inbox, Judgement, NetworkConfig, NotAPeer, Peer, PublishFailure, ReplyToken,
-    RequestFailure,
+    Command, Counters, Delivery, Event, Inbox, NetworkConfig, PublishFailure, ReplyToken, RequestFailure,
 };
 
 /// Commands that wait for the network: a few turns of it. Whoever finds it full has outrun the network.

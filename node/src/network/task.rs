@@ -17,9 +17,11 @@ use super::behaviour::{Behaviour, Names};
 use super::codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use super::dialler::{Dial, Dialler};
 use super::gossip::{self, MESSAGE_BYTES_MAX};
-use super::interface::{Command, Delivery, Event, Judgement, Peer, PublishFailure, ReplyToken, RequestFailure};
+use super::interface::{Command, Delivery, Event, PublishFailure, ReplyToken, RequestFailure, id_of};
 use super::outbox::Outbox;
 use super::peers::Peers;
+use crate::engine::Judgement;
+use crate::peer::Peer;
 
 /// Gossipsub's heartbeat forgets to set its alarm (its timer isn't polled again after a reset): in a quiet swarm there
 /// was 1 heartbeat in 35 s, and with a tick of this length 34 (measured).
@@ -140,10 +142,10 @@ impl Task {
     }
 
     fn request(&mut self, peer: &Peer, token: u64, body: Vec<u8>) {
-        let peer = peer.id();
+        let connected = id_of(peer).filter(|peer| self.swarm.is_connected(peer));
         let refusal = if body.len() > REQUEST_BYTES_MAX {
             Some(RequestFailure::TooLarge)
-        } else if !self.swarm.is_connected(&peer) {
+        } else if connected.is_none() {
             Some(RequestFailure::NotConnected)
         } else if self.requests.len() >= REQUESTS_MAX {
             Some(RequestFailure::Busy)
@@ -153,6 +155,7 @@ impl Task {
         if let Some(failure) = refusal {
             return self.outbox.answer(&mut self.peers, Event::Response { token, result: Err(failure) });
         }
+        let Some(peer) = connected else { return };
         let request = self.swarm.behaviour_mut().requests.send_request(&peer, body);
         self.requests.insert(request, token);
     }
@@ -168,7 +171,7 @@ impl Task {
 
     fn disconnect(&mut self, peer: &Peer, reason: &str) {
         tracing::info!(%peer, reason, "disconnecting");
-        let id = peer.id();
+        let Some(id) = id_of(peer) else { return };
         self.dialler.shun(id, now_ms());
         self.hang_up(id);
     }

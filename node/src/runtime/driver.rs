@@ -3,7 +3,6 @@
 use super::inbox::{Inbox, Item};
 use crate::engine::{self, Engine, Input, Notice, Output, Publication};
 use crate::network::{self, Command, Event, PublishFailure};
-use crate::peer::Peer;
 use roda_protocol::time::Now;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -85,23 +84,22 @@ impl Driver {
             }
             Item::Network(event) => event,
         };
-        let named = |peer: &network::Peer| Peer::new(peer.as_str());
-        Some(match event {
-            Event::PeerUp { peer, address, outbound } => Input::PeerUp { peer: named(&peer), address, outbound },
-            Event::PeerDown { peer } => Input::PeerDown { peer: named(&peer) },
-            Event::Subscribed { peer, topic } => Input::Subscribed { peer: named(&peer), topic },
-            Event::Unsubscribed { peer, topic } => Input::Unsubscribed { peer: named(&peer), topic },
-            Event::Latency { peer, ms } => Input::Latency { peer: named(&peer), ms },
+                Some(match event {
+            Event::PeerUp { peer, address, outbound } => Input::PeerUp { peer, address, outbound },
+            Event::PeerDown { peer } => Input::PeerDown { peer },
+            Event::Subscribed { peer, topic } => Input::Subscribed { peer, topic },
+            Event::Unsubscribed { peer, topic } => Input::Unsubscribed { peer, topic },
+            Event::Latency { peer, ms } => Input::Latency { peer, ms },
             Event::Message { peer, topic, bytes, delivery } => {
                 let name = self.name();
                 self.deliveries.insert(name, delivery);
-                Input::Gossip { peer: named(&peer), topic, bytes, delivery: name }
+                Input::Gossip { peer, topic, bytes, delivery: name }
             }
             Event::Published { token, result } => Input::Published { token, outcome: outcome(result) },
             Event::Request { peer, body, reply } => {
                 let name = self.name();
                 self.requests.insert(name, reply);
-                Input::Asked { peer: named(&peer), body, reply: name }
+                Input::Asked { peer, body, reply: name }
             }
             Event::Response { token, result } => Input::Answered { token, body: result.ok() },
             Event::Listening { .. } | Event::NotListening { .. } => return None,
@@ -127,7 +125,7 @@ impl Driver {
                 }
                 Output::Judge { delivery, judgement } => {
                     let Some(delivery) = self.deliveries.remove(&delivery) else { continue };
-                    Command::Judge { delivery, verdict: verdict(judgement) }
+                    Command::Judge { delivery, verdict: judgement }
                 }
                 Output::Respond { reply, body } => {
                     let Some(reply) = self.requests.remove(&reply) else { continue };
@@ -136,14 +134,8 @@ impl Driver {
                 Output::Publish { topic, bytes, token } => Command::Publish { topic, bytes, token },
                 Output::Subscribe { topic } => Command::Subscribe { topic },
                 Output::Unsubscribe { topic } => Command::Unsubscribe { topic },
-                Output::Request { peer, body, token } => match peer.as_str().parse() {
-                    Ok(peer) => Command::Request { peer, token, body },
-                    Err(_) => continue,
-                },
-                Output::Disconnect { peer, reason } => match peer.as_str().parse() {
-                    Ok(peer) => Command::Disconnect { peer, reason },
-                    Err(_) => continue,
-                },
+                Output::Request { peer, body, token } => Command::Request { peer, token, body },
+                Output::Disconnect { peer, reason } => Command::Disconnect { peer, reason },
             };
             // The network always drains its commands and never waits for this thread, so waiting here can't deadlock.
             if self.commands.blocking_send(command).is_err() {
@@ -160,13 +152,5 @@ fn outcome(result: Result<(), PublishFailure>) -> Publication {
         Ok(()) => Publication::Sent,
         Err(PublishFailure::NoPeers) => Publication::NoPeers,
         Err(_) => Publication::Lost,
-    }
-}
-
-fn verdict(judgement: engine::Judgement) -> network::Judgement {
-    match judgement {
-        engine::Judgement::Accept => network::Judgement::Accept,
-        engine::Judgement::Ignore => network::Judgement::Ignore,
-        engine::Judgement::Reject => network::Judgement::Reject,
     }
 }

@@ -239,10 +239,3 @@ async fn stopping_ends_the_task_and_what_is_sent_later_comes_back() {
     assert!(commands.send(Command::Shutdown).await.is_err());
     assert!(two.network.is_running());
 }
-
-#[test]
-fn a_peer_is_read_from_its_text_and_shown_as_it() {
-    let peer = libp2p::PeerId::random().to_string().parse::<Peer>().expect("a peer id");
-    assert_eq!(peer.to_string().parse::<Peer>(), Ok(peer));
-    assert_eq!("nobody".parse::<Peer>(), Err(NotAPeer));
-}

@@ -1,0 +1,168 @@
+//! Calls about boards: found, open, follow, leave, list, compare.
+
+use super::Shared;
+use super::dto::{Board, BoardRef, BoardSelector, NewBoard, OpenBoard, SyncAsk, SyncReport};
+use super::error::{ApiError, refused};
+use super::node::unexpected;
+use super::read::blocking;
+use super::resolve::KnownBoard;
+use crate::engine::{Answer, Local, Verdict};
+use crate::runtime::Context;
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use roda_protocol::event::{Charter, CharterBody};
+use roda_protocol::id::SpaceId;
+use roda_protocol::text;
+
+/// Seconds that a comparison is waited for, if the asker does not say.
+const SYNC_WAIT_S_DEFAULT: u64 = 30;
+
+/// And at most.
+const SYNC_WAIT_S_MAX: u64 = 3600;
+
+/// Posts whose unread comments are counted for a board: a list of boards should not read years of them.
+const UNREAD_POSTS_MAX: usize = 200;
+
+pub(super) async fn list(State(context): State<Shared>) -> Result<Json<Vec<Board>>, ApiError> {
+    blocking(context, |context| {
+        let boards = context.boards()?.into_iter().map(|board| summary(context, board));
+        Ok(Json(boards.collect::<Result<_, _>>()?))
+    })
+    .await
+}
+
+fn summary(context: &Context, board: KnownBoard) -> Result<Board, ApiError> {
+    let store = &context.store;
+    let mut unread = 0;
+    for (_, row) in store.posts(board.space, None, UNREAD_POSTS_MAX)? {
+        unread += store.thread_counts(&row.id, &context.me())?.unread;
+    }
+    Ok(Board {
+        board: board.space.to_string(),
+        kind: if board.is_open() { "open" } else { "charter" }.to_owned(),
+        followed: board.row.followed,
+        events: store.known().len(board.space) as u64,
+        threads: store.post_count(board.space)?,
+        unread,
+        title: board.title,
+        name: board.name,
+    })
+}
+
+pub(super) async fn found(
+    State(context): State<Shared>,
+    body: Result<Json<NewBoard>, JsonRejection>,
+) -> Result<Json<BoardRef>, ApiError> {
+    let Json(new) = body?;
+    text::check_name(&new.name, roda_protocol::limits::NAME_CHARS_MAX)
+        .map_err(|error| ApiError::invalid(error.to_string(), "choose another name"))?;
+    let charter = Charter {
+        language: new.language.unwrap_or_default(),
+        work_bits: new.work.unwrap_or(roda_protocol::limits::WORK_BITS_DEFAULT),
+        ..Charter::new(new.name.clone(), context.me())
+    };
+    let words = CharterBody {
+        title: new.title.unwrap_or_default(),
+        description: new.description.unwrap_or_default(),
+        rules: new.rules,
+    };
+    let signed = super::write::signed(&context, move |pen| pen.charter(charter, words)).await?;
+    let board = SpaceId::of_charter(signed.id());
+    // Followed first: the node takes in only what it follows, its own charters too after a restart.
+    follow_space(&context, board, None).await?;
+    match context.handle.ask(Local::Write { bytes: signed.bytes().to_vec() }).await? {
+        Answer::Written(Verdict::Admitted(_)) => Ok(Json(BoardRef { board: board.to_string(), name: new.name })),
+        Answer::Written(verdict) => Err(refused(verdict)),
+        _ => Err(unexpected()),
+    }
+}
+
+pub(super) async fn open(
+    State(context): State<Shared>,
+    body: Result<Json<OpenBoard>, JsonRejection>,
+) -> Result<Json<BoardRef>, ApiError> {
+    let Json(OpenBoard { name }) = body?;
+    let name = text::board_name_normalised(&name)
+        .map_err(|error| ApiError::invalid(error.to_string(), "choose another name"))?;
+    let board = SpaceId::of_open_board(&name);
+    follow_space(&context, board, Some(name.clone())).await?;
+    Ok(Json(BoardRef { board: board.to_string(), name }))
+}
+
+pub(super) async fn follow(
+    State(context): State<Shared>,
+    body: Result<Json<BoardSelector>, JsonRejection>,
+) -> Result<Json<BoardRef>, ApiError> {
+    let Json(BoardSelector { board: text }) = body?;
+    let found = {
+        let text = text.clone();
+        blocking(context.clone(), move |context| Ok(context.find_board(&text))).await?
+    };
+    let (space, open_name, name) = match (found, text.parse::<SpaceId>()) {
+        (Ok(board), _) => (board.space, board.row.open_name, board.name),
+        // A full id that nobody here has heard of: its charter comes from whoever follows it.
+        (Err(_), Ok(space)) => (space, None, String::new()),
+        (Err(error), Err(_)) => return Err(error),
+    };
+    follow_space(&context, space, open_name).await?;
+    Ok(Json(BoardRef { board: space.to_string(), name }))
+}
+
+async fn follow_space(context: &Context, space: SpaceId, open_name: Option<String>) -> Result<(), ApiError> {
+    done(context.handle.ask(Local::Follow { space, open_name }).await?)
+}
+
+fn done(answer: Answer) -> Result<(), ApiError> {
+    match answer {
+        Answer::Done => Ok(()),
+        Answer::Storage(reason) => Err(ApiError::new("storage", reason, "make room or check the disk")),
+        _ => Err(unexpected()),
+    }
+}
+
+pub(super) async fn unfollow(
+    State(context): State<Shared>,
+    body: Result<Json<BoardSelector>, JsonRejection>,
+) -> Result<Json<BoardRef>, ApiError> {
+    let Json(BoardSelector { board }) = body?;
+    let board = blocking(context.clone(), move |context| context.find_board(&board)).await?;
+    done(context.handle.ask(Local::Unfollow { space: board.space }).await?)?;
+    Ok(Json(BoardRef { board: board.space.to_string(), name: board.name }))
+}
+
+pub(super) async fn sync(
+    State(context): State<Shared>,
+    body: Result<Json<SyncAsk>, JsonRejection>,
+) -> Result<Json<Vec<SyncReport>>, ApiError> {
+    let Json(SyncAsk { board, wait_s }) = body?;
+    let space = match board {
+        None => None,
+        Some(text) => {
+            let board = blocking(context.clone(), move |context| context.find_board(&text)).await?;
+            if !board.row.followed {
+                let message = "this node does not follow that board";
+                return Err(ApiError::new("not_followed", message, "`roda follow` it first"));
+            }
+            Some(board.space)
+        }
+    };
+    let wait_ms = wait_s.unwrap_or(SYNC_WAIT_S_DEFAULT).min(SYNC_WAIT_S_MAX) * 1000;
+    let Answer::Synced(sums) = context.handle.ask(Local::Sync { space, wait_ms }).await? else {
+        return Err(unexpected());
+    };
+    let report = |sum: crate::engine::SyncSummary| {
+        let space = sum.space?;
+        Some(SyncReport {
+            board: space.to_string(),
+            events: context.store.known().len(space) as u64,
+            peers_asked: sum.peers_asked,
+            peers_equal: sum.peers_equal,
+            received: sum.received,
+            sent: sum.sent,
+            rounds: sum.rounds,
+            bytes: sum.bytes,
+        })
+    };
+    Ok(Json(sums.into_iter().filter_map(report).collect()))
+}

@@ -1,0 +1,111 @@
+//! Errors of the API: a status, a stable code, what happened, what to do next.
+
+use super::dto::{ErrorBody, ErrorDetail};
+use crate::author::WriteError;
+use crate::engine::{Ignored, Verdict};
+use crate::runtime::Unavailable;
+use crate::store::StoreError;
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    hint: String,
+}
+
+impl ApiError {
+    pub(super) fn new(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        let status = match code {
+            "not_found" => StatusCode::NOT_FOUND,
+            "ambiguous" | "not_followed" => StatusCode::CONFLICT,
+            "busy" => StatusCode::SERVICE_UNAVAILABLE,
+            "storage" | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
+            "unreachable" => StatusCode::BAD_GATEWAY,
+            "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self { status, code, message: message.into(), hint: hint.into() }
+    }
+
+    pub(super) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new("invalid", message, hint)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let detail = ErrorDetail { code: self.code.into(), message: self.message, hint: self.hint };
+        (self.status, Json(ErrorBody { error: detail })).into_response()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::new("storage", error.to_string(), "see `roda fsck`; nothing that was acknowledged is lost")
+    }
+}
+
+impl From<Unavailable> for ApiError {
+    fn from(_: Unavailable) -> Self {
+        Self::new("busy", "the node is stopping, or has too much to do", "try again in a moment")
+    }
+}
+
+impl From<WriteError> for ApiError {
+    fn from(error: WriteError) -> Self {
+        let message = error.to_string();
+        match error {
+            WriteError::Store(error) => error.into(),
+            WriteError::NotHere(_) => Self::new("not_found", message, "fetch it first: `roda sync`"),
+            WriteError::NoCharter => {
+                Self::new("not_found", message, "connect to a node that follows the board, then `roda sync`")
+            }
+            WriteError::WrongKind(_) | WriteError::NotYours(_) => Self::invalid(message, ""),
+            WriteError::Invalid(_) => Self::invalid(message, "shorten it, or split it in two"),
+        }
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::new("too_large", rejection.body_text(), "send less at once");
+        }
+        Self::invalid(rejection.body_text(), "")
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::invalid(rejection.body_text(), "")
+    }
+}
+
+/// A verdict on an own event that means that it was not stored.
+pub(super) fn refused(verdict: Verdict) -> ApiError {
+    match verdict {
+        Verdict::Failed => {
+            ApiError::new("storage", "the disk did not take it, so nothing was stored", "make room or check the disk")
+        }
+        Verdict::Invalid(invalid) => ApiError::invalid(format!("the event is not valid: {invalid}"), ""),
+        Verdict::Ignored(_, Ignored::NotFollowed) => {
+            ApiError::new("not_followed", "this node does not follow that board", "`roda follow` it first")
+        }
+        Verdict::Ignored(_, Ignored::NoCharter) => WriteError::NoCharter.into(),
+        Verdict::Deferred(_) => ApiError::invalid(
+            "the event is dated more than ten minutes ahead of this computer's clock",
+            "check the clock, or what it answers",
+        ),
+        other => ApiError::new("internal", format!("unexpected verdict {other:?}"), ""),
+    }
+}
+
+pub(super) async fn no_route() -> ApiError {
+    ApiError::new("not_found", "there is no such call in this version of the API", "use the roda of the same version")
+}

@@ -1,0 +1,122 @@
+//! Calls about the node itself: status, identity, peers, news, stop.
+
+use super::Shared;
+use super::dto::{Connect, Connected, Identity, NodeEvent, PeerEntry, Status};
+use super::error::ApiError;
+use crate::engine::{Answer, Local, Notice, Verdict};
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use std::convert::Infallible;
+use tokio::sync::broadcast::error::RecvError;
+
+pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>, ApiError> {
+    let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
+    let Answer::Counters(mut counters) = context.handle.ask(Local::Counters).await? else { return Err(unexpected()) };
+    counters.insert("network_messages_ignored".into(), context.ignored.messages_ignored());
+    counters.insert("network_requests_refused".into(), context.ignored.requests_refused());
+    super::read::blocking(context, move |context| {
+        let followed = context.store.spaces()?.into_iter().filter(|(_, row)| row.followed).count();
+        let notices = context.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        Ok(Json(Status {
+            peer_id: context.peer_id.clone(),
+            author: context.me().to_string(),
+            network: context.network_name.clone(),
+            uptime_s: context.started.elapsed().as_secs(),
+            peers: peers.len() as u64,
+            boards: followed as u64,
+            events: context.store.known().total() as u64,
+            disk_bytes: context.store.disk_bytes()?,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            listen: context.listen.clone(),
+            notices,
+            counters,
+        }))
+    })
+    .await
+}
+
+pub(super) async fn identity(State(context): State<Shared>) -> Result<Json<Identity>, ApiError> {
+    super::read::blocking(context, |context| {
+        let me = context.me();
+        Ok(Json(Identity { author: me.to_string(), name: context.store.author_name(&me)? }))
+    })
+    .await
+}
+
+pub(super) async fn peers(State(context): State<Shared>) -> Result<Json<Vec<PeerEntry>>, ApiError> {
+    let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
+    let entries = peers.into_iter().map(|peer| PeerEntry {
+        peer_id: peer.peer.to_string(),
+        addr: peer.address,
+        direction: if peer.outbound { "outbound" } else { "inbound" }.to_owned(),
+        since_ms: peer.since_ms,
+        boards: peer.boards.iter().map(ToString::to_string).collect(),
+        latency_ms: peer.latency_ms,
+    });
+    Ok(Json(entries.collect()))
+}
+
+pub(super) async fn connect(
+    State(context): State<Shared>,
+    body: Result<Json<Connect>, JsonRejection>,
+) -> Result<Json<Connected>, ApiError> {
+    let Json(Connect { address }) = body?;
+    match context.handle.dial(address).await {
+        Ok(peer) => Ok(Json(Connected { peer_id: peer.to_string() })),
+        Err(reason) => Err(ApiError::new(
+            "unreachable",
+            reason,
+            "check that the other node runs, that the address is one of its `listen` addresses, and that both use the \
+             same --network",
+        )),
+    }
+}
+
+pub(super) async fn shutdown(State(context): State<Shared>) -> Json<serde_json::Value> {
+    // Full means that a stop is under way.
+    let _ = context.stop.try_send(());
+    Json(serde_json::json!({ "stopping": true }))
+}
+
+/// News as lines of JSON, until the reader goes or the node stops.
+pub(super) async fn events(State(context): State<Shared>) -> Response {
+    let lines = stream::unfold(context.handle.notices(), |mut notices| async move {
+        loop {
+            let event = match notices.recv().await {
+                Ok(notice) => line(notice),
+                Err(RecvError::Lagged(missed)) => Some(NodeEvent::Lagged { missed }),
+                Err(RecvError::Closed) => return None,
+            };
+            let encoded = event.and_then(|event| serde_json::to_vec(&event).ok());
+            if let Some(mut encoded) = encoded {
+                encoded.push(b'\n');
+                return Some((Ok::<_, Infallible>(Bytes::from(encoded)), notices));
+            }
+        }
+    });
+    ([("content-type", "application/x-ndjson")], Body::from_stream(lines)).into_response()
+}
+
+fn line(notice: Notice) -> Option<NodeEvent> {
+    Some(match notice {
+        Notice::Judged { event, verdict } => {
+            let (id, board, kind) = (event.id.to_string(), event.space.to_string(), event.kind.to_owned());
+            match verdict {
+                Verdict::Declined(_, why) => NodeEvent::Declined { id, board, kind, why: why.word().to_owned() },
+                _ => NodeEvent::Admitted { id, board, kind },
+            }
+        }
+        Notice::PeerUp { peer, address } => NodeEvent::Connected { peer_id: peer.to_string(), addr: address },
+        Notice::PeerDown { peer } => NodeEvent::Disconnected { peer_id: peer.to_string() },
+        Notice::Delivered { .. } => return None,
+    })
+}
+
+pub(super) fn unexpected() -> ApiError {
+    ApiError::new("internal", "the engine gave an answer to another question", "please report this as a bug")
+}

@@ -1,0 +1,117 @@
+//! From what people type to ids: unique prefixes and local names.
+
+use super::error::ApiError;
+use crate::runtime::Context;
+use crate::store::SpaceRow;
+use roda_protocol::event::Kind;
+use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::text::Untrusted;
+
+/// Digits of the shortest prefix that is accepted.
+const PREFIX_DIGITS_MIN: usize = 4;
+
+/// Matches of an ambiguous prefix that are listed.
+const MATCHES_SHOWN: usize = 8;
+
+/// A board as this node knows it.
+#[derive(Clone, Debug)]
+pub(super) struct KnownBoard {
+    pub(super) space: SpaceId,
+    pub(super) row: SpaceRow,
+    /// The name here; empty while the charter has not arrived.
+    pub(super) name: String,
+    pub(super) title: Option<String>,
+}
+
+impl KnownBoard {
+    pub(super) fn is_open(&self) -> bool {
+        self.row.open_name.is_some()
+    }
+}
+
+impl Context {
+    /// Every board that is or was followed, by name.
+    pub(super) fn boards(&self) -> Result<Vec<KnownBoard>, ApiError> {
+        let spaces = self.store.spaces()?;
+        let mut boards: Vec<KnownBoard> =
+            spaces.into_iter().map(|(space, row)| self.board(space, row)).collect::<Result<_, _>>()?;
+        boards.sort_by(|a, b| (&a.name, a.space).cmp(&(&b.name, b.space)));
+        Ok(boards)
+    }
+
+    pub(super) fn board(&self, space: SpaceId, row: SpaceRow) -> Result<KnownBoard, ApiError> {
+        if let Some(name) = &row.open_name {
+            return Ok(KnownBoard { space, name: name.clone(), title: None, row });
+        }
+        let charter = self.store.event(&EventId(space.0))?;
+        let mut board = KnownBoard { space, row, name: String::new(), title: None };
+        if let Some(stored) = charter
+            && let Kind::Charter(charter) = stored.event.kind()
+        {
+            board.name.clone_from(&charter.name);
+            if let Some(roda_protocol::event::Body::Charter(words)) = stored.event.body() {
+                board.title = Some(words.title).filter(|title| !title.is_empty());
+            }
+        }
+        Ok(board)
+    }
+
+    /// The name of a board that an event stands in; empty if it has none here.
+    pub(super) fn board_name(&self, space: SpaceId) -> Result<String, ApiError> {
+        let row = SpaceRow { followed: false, open_name: None };
+        let known = self.store.spaces()?.into_iter().find(|(known, _)| *known == space);
+        Ok(self.board(space, known.map_or(row, |(_, row)| row))?.name)
+    }
+
+    /// The board that is meant by a full id, a unique prefix, or a local name.
+    pub(super) fn find_board(&self, text: &str) -> Result<KnownBoard, ApiError> {
+        let boards = self.boards()?;
+        let named: Vec<&KnownBoard> = boards.iter().filter(|board| board.name == text).collect();
+        let is_prefix = text.len() >= PREFIX_DIGITS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let digits = text.to_ascii_lowercase();
+        let by_id = |board: &&KnownBoard| is_prefix && board.space.to_string().starts_with(&digits);
+        let matches: Vec<&KnownBoard> =
+            if named.is_empty() { boards.iter().filter(by_id).collect() } else { named };
+        match matches.as_slice() {
+            [board] => Ok((*board).clone()),
+            [] => Err(ApiError::new(
+                "not_found",
+                format!("no board here is called {}", shown(text)),
+                "see `roda boards`; follow one by its full id, or `roda board open NAME`",
+            )),
+            several => Err(ambiguous(text, several.iter().map(|board| board.space.to_string()))),
+        }
+    }
+
+    /// The event that is meant by a full id or a unique prefix.
+    pub(super) fn find_event(&self, text: &str) -> Result<EventId, ApiError> {
+        let is_prefix =
+            (PREFIX_DIGITS_MIN..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_prefix {
+            return Err(ApiError::invalid(
+                format!("{} is no id", shown(text)),
+                "an id has 64 hex digits; any unique prefix of 4 or more will do",
+            ));
+        }
+        if let Ok(id) = text.parse::<EventId>() {
+            return Ok(id);
+        }
+        match self.store.ids_with_prefix(text, MATCHES_SHOWN + 1)?.as_slice() {
+            [id] => Ok(*id),
+            [] => Err(ApiError::new("not_found", format!("no event here begins with {text}"), "check the id")),
+            several => Err(ambiguous(text, several.iter().map(ToString::to_string))),
+        }
+    }
+}
+
+fn ambiguous(text: &str, matches: impl Iterator<Item = String>) -> ApiError {
+    let all: Vec<String> = matches.collect();
+    let more = if all.len() > MATCHES_SHOWN { ", ..." } else { "" };
+    let listed = all.iter().take(MATCHES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let message = format!("{} is ambiguous: it can be {listed}{more}", shown(text));
+    ApiError::new("ambiguous", message, "give more digits")
+}
+
+fn shown(text: &str) -> String {
+    format!("\"{}\"", Untrusted::new(text.to_owned()).line(Some(80)))
+}

@@ -1,0 +1,363 @@
+//! A running node: what is opened, started and stopped in which order.
+//!
+//! Owns threads, channels and the clock. Start: home, lock, keys, log and index, engine, network, engine's thread, API. Stop:
+//! API, inbox, engine's thread (which stores what it took), network, lock. Decides nothing about events.
+
+mod driver;
+mod inbox;
+mod open;
+
+pub(crate) use driver::wall_ms;
+pub(crate) use open::index_folder;
+
+use crate::api;
+use crate::config::{Config, ConfigError};
+use crate::engine::{self, Answer, Engine, Local, Notice};
+use crate::home::{Home, HomeError, HomeLock};
+use crate::identity::{self, KeyError};
+use crate::network::{Command, Network, NetworkConfig, NetworkError};
+use crate::store::{EventStore, StoreError};
+use driver::Driver;
+use inbox::Inbox;
+use roda_protocol::id::{AuthorKey, NetworkId};
+use roda_protocol::keys::SecretKey;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// Notices that a slow reader may fall behind before it is told that it missed some.
+const NOTICES_MAX: usize = 4096;
+
+/// The parts of a stop that wait for others get this long; the whole stays below five seconds.
+const STOP_PART: Duration = Duration::from_millis(1500);
+
+/// What a node is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its folders.
+    pub home: Home,
+    /// The network's name.
+    pub network: String,
+    /// Multiaddrs to listen on; empty: every interface, a free port.
+    pub listen: Vec<String>,
+    /// Multiaddrs that are dialled at start and kept.
+    pub connect: Vec<String>,
+    /// Whether to look for nodes on the local network.
+    pub mdns: bool,
+}
+
+/// A node that serves.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// The network's name.
+    pub network: String,
+    /// The node's libp2p name.
+    pub peer_id: String,
+    /// Who writes here.
+    pub author: String,
+    /// Addresses with `/p2p/`.
+    pub listen: Vec<String>,
+    /// The API's socket.
+    pub socket: PathBuf,
+    /// Whether the home was empty before.
+    pub is_new: bool,
+    /// What a person should know, such as an index that was rebuilt.
+    pub notices: Vec<String>,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StartError {
+    /// A stable word: `locked_home`, `format`, `other_network`, `address`, `storage`, `config`, `internal`.
+    pub code: &'static str,
+    /// What happened and why.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+}
+
+/// What the rest of the node may do with a running engine.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    inbox: Inbox,
+    commands: mpsc::Sender<Command>,
+    notices: broadcast::Sender<Notice>,
+}
+
+/// The engine takes no more questions: too many wait, or the node is stopping.
+#[derive(Debug)]
+pub(crate) struct Unavailable;
+
+impl Handle {
+    /// Asks the engine.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`].
+    pub(crate) async fn ask(&self, ask: Local) -> Result<Answer, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        if !self.inbox.ask(ask, reply) {
+            return Err(Unavailable);
+        }
+        answer.await.map_err(|_| Unavailable)
+    }
+
+    /// Dials an address.
+    ///
+    /// # Errors
+    ///
+    /// The reason, for a person.
+    pub(crate) async fn dial(&self, address: String) -> Result<crate::peer::Peer, String> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.commands.send(Command::Dial { address, reply }).await;
+        sent.map_err(|_| "the node is stopping".to_owned())?;
+        answer.await.unwrap_or_else(|_| Err("the node is stopping".to_owned()))
+    }
+
+    /// News from here on.
+    pub(crate) fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+}
+
+/// What the API serves from.
+pub(crate) struct Context {
+    pub(crate) handle: Handle,
+    pub(crate) store: Arc<EventStore>,
+    pub(crate) key: SecretKey,
+    pub(crate) network_name: String,
+    pub(crate) home: Home,
+    pub(crate) peer_id: String,
+    pub(crate) listen: Vec<String>,
+    pub(crate) notices: std::sync::Mutex<Vec<String>>,
+    pub(crate) started: Instant,
+    pub(crate) stop: mpsc::Sender<()>,
+    pub(crate) ignored: Arc<crate::network::Counters>,
+}
+
+impl Context {
+    pub(crate) fn me(&self) -> AuthorKey {
+        self.key.public()
+    }
+}
+
+/// A running node. Dropping it without [`Node::shutdown`] leaves its threads to the end of the process.
+pub struct Node {
+    ready: Ready,
+    inbox: Inbox,
+    network: Network,
+    engine: Option<std::thread::JoinHandle<()>>,
+    engine_ended: oneshot::Receiver<String>,
+    api: api::Server,
+    stop: mpsc::Receiver<()>,
+    _lock: HomeLock,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Node({})", self.ready.peer_id)
+    }
+}
+
+impl Node {
+    /// Starts a node.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let home = settings.home.clone();
+        home.create()?;
+        let lock = home.lock()?;
+        let config = Config::read(&home.config.join("config.toml"))?;
+        let (key, is_new) = identity::author(&home.config)?;
+        let (network_seed, _) = identity::seed(&home.config.join("network.key"))?;
+        let network_id = NetworkId::of(&settings.network);
+        let (store, notices) = {
+            let home = home.clone();
+            let stamp = wall_ms().to_string();
+            blocking(move || open::open(&home, network_id, &stamp)).await??
+        };
+        let store = Arc::new(store);
+        let engine_config = engine::Config {
+            work_bits_min: config.admission.work_bits_min,
+            disk_bytes_max: config.admission.disk_bytes_max,
+            denied_authors: config.admission.authors().map_err(|reason| internal(&reason))?,
+            seed: identity::random()?,
+        };
+        let (engine, first) = Engine::new(Arc::clone(&store), key.public(), engine_config)?;
+        let inbox = Inbox::default();
+        let network_config = NetworkConfig {
+            key_seed: *network_seed,
+            network_id: network_id.0,
+            listen: settings.listen,
+            mdns: settings.mdns,
+            address_book: Some(home.data.join("peers.json")),
+            connect: settings.connect,
+            agent: concat!("roda/", env!("CARGO_PKG_VERSION")).to_owned(),
+        };
+        let network = Network::start(network_config, inbox.clone()).await?;
+        let (notice_sender, _) = broadcast::channel(NOTICES_MAX);
+        let handle =
+            Handle { inbox: inbox.clone(), commands: network.commands(), notices: notice_sender.clone() };
+        let driver = Driver::new(engine, inbox.clone(), network.commands(), notice_sender);
+        let (thread, engine_ended) = run_engine(driver, first)?;
+        let ready = Ready {
+            network: settings.network.clone(),
+            peer_id: network.local_peer().to_string(),
+            author: key.public().to_string(),
+            listen: network.listen_addresses().to_vec(),
+            socket: home.socket(),
+            is_new,
+            notices: notices.clone(),
+        };
+        let (stop_sender, stop) = mpsc::channel(1);
+        let context = Arc::new(Context {
+            handle: handle.clone(),
+            store: Arc::clone(&store),
+            key,
+            network_name: settings.network,
+            home,
+            peer_id: ready.peer_id.clone(),
+            listen: ready.listen.clone(),
+            notices: std::sync::Mutex::new(notices),
+            started: Instant::now(),
+            stop: stop_sender,
+            ignored: Arc::clone(network.counters()),
+        });
+        let api = api::Server::start(Arc::clone(&context)).map_err(|source| StartError {
+            code: "internal",
+            message: format!("can't serve on {}: {source}", ready.socket.display()),
+            hint: "check that the folder of the socket is yours".into(),
+        })?;
+        look_for_damage(context);
+        Ok(Self { ready, inbox, network, engine: Some(thread), engine_ended, api, stop, _lock: lock })
+    }
+
+    /// Facts for the first line of output.
+    #[must_use]
+    pub fn ready(&self) -> Ready {
+        self.ready.clone()
+    }
+
+    /// Resolves when somebody asked the node to stop through its API, or when it failed.
+    ///
+    /// # Errors
+    ///
+    /// Why it failed.
+    pub async fn stop_asked(&mut self) -> Result<(), String> {
+        tokio::select! {
+            _ = self.stop.recv() => Ok(()),
+            reason = &mut self.engine_ended => Err(reason.unwrap_or_else(|_| "the engine ended".to_owned())),
+        }
+    }
+
+    /// Stops within five seconds. Everything that was acknowledged is on disk already.
+    pub async fn shutdown(mut self) {
+        self.api.stop(STOP_PART).await;
+        self.inbox.close();
+        if let Some(thread) = self.engine.take() {
+            let ended = tokio::task::spawn_blocking(move || thread.join());
+            if tokio::time::timeout(STOP_PART, ended).await.is_err() {
+                tracing::warn!("the engine did not end in time");
+            }
+        }
+        self.network.stop().await;
+        // The socket goes last but for the lock: who sees no socket may take the home a moment later.
+        let _ = std::fs::remove_file(&self.ready.socket);
+    }
+}
+
+type EngineThread = (std::thread::JoinHandle<()>, oneshot::Receiver<String>);
+
+/// Starts the engine's thread. A panic in it is reported: the node then stops instead of serving half.
+fn run_engine(mut driver: Driver, first: Vec<engine::Output>) -> Result<EngineThread, StartError> {
+    let (ended, engine_ended) = oneshot::channel();
+    let run = move || {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| driver.run(first)));
+        driver.inbox.close();
+        if outcome.is_err() {
+            // The receiver is gone when the node is stopping anyway.
+            let _ = ended.send("the engine met a bug and stopped; what was acknowledged is on disk".to_owned());
+        }
+    };
+    let thread = std::thread::Builder::new().name("engine".into()).spawn(run);
+    thread.map(|thread| (thread, engine_ended)).map_err(|error| internal(&error.to_string()))
+}
+
+/// Reads the log's checksums once, behind the node's back, so that damage is known and made good by peers.
+fn look_for_damage(context: Arc<Context>) {
+    tokio::spawn(async move {
+        let store = Arc::clone(&context.store);
+        let found = tokio::task::spawn_blocking(move || store.find_damage()).await;
+        let text = match found {
+            Ok(Ok(0)) | Err(_) => return,
+            Ok(Ok(places)) => format!("{places} damaged places in the log: what stood there is fetched from peers"),
+            Ok(Err(error)) => format!("the log can't be read whole: {error}"),
+        };
+        tracing::warn!("{text}");
+        let mut notices = context.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !notices.contains(&text) {
+            notices.push(text);
+        }
+        drop(notices);
+        // Whether or not peers are here yet: the engine keeps the list.
+        let _ = context.handle.ask(Local::FetchLost).await;
+    });
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| internal(&error.to_string()))
+}
+
+fn internal(reason: &str) -> StartError {
+    StartError { code: "internal", message: reason.to_owned(), hint: String::new() }
+}
+
+impl From<HomeError> for StartError {
+    fn from(error: HomeError) -> Self {
+        let (code, hint) = match &error {
+            HomeError::Locked { .. } => ("locked_home", "see it with `roda status`, stop it with `roda down`"),
+            HomeError::Io { .. } => ("storage", "check that the folder exists and is yours, or choose another --home"),
+        };
+        Self { code, message: error.to_string(), hint: hint.into() }
+    }
+}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self { code: "config", message: error.to_string(), hint: "mend the file, or move it away for defaults".into() }
+    }
+}
+
+impl From<KeyError> for StartError {
+    fn from(error: KeyError) -> Self {
+        let hint = "the key is who you are here: restore it from a copy rather than to make a new one";
+        Self { code: "storage", message: error.to_string(), hint: hint.into() }
+    }
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        let (code, hint) = match &error {
+            StoreError::OtherNetwork => ("other_network", "pass the --network of this home, or another --home"),
+            StoreError::NewerFormat { .. } => ("format", "update roda; nothing was changed"),
+            _ => ("storage", "check the disk; nothing was changed"),
+        };
+        Self { code, message: error.to_string(), hint: hint.into() }
+    }
+}
+
+impl From<NetworkError> for StartError {
+    fn from(error: NetworkError) -> Self {
+        let code = match &error {
+            NetworkError::Address(_) | NetworkError::Listen { .. } => "address",
+            NetworkError::AddressBook { .. } => "storage",
+            _ => "internal",
+        };
+        let hint = if code == "address" { "choose another --listen; /tcp/0 takes a free port" } else { "" };
+        Self { code, message: error.to_string(), hint: hint.into() }
+    }
+}
