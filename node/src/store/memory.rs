@@ -17,7 +17,8 @@ use std::{
 use super::{
     index::{Batch, Direction, Index, IndexError, Row, is_empty_range},
     journal::{
-        Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub,
+        Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append,
+        check_scrub,
     },
 };
 
@@ -122,7 +123,11 @@ impl MemoryJournal {
     fn begin(&self, action: &'static str) -> Result<MutexGuard<'_, JournalState>, JournalError> {
         let mut state = self.state();
         if state.fuse.burns() {
-            return Err(JournalError::Io { action, path: IN_MEMORY.into(), source: ordered_fault() });
+            return Err(JournalError::Io {
+                action,
+                path: IN_MEMORY.into(),
+                source: ordered_fault(),
+            });
         }
         Ok(state)
     }
@@ -134,21 +139,31 @@ impl JournalState {
     }
 
     fn find(&self, position: Position) -> Result<usize, JournalError> {
-        let found = self.entries.binary_search_by_key(&position, |entry| entry.record.position);
-        found.map_err(|_| JournalError::Absent { path: IN_MEMORY.into(), position })
+        let found = self
+            .entries
+            .binary_search_by_key(&position, |entry| entry.record.position);
+        found.map_err(|_| JournalError::Absent {
+            path: IN_MEMORY.into(),
+            position,
+        })
     }
 
     fn find_sound(&self, position: Position) -> Result<usize, JournalError> {
         let found = self.find(position)?;
         if self.entries[found].is_damaged {
-            return Err(JournalError::Damaged { path: IN_MEMORY.into(), position });
+            return Err(JournalError::Damaged {
+                path: IN_MEMORY.into(),
+                position,
+            });
         }
         Ok(found)
     }
 
     fn refuse_when_stopped(&self) -> Result<(), JournalError> {
         if self.is_stopped {
-            return Err(JournalError::Stopped { path: IN_MEMORY.into() });
+            return Err(JournalError::Stopped {
+                path: IN_MEMORY.into(),
+            });
         }
         Ok(())
     }
@@ -163,9 +178,17 @@ impl Journal for MemoryJournal {
         state.refuse_when_stopped()?;
         let mut positions = Vec::with_capacity(records.len());
         for (kind, payload) in records {
-            let record = Record { position: state.end(), kind: *kind, payload: payload.to_vec() };
+            let record = Record {
+                position: state.end(),
+                kind: *kind,
+                payload: payload.to_vec(),
+            };
             positions.push(record.position);
-            state.entries.push(Entry { record, room: payload.len(), is_damaged: false });
+            state.entries.push(Entry {
+                record,
+                room: payload.len(),
+                is_damaged: false,
+            });
         }
         Ok(positions)
     }
@@ -175,7 +198,11 @@ impl Journal for MemoryJournal {
         state.refuse_when_stopped()?;
         if state.fuse.burns() {
             state.is_stopped = true;
-            return Err(JournalError::Io { action: "sync", path: IN_MEMORY.into(), source: ordered_fault() });
+            return Err(JournalError::Io {
+                action: "sync",
+                path: IN_MEMORY.into(),
+                source: ordered_fault(),
+            });
         }
         state.synced = state.entries.len();
         Ok(())
@@ -189,16 +216,24 @@ impl Journal for MemoryJournal {
 
     fn replay(&self, from: Position, bytes_max: usize) -> Result<Replay, JournalError> {
         let state = self.begin("read")?;
-        let mut replay =
-            Replay { records: Vec::new(), damaged: Vec::new(), next: from.max(START).min(state.end()) };
-        let first = state.entries.partition_point(|entry| entry.record.position < from);
+        let mut replay = Replay {
+            records: Vec::new(),
+            damaged: Vec::new(),
+            next: from.max(START).min(state.end()),
+        };
+        let first = state
+            .entries
+            .partition_point(|entry| entry.record.position < from);
         let mut bytes = 0;
         for entry in &state.entries[first..] {
             if !replay.records.is_empty() && bytes >= bytes_max as u64 {
                 break;
             }
             if entry.is_damaged {
-                replay.damaged.push(Damage { start: entry.record.position, bytes: entry.bytes() });
+                replay.damaged.push(Damage {
+                    start: entry.record.position,
+                    bytes: entry.bytes(),
+                });
             } else {
                 replay.records.push(entry.record.clone());
                 bytes += entry.bytes();
@@ -299,11 +334,18 @@ impl MemoryIndex {
         let path = || PathBuf::from(IN_MEMORY);
         let mut state = self.state();
         if state.is_stopped {
-            return Err(IndexError::Stopped { path: path(), text: "a write failed".to_owned() });
+            return Err(IndexError::Stopped {
+                path: path(),
+                text: "a write failed".to_owned(),
+            });
         }
         if state.fuse.burns() {
             state.is_stopped = action != "read";
-            return Err(IndexError::Io { action, path: path(), source: ordered_fault() });
+            return Err(IndexError::Io {
+                action,
+                path: path(),
+                source: ordered_fault(),
+            });
         }
         Ok(state)
     }
@@ -322,7 +364,9 @@ impl Index for MemoryIndex {
         limit: usize,
     ) -> Result<Vec<Row>, IndexError> {
         let state = self.begin("read")?;
-        let range = state.range(start, end).map(|(key, value)| (key.clone(), value.clone()));
+        let range = state
+            .range(start, end)
+            .map(|(key, value)| (key.clone(), value.clone()));
         Ok(match direction {
             Direction::Ascending => range.take(limit).collect(),
             Direction::Descending => range.rev().take(limit).collect(),
@@ -354,6 +398,128 @@ impl Index for MemoryIndex {
 
     fn disk_bytes(&self) -> Result<u64, IndexError> {
         let state = self.state();
-        Ok(state.rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum())
+        Ok(state
+            .rows
+            .iter()
+            .map(|(key, value)| (key.len() + value.len()) as u64)
+            .sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(index: &MemoryIndex, key: &[u8], value: &[u8]) -> Result<(), IndexError> {
+        let mut batch = Batch::new();
+        batch.put(key.to_vec(), value.to_vec());
+        index.commit(&batch)
+    }
+
+    #[test]
+    fn a_crash_takes_the_records_that_were_not_synced() {
+        let journal = MemoryJournal::new();
+        let kept = journal
+            .append(&[(RecordKind::Event, b"kept")])
+            .expect("an append")[0];
+        journal.sync().expect("a sync");
+        let lost = journal
+            .append(&[(RecordKind::Event, b"lost")])
+            .expect("an append")[0];
+        journal.crash();
+        assert_eq!(journal.read(kept).expect("a read").payload, b"kept");
+        assert!(matches!(
+            journal.read(lost),
+            Err(JournalError::Absent { .. })
+        ));
+        assert_eq!(journal.end(), lost);
+    }
+
+    #[test]
+    fn a_crash_takes_the_commits_that_were_not_flushed() {
+        let index = MemoryIndex::new();
+        commit(&index, b"a", b"old").expect("a commit");
+        index.flush().expect("a flush");
+        for value in [b"new", b"two"] {
+            commit(&index, b"a", value).expect("a commit");
+            commit(&index, b"b", value).expect("a commit");
+        }
+        index.crash();
+        let rows = index
+            .scan(b"", None, Direction::Ascending, 9)
+            .expect("a scan");
+        assert_eq!(rows, [(b"a".to_vec(), b"old".to_vec())]);
+    }
+
+    #[test]
+    fn the_ordered_operation_fails_and_changes_nothing() {
+        let journal = MemoryJournal::new();
+        journal.fail_nth(2);
+        let position = journal
+            .append(&[(RecordKind::Event, b"one")])
+            .expect("an append")[0];
+        let failed = journal.append(&[(RecordKind::Event, b"two")]);
+        assert!(matches!(failed, Err(JournalError::Io { .. })));
+        assert_eq!(journal.read(position).expect("a read").payload, b"one");
+        assert_eq!(
+            journal.replay(START, 99).expect("a replay").records.len(),
+            1
+        );
+
+        let index = MemoryIndex::new();
+        index.fail_nth(2);
+        commit(&index, b"a", b"1").expect("a commit");
+        assert!(matches!(index.get(b"a"), Err(IndexError::Io { .. })));
+        assert_eq!(index.get(b"a").expect("a get"), Some(b"1".to_vec()));
+    }
+
+    #[test]
+    fn a_failed_sync_or_commit_ends_writing_until_a_crash() {
+        let journal = MemoryJournal::new();
+        journal
+            .append(&[(RecordKind::Event, b"one")])
+            .expect("an append");
+        journal.fail_nth(1);
+        assert!(matches!(journal.sync(), Err(JournalError::Io { .. })));
+        assert!(matches!(journal.sync(), Err(JournalError::Stopped { .. })));
+        assert!(matches!(
+            journal.append(&[]),
+            Err(JournalError::Stopped { .. })
+        ));
+        journal.crash();
+        assert_eq!(journal.end(), START);
+        journal.sync().expect("a sync");
+
+        let index = MemoryIndex::new();
+        index.fail_nth(1);
+        assert!(matches!(
+            commit(&index, b"a", b"1"),
+            Err(IndexError::Io { .. })
+        ));
+        assert!(matches!(index.get(b"a"), Err(IndexError::Stopped { .. })));
+        index.crash();
+        assert_eq!(index.get(b"a").expect("a get"), None);
+    }
+
+    #[test]
+    fn a_damaged_record_is_reported_and_passed_over() {
+        let journal = MemoryJournal::new();
+        let records: [(RecordKind, &[u8]); 2] =
+            [(RecordKind::Event, b"one"), (RecordKind::Event, b"two")];
+        let positions = journal.append(&records).expect("an append");
+        journal.damage(positions[0]);
+        assert!(matches!(
+            journal.read(positions[0]),
+            Err(JournalError::Damaged { .. })
+        ));
+        let replay = journal.replay(START, 99).expect("a replay");
+        assert_eq!(replay.records[0].payload, b"two");
+        assert_eq!(
+            replay.damaged,
+            [Damage {
+                start: positions[0],
+                bytes: 12
+            }]
+        );
     }
 }

@@ -25,7 +25,8 @@ mod conformance;
 
 pub use self::{
     index::{
-        BATCH_ROWS_MAX, Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX, prefix_end,
+        BATCH_ROWS_MAX, Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX,
+        prefix_end,
     },
     journal::{
         Damage, Journal, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, Replay,
