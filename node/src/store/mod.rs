@@ -3,7 +3,7 @@
 //! | file | what it owns |
 //! | --- | --- |
 //! | `journal.rs` | the trait of the append-only log: the truth |
-//! | `log.rs`, `segment.rs` | the log on segment files, and their format |
+//! | `log.rs`, `log/folder.rs`, `segment.rs` | the log on segment files, its recovery, and the format |
 //! | `index.rs` | the trait of the ordered key-value index: everything derived from the truth |
 //! | `sled.rs`, `caught.rs` | the index on sled, and how its panics become errors |
 //! | `memory.rs` | both traits in memory, with faults to order, for tests and simulations |
