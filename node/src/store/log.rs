@@ -7,11 +7,13 @@
 //!
 //! Apart from that cut the log never removes a byte, and it stops writing for good after a sync failed.
 
+mod folder;
+
 use std::{
     collections::BTreeMap,
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -19,18 +21,24 @@ use std::{
     },
 };
 
+use self::folder::{
+    Recovered, create_segment, io_error, open_folder, recover_last, segment_lengths, segment_path,
+};
 use super::{
-    journal::{Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub},
+    journal::{
+        Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append,
+        check_scrub,
+    },
     segment::{
-        After, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, Segment, Step, check_file_header, encode, encode_scrubbed,
-        file_header,
+        After, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, Segment, Step, check_file_header, encode,
+        encode_scrubbed,
     },
 };
 
 /// The most bytes of a segment file: 64 MiB.
 ///
-/// Only the last segment is read at start-up, in about 50 ms at this size; 100,000 events of
-/// typical size fill it, so a node of 10 million events has about a hundred files.
+/// Only the last segment is read at start-up: a full one of 160,000 records took 27 to 41 ms (measured,
+/// files in the page cache). A million events of 400 bytes make seven files.
 pub const SEGMENT_BYTES_MAX: u32 = 64 << 20;
 
 /// The most files held open for reading: 16, that is 1 GiB of recent log without a call to open.
@@ -99,23 +107,39 @@ impl FileLog {
         Self::open_with(folder, SEGMENT_BYTES_MAX)
     }
 
-    fn open_with(folder: &Path, segment_bytes_max: u32) -> Result<(Self, OpenReport), JournalError> {
+    fn open_with(
+        folder: &Path,
+        segment_bytes_max: u32,
+    ) -> Result<(Self, OpenReport), JournalError> {
         let folder_handle = open_folder(folder)?;
         let mut lengths = segment_lengths(folder)?;
-        let mut report = OpenReport { segments: lengths.len(), ..OpenReport::default() };
-        if let (Some((&first, _)), Some((&last, _))) = (lengths.first_key_value(), lengths.last_key_value()) {
-            report.segments_missing = (first..last).filter(|number| !lengths.contains_key(number)).collect();
+        let mut report = OpenReport {
+            segments: lengths.len(),
+            ..OpenReport::default()
+        };
+        if let (Some((&first, _)), Some((&last, _))) =
+            (lengths.first_key_value(), lengths.last_key_value())
+        {
+            report.segments_missing = (first..last)
+                .filter(|number| !lengths.contains_key(number))
+                .collect();
         }
         for &number in lengths.keys().rev().skip(1) {
             let path = segment_path(folder, number);
             let file = File::open(&path).map_err(|source| io_error("open", &path, source))?;
             check_file_header(&path, &file, number)?;
         }
-        let Recovered { writer, is_complete } = match lengths.last_key_value() {
+        let Recovered {
+            writer,
+            is_complete,
+        } = match lengths.last_key_value() {
             Some((&number, &length)) => recover_last(folder, number, length, &mut report)?,
             None => {
                 report.segments = 1;
-                Recovered { writer: create_segment(folder, &folder_handle, 1)?, is_complete: true }
+                Recovered {
+                    writer: create_segment(folder, &folder_handle, 1)?,
+                    is_complete: true,
+                }
             }
         };
         lengths.insert(writer.number, writer.length);
@@ -157,10 +181,12 @@ impl FileLog {
     fn sync_file(&self, file: &File, number: u32) -> Result<(), JournalError> {
         let _turn = lock(&self.sync_turn);
         self.refuse_when_stopped()?;
-        self.before_sync().and_then(|()| file.sync_data()).map_err(|source| {
-            self.stopped.store(true, Ordering::SeqCst);
-            io_error("sync", &segment_path(&self.folder, number), source)
-        })
+        self.before_sync()
+            .and_then(|()| file.sync_data())
+            .map_err(|source| {
+                self.stopped.store(true, Ordering::SeqCst);
+                io_error("sync", &segment_path(&self.folder, number), source)
+            })
     }
 
     fn write(&self, file: &File, bytes: &[u8], offset: u32) -> io::Result<()> {
@@ -170,7 +196,9 @@ impl FileLog {
 
     fn refuse_when_stopped(&self) -> Result<(), JournalError> {
         if self.stopped.load(Ordering::SeqCst) {
-            return Err(JournalError::Stopped { path: self.folder.clone() });
+            return Err(JournalError::Stopped {
+                path: self.folder.clone(),
+            });
         }
         Ok(())
     }
@@ -178,7 +206,10 @@ impl FileLog {
     /// The first segment at or after `number`, and its length.
     fn segment_from(&self, number: u32) -> Option<(u32, u32)> {
         let lengths = self.lengths.read().unwrap_or_else(PoisonError::into_inner);
-        lengths.range(number..).next().map(|(&number, &length)| (number, length))
+        lengths
+            .range(number..)
+            .next()
+            .map(|(&number, &length)| (number, length))
     }
 
     /// A file open for reading.
@@ -201,7 +232,12 @@ impl FileLog {
     }
 
     /// Reads records of one segment from `offset` into `page`, until it has `bytes_max` bytes.
-    fn replay_segment(&self, (number, length): (u32, u32), offset: u32, page: &mut Page) -> Result<(), JournalError> {
+    fn replay_segment(
+        &self,
+        (number, length): (u32, u32),
+        offset: u32,
+        page: &mut Page,
+    ) -> Result<(), JournalError> {
         let (path, file) = (segment_path(&self.folder, number), self.reader(number)?);
         let mut segment = Segment::to_scan(&path, &file, number, length);
         let mut offset = offset;
@@ -215,7 +251,11 @@ impl FileLog {
                 }
                 Some(Step::Damage { damage, then }) => {
                     page.replay.damaged.push(damage);
-                    if let After::Record(next) = then { next } else { length }
+                    if let After::Record(next) = then {
+                        next
+                    } else {
+                        length
+                    }
                 }
             };
         }
@@ -233,11 +273,17 @@ impl Journal for FileLog {
         }
         let bytes_max = (self.segment_bytes_max - FILE_HEADER_BYTES) as usize;
         if bytes > bytes_max {
-            return Err(JournalError::TooLarge { path: self.folder.clone(), bytes, bytes_max });
+            return Err(JournalError::TooLarge {
+                path: self.folder.clone(),
+                bytes,
+                bytes_max,
+            });
         }
         let mut writer = lock(&self.writer);
         self.refuse_when_stopped()?;
-        if writer.length as usize + bytes > self.segment_bytes_max as usize && writer.length > FILE_HEADER_BYTES {
+        if writer.length as usize + bytes > self.segment_bytes_max as usize
+            && writer.length > FILE_HEADER_BYTES
+        {
             self.start_segment(&mut writer)?;
         }
         let mut buffer = Vec::with_capacity(bytes);
@@ -253,7 +299,11 @@ impl Journal for FileLog {
             if writer.file.set_len(u64::from(writer.length)).is_err() {
                 self.stopped.store(true, Ordering::SeqCst);
             }
-            return Err(io_error("append to", &segment_path(&self.folder, writer.number), source));
+            return Err(io_error(
+                "append to",
+                &segment_path(&self.folder, writer.number),
+                source,
+            ));
         }
         writer.length += buffer.len() as u32;
         self.publish(&writer);
@@ -277,27 +327,45 @@ impl Journal for FileLog {
             _ => 0,
         };
         if position.offset() < FILE_HEADER_BYTES || position.offset() >= length {
-            return Err(JournalError::Absent { path: self.folder.clone(), position });
+            return Err(JournalError::Absent {
+                path: self.folder.clone(),
+                position,
+            });
         }
         let (path, file) = (segment_path(&self.folder, number), self.reader(number)?);
         let mut segment = Segment::to_read(&path, &file, number, length);
         match segment.sound_at(position.offset())? {
             Some(sound) => segment.record(&sound),
-            None => Err(JournalError::Damaged { path: self.folder.clone(), position }),
+            None => Err(JournalError::Damaged {
+                path: self.folder.clone(),
+                position,
+            }),
         }
     }
 
     fn replay(&self, from: Position, bytes_max: usize) -> Result<Replay, JournalError> {
         let _unchanged = self.in_place.read().unwrap_or_else(PoisonError::into_inner);
-        let replay = Replay { records: Vec::new(), damaged: Vec::new(), next: from.max(self.start()).min(self.end()) };
-        let mut page = Page { replay, bytes: 0, bytes_max };
+        let replay = Replay {
+            records: Vec::new(),
+            damaged: Vec::new(),
+            next: from.max(self.start()).min(self.end()),
+        };
+        let mut page = Page {
+            replay,
+            bytes: 0,
+            bytes_max,
+        };
         let mut number = page.replay.next.segment();
         while let Some(segment) = self.segment_from(number) {
             if page.is_full() {
                 break;
             }
             let next = page.replay.next;
-            let offset = if segment.0 == next.segment() { next.offset() } else { 0 };
+            let offset = if segment.0 == next.segment() {
+                next.offset()
+            } else {
+                0
+            };
             self.replay_segment(segment, offset.max(FILE_HEADER_BYTES), &mut page)?;
             number = segment.0 + 1;
         }
@@ -315,7 +383,10 @@ impl Journal for FileLog {
         let (kind, length) = {
             let end = self.segment_from(number).map_or(0, |(_, length)| length);
             let mut segment = Segment::to_read(&path, &file, number, end);
-            let damaged = || JournalError::Damaged { path: self.folder.clone(), position };
+            let damaged = || JournalError::Damaged {
+                path: self.folder.clone(),
+                position,
+            };
             let sound = segment.sound_at(offset)?.ok_or_else(damaged)?;
             (segment.record(&sound)?.kind, sound.length)
         };
@@ -326,7 +397,10 @@ impl Journal for FileLog {
         let rest = vec![0; RECORD_HEADER_BYTES + length as usize - head.len()];
         for (bytes, at) in [(&head, offset), (&rest, offset + head.len() as u32)] {
             let written = {
-                let _alone = self.in_place.write().unwrap_or_else(PoisonError::into_inner);
+                let _alone = self
+                    .in_place
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
                 self.write(&file, bytes, at)
             };
             written.map_err(|source| io_error("scrub a record of", &path, source))?;
@@ -342,7 +416,9 @@ impl Journal for FileLog {
 
     fn end(&self) -> Position {
         let lengths = self.lengths.read().unwrap_or_else(PoisonError::into_inner);
-        let (number, length) = lengths.last_key_value().map_or((1, FILE_HEADER_BYTES), |(n, l)| (*n, *l));
+        let (number, length) = lengths
+            .last_key_value()
+            .map_or((1, FILE_HEADER_BYTES), |(n, l)| (*n, *l));
         Position::new(number, length)
     }
 
@@ -363,119 +439,6 @@ impl Page {
     fn is_full(&self) -> bool {
         !self.replay.records.is_empty() && self.bytes >= self.bytes_max
     }
-}
-
-/// The last segment after recovery.
-struct Recovered {
-    writer: Writer,
-    /// Whether it is known to the end, so that records may be written behind it.
-    is_complete: bool,
-}
-
-/// Reads the last segment from end to end, and cuts what follows its last sound record.
-fn recover_last(folder: &Path, number: u32, length: u32, report: &mut OpenReport) -> Result<Recovered, JournalError> {
-    let path = segment_path(folder, number);
-    let file = OpenOptions::new().read(true).write(true).open(&path);
-    let file = file.map_err(|source| io_error("open", &path, source))?;
-    if length < FILE_HEADER_BYTES {
-        // It was being made when the node stopped, and never held a record.
-        write_file_header(&path, &file, number)?;
-        let writer = Writer { number, file: Arc::new(file), length: FILE_HEADER_BYTES };
-        report.torn_bytes_cut = u64::from(length);
-        return Ok(Recovered { writer, is_complete: true });
-    }
-    check_file_header(&path, &file, number)?;
-    let mut segment = Segment::to_scan(&path, &file, number, length);
-    let (mut offset, mut is_complete) = (FILE_HEADER_BYTES, true);
-    while let Some(step) = segment.step(offset)? {
-        match step {
-            Step::Record(sound) => {
-                // Records of a newer version must not be cut, nor written behind.
-                segment.record(&sound)?;
-                offset = sound.next();
-            }
-            Step::Damage { damage, then: After::Record(next) } => {
-                report.damaged.push(damage);
-                offset = next;
-            }
-            Step::Damage { then: After::End, .. } => break,
-            Step::Damage { damage, then: After::Unknown } => {
-                report.damaged.push(damage);
-                is_complete = false;
-                offset = length;
-            }
-        }
-    }
-    if offset < length {
-        report.torn_bytes_cut = u64::from(length - offset);
-        let cut = file.set_len(u64::from(offset)).and_then(|()| file.sync_all());
-        cut.map_err(|source| io_error("cut the torn end of", &path, source))?;
-    }
-    Ok(Recovered { writer: Writer { number, file: Arc::new(file), length: offset }, is_complete })
-}
-
-/// Makes a segment file that survives a power cut.
-fn create_segment(folder: &Path, folder_handle: &File, number: u32) -> Result<Writer, JournalError> {
-    let path = segment_path(folder, number);
-    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
-    let file = file.map_err(|source| io_error("create", &path, source))?;
-    let made = write_file_header(&path, &file, number)
-        .and_then(|()| folder_handle.sync_all().map_err(|source| io_error("sync", folder, source)));
-    if let Err(error) = made {
-        // Otherwise its name would be in the way of the next attempt. If it stays, opening repairs it.
-        let _ = std::fs::remove_file(&path);
-        return Err(error);
-    }
-    Ok(Writer { number, file: Arc::new(file), length: FILE_HEADER_BYTES })
-}
-
-fn write_file_header(path: &Path, file: &File, number: u32) -> Result<(), JournalError> {
-    file.set_len(0)
-        .and_then(|()| file.write_all_at(&file_header(number), 0))
-        .and_then(|()| file.sync_all())
-        .map_err(|source| io_error("write the header of", path, source))
-}
-
-/// Makes the folder if there is none, and takes its lock.
-fn open_folder(folder: &Path) -> Result<File, JournalError> {
-    if !folder.exists() {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|source| io_error("create", folder, source))?;
-        if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            let synced = File::open(parent).and_then(|handle| handle.sync_all());
-            synced.map_err(|source| io_error("sync", parent, source))?;
-        }
-    }
-    let handle = File::open(folder).map_err(|source| io_error("open", folder, source))?;
-    match handle.try_lock() {
-        Ok(()) => Ok(handle),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path: folder.into() }),
-        Err(TryLockError::Error(source)) => Err(io_error("lock", folder, source)),
-    }
-}
-
-/// Every segment file of the folder, with its length.
-fn segment_lengths(folder: &Path) -> Result<BTreeMap<u32, u32>, JournalError> {
-    let list_error = |source| io_error("list", folder, source);
-    let mut lengths = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(list_error)? {
-        let entry = entry.map_err(list_error)?;
-        let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|stem| stem.parse().ok());
-        if let Some(number) = number.filter(|&number| segment_path(folder, number) == entry.path()) {
-            let length = entry.metadata().map_err(list_error)?.len();
-            lengths.insert(number, u32::try_from(length).unwrap_or(u32::MAX));
-        }
-    }
-    Ok(lengths)
-}
-
-fn segment_path(folder: &Path, number: u32) -> PathBuf {
-    folder.join(format!("{number:08}.log"))
-}
-
-fn io_error(action: &'static str, path: &Path, source: io::Error) -> JournalError {
-    JournalError::Io { action, path: path.into(), source }
 }
 
 /// A panic while a lock is held leaves nothing half-done behind it: every change is one assignment.

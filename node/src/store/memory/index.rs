@@ -1,0 +1,151 @@
+//! [`MemoryIndex`].
+
+use std::{
+    collections::BTreeMap,
+    ops::Bound,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    super::index::{Batch, Direction, Index, IndexError, Row, is_empty_range},
+    Fuse, IN_MEMORY, ordered_fault,
+};
+
+/// An index in memory. See [`Index`] for what it promises.
+#[derive(Debug, Default)]
+pub struct MemoryIndex {
+    state: Mutex<IndexState>,
+}
+
+#[derive(Debug, Default)]
+struct IndexState {
+    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What the rows that changed since the last flush were before, in order of change.
+    undo: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// A commit or a flush failed, and nobody has opened the index again.
+    is_stopped: bool,
+    fuse: Fuse,
+}
+
+impl IndexState {
+    fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        match value {
+            Some(value) => self.rows.insert(key, value),
+            None => self.rows.remove(&key),
+        }
+    }
+
+    fn range<'a>(
+        &'a self,
+        start: &'a [u8],
+        end: Option<&'a [u8]>,
+    ) -> impl DoubleEndedIterator<Item = (&'a Vec<u8>, &'a Vec<u8>)> {
+        // A map's range panics when it ends before it starts.
+        let end = end.map_or(Bound::Unbounded, |end| Bound::Excluded(end.max(start)));
+        self.rows.range::<[u8], _>((Bound::Included(start), end))
+    }
+}
+
+impl MemoryIndex {
+    /// An empty index.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets the `nth` next operation fail, where 1 is the very next. Gets, scans, counts, commits and
+    /// flushes count.
+    pub fn fail_nth(&self, nth: u64) {
+        self.state().fuse.operations_left = nth;
+    }
+
+    /// A power cut and a fresh start: forgets what wasn't flushed, and any ordered fault.
+    pub fn crash(&self) {
+        let mut state = self.state();
+        while let Some((key, before)) = state.undo.pop() {
+            state.put(key, before);
+        }
+        state.is_stopped = false;
+        state.fuse = Fuse::default();
+    }
+
+    fn state(&self) -> MutexGuard<'_, IndexState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts an operation: does it fail by order, or because a write failed before?
+    fn begin(&self, action: &'static str) -> Result<MutexGuard<'_, IndexState>, IndexError> {
+        let path = || PathBuf::from(IN_MEMORY);
+        let mut state = self.state();
+        if state.is_stopped {
+            return Err(IndexError::Stopped {
+                path: path(),
+                text: "a write failed".to_owned(),
+            });
+        }
+        if state.fuse.burns() {
+            state.is_stopped = action != "read";
+            return Err(IndexError::Io {
+                action,
+                path: path(),
+                source: ordered_fault(),
+            });
+        }
+        Ok(state)
+    }
+}
+
+impl Index for MemoryIndex {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
+        Ok(self.begin("read")?.rows.get(key).cloned())
+    }
+
+    fn scan(
+        &self,
+        start: &[u8],
+        end: Option<&[u8]>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Row>, IndexError> {
+        let state = self.begin("read")?;
+        let range = state
+            .range(start, end)
+            .map(|(key, value)| (key.clone(), value.clone()));
+        Ok(match direction {
+            Direction::Ascending => range.take(limit).collect(),
+            Direction::Descending => range.rev().take(limit).collect(),
+        })
+    }
+
+    fn count(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Result<usize, IndexError> {
+        let state = self.begin("read")?;
+        if is_empty_range(start, end) {
+            return Ok(0);
+        }
+        Ok(state.range(start, end).take(limit).count())
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), IndexError> {
+        batch.check()?;
+        let mut state = self.begin("write")?;
+        for (key, value) in batch.rows() {
+            let before = state.put(key.to_vec(), value.map(<[u8]>::to_vec));
+            state.undo.push((key.to_vec(), before));
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), IndexError> {
+        self.begin("flush")?.undo.clear();
+        Ok(())
+    }
+
+    fn disk_bytes(&self) -> Result<u64, IndexError> {
+        let state = self.state();
+        Ok(state
+            .rows
+            .iter()
+            .map(|(key, value)| (key.len() + value.len()) as u64)
+            .sum())
+    }
+}
