@@ -14,6 +14,9 @@ use super::interface::{Event, Peer};
 
 /// How long a connection may stay without saying which network it belongs to.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long whoever dialled from another network is given to find that out. Were it cut off at once, it would not know
+/// why.
+const FOREIGN_GRACE: Duration = Duration::from_secs(2);
 /// How long a peer may be up without a subscription before the connection is suspected: gossipsub tells a peer nothing
 /// when an older connection to it still lingers (rust-libp2p 5097), and only a new connection repairs that.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -30,6 +33,8 @@ pub(super) struct Connection {
     /// Whether this node dialled.
     pub(super) outbound: bool,
     opened: Instant,
+    /// Since when the peer at the other end is known to be of another network.
+    foreign: Option<Instant>,
     pings_lost: u8,
 }
 
@@ -87,7 +92,7 @@ impl Peers {
             let (connections, topics) = (BTreeMap::new(), BTreeSet::new());
             Standing { name: peer.into(), connections, up: None, topics }
         });
-        let row = Connection { address, outbound, opened: now, pings_lost: 0 };
+        let row = Connection { address, outbound, opened: now, foreign: None, pings_lost: 0 };
         standing.connections.insert(connection, row);
     }
 
@@ -117,6 +122,21 @@ impl Peers {
         standing.up = Some((now, connection, address, row.outbound));
         self.differing.entry(peer).or_default();
         true
+    }
+
+    /// Notes that a peer is of another network. Returns whether to hang up: whoever dialled does, the other one waits.
+    pub(super) fn foreign(&mut self, peer: PeerId, connection: ConnectionId, now: Instant) -> bool {
+        let row = self.standing.get_mut(&peer).and_then(|standing| standing.connections.get_mut(&connection));
+        let Some(row) = row else { return false };
+        row.foreign.get_or_insert(now);
+        row.outbound
+    }
+
+    /// Peers of other networks that didn't hang up by themselves.
+    pub(super) fn foreign_due(&self, now: Instant) -> Vec<PeerId> {
+        let late = |row: &Connection| row.foreign.is_some_and(|since| now.duration_since(since) > FOREIGN_GRACE);
+        let late = |standing: &Standing| standing.connections.values().any(late);
+        self.standing.iter().filter(|(_, standing)| late(standing)).map(|(peer, _)| *peer).collect()
     }
 
     /// Notes a peer's topic.
@@ -439,6 +459,19 @@ mod tests {
         open(&mut peers, peer, 1, start);
         assert!(peers.unidentified(start + IDENTIFY_TIMEOUT).is_empty());
         assert_eq!(peers.unidentified(start + IDENTIFY_TIMEOUT * 2), [peer]);
+    }
+
+    #[test]
+    fn whoever_dialled_hangs_up_on_another_network_and_the_other_waits_a_little() {
+        let (mut peers, peer, start) = (Peers::default(), PeerId::random(), Instant::now());
+        let dialled = open(&mut peers, peer, 1, start);
+        assert!(peers.foreign(peer, dialled, start));
+        peers.closed(peer, dialled);
+        let accepted = ConnectionId::new_unchecked(2);
+        peers.opened(peer, accepted, "/ip4/127.0.0.1/tcp/1".parse().expect("an address"), false, start);
+        assert!(!peers.foreign(peer, accepted, start));
+        assert!(peers.foreign_due(start + FOREIGN_GRACE).is_empty());
+        assert_eq!(peers.foreign_due(start + FOREIGN_GRACE * 2), [peer]);
     }
 
     #[test]

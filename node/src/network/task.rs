@@ -186,13 +186,16 @@ impl Task {
         let connection = options.connection_id();
         self.dialler.begun(connection, options.get_peer_id(), purpose);
         if let Err(error) = self.swarm.dial(options) {
-            self.dialler.failed(connection, &error, now_ms());
+            self.dialler.failed(connection, &error, &self.peers, now_ms());
         }
     }
 
     fn on_tick(&mut self) {
         self.outbox.flush(&mut self.peers);
         self.dialler.expire(Instant::now());
+        for peer in self.peers.foreign_due(Instant::now()) {
+            self.hang_up(peer);
+        }
         for dial in self.dialler.due(&self.peers, now_ms()) {
             self.dial(dial);
         }

@@ -31,7 +31,7 @@ impl Task {
                 self.on_closed(peer_id, connection_id);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
-                self.dialler.failed(connection_id, &error, now_ms());
+                self.dialler.failed(connection_id, &error, &self.peers, now_ms());
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 tracing::debug!(from = %send_back_addr, %error, "an incoming connection failed");
@@ -112,7 +112,10 @@ impl Task {
         if info.protocol_version != self.names.version {
             tracing::debug!(%peer, "it is of another network");
             self.dialler.foreign(peer, "the node there is of another network, or of another version", now_ms());
-            return self.hang_up(peer);
+            if self.peers.foreign(peer, connection, Instant::now()) {
+                self.hang_up(peer);
+            }
+            return;
         }
         let Some(row) = self.peers.connection(&peer, connection) else { return };
         let claimed = info.listen_addrs.into_iter().take(CLAIMED_ADDRESSES_MAX).map(|address| split(address).0);
