@@ -4,6 +4,7 @@
 //! decisions; the others translate.
 
 pub mod api;
+mod author;
 pub mod config;
 pub mod engine;
 pub mod home;

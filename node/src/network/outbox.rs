@@ -39,16 +39,15 @@ impl Outbox {
 
     /// Tells as much as there is room for. Returns whether nothing is left.
     pub(super) fn flush(&mut self, peers: &mut Peers) -> bool {
-        if !peers.tell(|event| self.inbox.deliver(event)) {
-            return false;
-        }
+        let is_told = peers.tell(|event| self.inbox.deliver(event));
+        // Answers don't wait behind news of peers: commands are not taken while answers wait.
         while let Some(event) = self.answers.pop_front() {
             if let Err(event) = self.inbox.deliver(event) {
                 self.answers.push_front(event);
                 return false;
             }
         }
-        true
+        is_told
     }
 
     /// Tells the outcome of a command, now or later.

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
 
-use super::interface::{Event, Peer};
+use super::interface::Event;
+use crate::peer::Peer;
 
 /// How long a connection may stay without saying which network it belongs to.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -16,6 +16,9 @@ const REMOTE_MAX: usize = 4096;
 /// Bytes of network events that wait. With full-size events this bound is met first.
 const REMOTE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// News of peers that wait; the network keeps what does not fit as a difference of bounded tables.
+const NEWS_MAX: usize = 16 * 1024;
+
 /// Items that the engine takes in one turn: enough to share an fsync, few enough to stay responsive.
 const TURN_MAX: usize = 256;
 
@@ -87,7 +90,15 @@ impl crate::network::Inbox for Inbox {
     fn deliver(&mut self, event: Event) -> Result<(), Event> {
         let mut queues = self.queues();
         let bytes = bytes_of(&event);
-        let is_full = queues.remote.len() >= REMOTE_MAX || queues.remote_bytes + bytes > REMOTE_BYTES_MAX;
+        let is_full = match &event {
+            // Each is the end of a command of the engine, so there are never more than it has under way. Were they refused,
+            // the network would take no commands while the engine waits to give it some.
+            Event::Response { .. } | Event::Published { .. } => false,
+            Event::Message { .. } | Event::Request { .. } => {
+                queues.remote.len() >= REMOTE_MAX || queues.remote_bytes + bytes > REMOTE_BYTES_MAX
+            }
+            _ => queues.remote.len() >= NEWS_MAX,
+        };
         if queues.is_closed || is_full {
             return Err(event);
         }

@@ -141,6 +141,14 @@ impl Context {
     pub(crate) fn me(&self) -> AuthorKey {
         self.key.public()
     }
+
+    /// Says something in the node's status from here on.
+    fn add_notice(&self, text: String) {
+        let mut notices = self.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !notices.contains(&text) {
+            notices.push(text);
+        }
+    }
 }
 
 /// A running node. Dropping it without [`Node::shutdown`] leaves its threads to the end of the process.
@@ -298,11 +306,7 @@ fn look_for_damage(context: Arc<Context>) {
             Ok(Err(error)) => format!("the log can't be read whole: {error}"),
         };
         tracing::warn!("{text}");
-        let mut notices = context.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !notices.contains(&text) {
-            notices.push(text);
-        }
-        drop(notices);
+        context.add_notice(text);
         // Whether or not peers are here yet: the engine keeps the list.
         let _ = context.handle.ask(Local::FetchLost).await;
     });

@@ -1,7 +1,7 @@
 //! Opening a home's log and index. The log must open; the index may be damaged in any way: it is set aside and rebuilt.
 
 use crate::home::Home;
-use crate::store::{EventStore, FileLog, Index, IndexError, SledIndex, StoreError, set_aside};
+use crate::store::{EventStore, FileLog, Index, IndexError, Journal as _, SledIndex, StoreError, set_aside};
 use roda_protocol::id::NetworkId;
 use std::path::PathBuf;
 use std::sync::Arc;
