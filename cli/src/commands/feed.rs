@@ -66,7 +66,7 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
             context.command("post BOARD -t TITLE -m TEXT")
         )),
         Some(last) if entries.len() == args.limit => {
-            output.note(&format!("older ones: {}", context.command(&older(args, last))))
+            output.note(&format!("older ones: {}", context.command(&older(args, last))));
         }
         Some(first) => {
             let id = entries.first().map_or(&first.id, |entry| &entry.id);
