@@ -15,6 +15,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a node may take to stop before the command says that it did not. Twice what it promises.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -72,11 +73,13 @@ pub(crate) async fn start_detached(context: &Context, arguments: Vec<OsString>) 
     if std::env::var_os("RODA_LOG").is_none() {
         command.env("RODA_LOG", LOG_FILTER_DETACHED);
     }
+    let mut interrupts =
+        signal(SignalKind::interrupt()).map_err(|error| CliError::io("can't listen for signals", &error))?;
     let mut child = command.spawn().map_err(|error| CliError::io("can't start a node", &error))?;
     let first_line = child.stdout.take().map(|stdout| tokio::task::spawn_blocking(move || first_line(stdout)));
     let line = tokio::select! {
         line = async { match first_line { Some(line) => line.await.unwrap_or_default(), None => String::new() } } => line,
-        _ = tokio::signal::ctrl_c() => {
+        _ = interrupts.recv() => {
             stop_child(&mut child);
             return Err(CliError::interrupted());
         }
