@@ -73,7 +73,7 @@ impl Client {
     /// No node, or what the node answers.
     pub(crate) async fn lines(&self, path: &str) -> Result<Lines, CliError> {
         let response = self.request(Method::GET, path, Bytes::new(), "application/json").await?;
-        Ok(Lines { body: response.into_body(), buffer: Vec::new(), searched: 0, has_ended: false })
+        Ok(Lines { body: response.into_body(), buffer: Vec::new(), start: 0, has_ended: false })
     }
 
     async fn request(
@@ -117,7 +117,8 @@ impl Client {
 pub(crate) struct Lines {
     body: Incoming,
     buffer: Vec<u8>,
-    searched: usize,
+    /// Where in the buffer the next line begins.
+    start: usize,
     has_ended: bool,
 }
 
@@ -129,21 +130,13 @@ impl Lines {
     /// The node went away in the middle, or a line is longer than any event.
     pub(crate) async fn next(&mut self) -> Result<Option<String>, CliError> {
         loop {
-            let end = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
-            if let Some(end) = end.map(|end| end + self.searched) {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                self.searched = 0;
-                match text(&line[..end])? {
-                    line if line.trim().is_empty() => continue,
-                    line => return Ok(Some(line)),
+            while let Some(line) = self.buffered()? {
+                if !line.trim().is_empty() {
+                    return Ok(Some(line));
                 }
             }
-            self.searched = self.buffer.len();
             if self.has_ended {
-                let rest = std::mem::take(&mut self.buffer);
-                self.searched = 0;
-                let line = text(&rest)?;
-                return Ok(Some(line).filter(|line| !line.trim().is_empty()));
+                return Ok(None);
             }
             if self.buffer.len() > LINE_BYTES_MAX {
                 return Err(CliError::failed("internal", "the node sent a line longer than any event"));
@@ -156,6 +149,22 @@ impl Lines {
                 }
             }
         }
+    }
+
+    /// A line that is here whole. When there is none, the buffer is left with the beginning of the next one alone.
+    fn buffered(&mut self) -> Result<Option<String>, CliError> {
+        let rest = &self.buffer[self.start..];
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        if let Some(end) = end {
+            self.start += end + 1;
+            return text(&rest[..end]).map(Some);
+        }
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        if self.has_ended && !self.buffer.is_empty() {
+            return text(&std::mem::take(&mut self.buffer)).map(Some);
+        }
+        Ok(None)
     }
 }
 

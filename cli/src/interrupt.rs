@@ -5,23 +5,31 @@
 
 use crate::error::Kind;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How many programs that own the terminal run now.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// Makes Ctrl-C end the process from now on.
+/// Makes Ctrl-C end the process with 130, from the moment when this returns.
 pub(crate) fn watch() {
-    // Without the thread the signal's default action ends the process: the same, but for the exit code.
-    let _ = std::thread::Builder::new().name("interrupt".into()).spawn(|| {
+    let (tell, told) = std::sync::mpsc::channel();
+    let watcher = std::thread::Builder::new().name("interrupt".into()).spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            let Ok(mut interrupts) = signal(SignalKind::interrupt()) else { return };
+            // Fails only if nobody waits.
+            let _ = tell.send(());
+            while interrupts.recv().await.is_some() {
                 if HELD.load(Ordering::SeqCst) == 0 {
                     std::process::exit(i32::from(Kind::Interrupted.exit_code()));
                 }
             }
         });
     });
+    if watcher.is_ok() {
+        // Without the watcher the signal's default action ends the process: the same, but for the exit code.
+        let _ = told.recv();
+    }
 }
 
 /// Leaves Ctrl-C to another program until the guard is dropped.

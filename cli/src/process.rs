@@ -5,6 +5,7 @@ use crate::client::Client;
 use crate::error::{CliError, Kind};
 use roda_node::api::dto::ErrorBody;
 use roda_node::home::HomeError;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -14,6 +15,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a node may take to stop before the command says that it did not. Twice what it promises.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -30,12 +32,37 @@ const LOG_TAIL_BYTES: u64 = 64 * 1024;
 /// What a detached node logs if `RODA_LOG` doesn't say: nobody watches it, so it says a little more.
 const LOG_FILTER_DETACHED: &str = "warn,roda=info,roda_node=info";
 
+/// What a node says when it serves: the first line of `roda up --json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ReadyLine {
+    /// Always `ready`.
+    pub(crate) event: String,
+    /// The network's name.
+    pub(crate) network: String,
+    /// The node's libp2p name.
+    pub(crate) peer_id: String,
+    /// Who writes there.
+    pub(crate) author: String,
+    /// Addresses with `/p2p/`.
+    pub(crate) listen: Vec<String>,
+    /// The API's socket.
+    pub(crate) socket: String,
+    /// A one-time login link for the web page, if there is one.
+    pub(crate) web: Option<String>,
+    /// The process.
+    pub(crate) pid: u32,
+    /// Whether the home was empty before.
+    pub(crate) is_new: bool,
+    /// What a person should know.
+    pub(crate) notices: Vec<String>,
+}
+
 /// Starts a node that outlives this process and its terminal, and returns its ready object when it serves.
 ///
 /// # Errors
 ///
 /// The node's own error, with its kind, if it does not come up; interrupted if the person does not want to wait.
-pub(crate) async fn start_detached(context: &Context, arguments: Vec<OsString>) -> Result<Value, CliError> {
+pub(crate) async fn start_detached(context: &Context, arguments: Vec<OsString>) -> Result<ReadyLine, CliError> {
     context.home.create()?;
     let path = context.home.log_file();
     let (log, log_start) =
@@ -46,11 +73,13 @@ pub(crate) async fn start_detached(context: &Context, arguments: Vec<OsString>) 
     if std::env::var_os("RODA_LOG").is_none() {
         command.env("RODA_LOG", LOG_FILTER_DETACHED);
     }
+    let mut interrupts =
+        signal(SignalKind::interrupt()).map_err(|error| CliError::io("can't listen for signals", &error))?;
     let mut child = command.spawn().map_err(|error| CliError::io("can't start a node", &error))?;
     let first_line = child.stdout.take().map(|stdout| tokio::task::spawn_blocking(move || first_line(stdout)));
     let line = tokio::select! {
         line = async { match first_line { Some(line) => line.await.unwrap_or_default(), None => String::new() } } => line,
-        _ = tokio::signal::ctrl_c() => {
+        _ = interrupts.recv() => {
             stop_child(&mut child);
             return Err(CliError::interrupted());
         }

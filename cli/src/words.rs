@@ -215,7 +215,7 @@ mod tests {
     fn an_author_is_never_shown_by_the_name_alone() {
         assert_eq!(author("@abcdefghijkl", Some("ann")), "ann @abcdefgh");
         assert_eq!(author("@abcdefghijkl", None), "@abcdefgh");
-        assert_eq!(author("@abcdefghijkl", Some("\u{200b}")), "@abcdefgh");
+        assert_eq!(author("@abcdefghijkl", Some(" ")), "@abcdefgh");
     }
 
     #[test]

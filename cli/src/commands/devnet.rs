@@ -4,11 +4,11 @@ use crate::args::Context;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::{process, words};
+use crate::process::{self, ReadyLine};
+use crate::words;
 use data_encoding::BASE32_NOPAD;
 use roda_node::api::dto::{ErrorBody, Status};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ struct Started {
     author: String,
     listen: Vec<String>,
     socket: String,
-    pid: Option<u64>,
+    pid: u32,
 }
 
 /// A line of `devnet status`.
@@ -221,25 +221,15 @@ async fn start(
 }
 
 fn line(node: u16, home: &Path, ended: &Ended) -> Result<Started, CliError> {
-    let Ok(ready) = serde_json::from_slice::<Value>(&ended.stdout) else {
+    let Ok(ready) = serde_json::from_slice::<ReadyLine>(&ended.stdout) else {
         let said = serde_json::from_slice::<ErrorBody>(&ended.stderr).map(|body| CliError::from(body.error));
         let mut error =
             said.unwrap_or_else(|_| CliError::failed("internal", String::from_utf8_lossy(&ended.stderr).trim()));
         error.message = format!("node {node} does not start, so the others were stopped: {}", error.message);
         return Err(error);
     };
-    let text = |key: &str| ready[key].as_str().unwrap_or_default().to_owned();
-    let listen = ready["listen"].as_array().map(Vec::as_slice).unwrap_or_default();
-    Ok(Started {
-        node,
-        home: home.display().to_string(),
-        network: text("network"),
-        peer_id: text("peer_id"),
-        author: text("author"),
-        listen: listen.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        socket: text("socket"),
-        pid: ready["pid"].as_u64(),
-    })
+    let ReadyLine { network, peer_id, author, listen, socket, pid, .. } = ready;
+    Ok(Started { node, home: home.display().to_string(), network, peer_id, author, listen, socket, pid })
 }
 
 async fn status(folder: &Folder, output: &mut Output) -> Result<(), CliError> {

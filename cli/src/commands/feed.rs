@@ -58,7 +58,7 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
     if output.is_json() {
         return output.list(&entries, |_| String::new());
     }
-    let text = render(&entries, &output.look());
+    let text = render(&entries, args.board.is_none(), &output.look());
     output.page(&text)?;
     match entries.last() {
         None => output.note(&format!(
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
             context.command("post BOARD -t TITLE -m TEXT")
         )),
         Some(last) if entries.len() == args.limit => {
-            output.note(&format!("older ones: {}", context.command(&older(args, last))))
+            output.note(&format!("older ones: {}", context.command(&older(args, last))));
         }
         Some(first) => {
             let id = entries.first().map_or(&first.id, |entry| &entry.id);
@@ -103,20 +103,23 @@ fn older(args: &Args, last: &FeedEntry) -> String {
     format!("feed{board}{sort} --before {}", shell_words::quote(&last.cursor))
 }
 
-fn render(entries: &[FeedEntry], look: &Look) -> String {
+/// `of_many`: the boards are named, too.
+fn render(entries: &[FeedEntry], of_many: bool, look: &Look) -> String {
     if entries.is_empty() {
         return String::new();
     }
-    let columns = [
+    let mut columns = vec![
         ("ID", Align::Left),
         ("TITLE", Align::Left),
-        ("BOARD", Align::Left),
         ("AUTHOR", Align::Left),
         ("COMMENTS", Align::Right),
         ("SCORE", Align::Right),
         ("NEW", Align::Right),
         ("WRITTEN", Align::Left),
     ];
+    if of_many {
+        columns.insert(2, ("BOARD", Align::Left));
+    }
     let mut table = Table::new(&columns, 1);
     for entry in entries {
         let title = words::line(&entry.title);
@@ -126,16 +129,19 @@ fn render(entries: &[FeedEntry], look: &Look) -> String {
             () => painted(title, Look::bold),
         };
         let unread = if entry.unread > 0 { format!("● {}", entry.unread) } else { String::new() };
-        table.push(vec![
+        let mut row = vec![
             painted(words::short_id(&entry.id), Look::cyan),
             title,
-            plain(words::board(&entry.board, &entry.board_name)),
             plain(words::author(&entry.author, entry.name.as_deref())),
             plain(entry.comments.to_string()),
             plain(entry.score.to_string()),
             painted(unread, Look::green),
             plain(look.ago(entry.created_ms)),
-        ]);
+        ];
+        if of_many {
+            row.insert(2, plain(words::board(&entry.board, &entry.board_name)));
+        }
+        table.push(row);
     }
     table.render(look)
 }
@@ -166,7 +172,7 @@ mod tests {
     #[test]
     fn a_feed_fits_the_screen_and_says_what_is_new() {
         let look = Look { color: false, columns: Some(100), now_ms: 61_000 };
-        let text = render(&[entry(&"long words ".repeat(20)), entry("\u{1b}[2J")], &look);
+        let text = render(&[entry(&"long words ".repeat(20)), entry("\u{1b}[2J")], true, &look);
         assert!(text.lines().all(|line| line.width() <= 100), "{text}");
         assert!(text.contains("● 2") && text.contains("1 min ago") && text.contains("@kkkkkkkk"));
         assert!(!text.contains('\u{1b}'));

@@ -50,20 +50,25 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
         show(&line, output)?;
     }
     output.flush()?;
+    if args.follow { follow(&mut reader, output).await } else { Ok(()) }
+}
+
+/// Shows lines as they are written, until nobody reads any more.
+async fn follow(reader: &mut BufReader<File>, output: &mut Output) -> Result<(), CliError> {
     let gone = reader_gone();
     tokio::pin!(gone);
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
-    while args.follow {
+    loop {
         tokio::select! {
             _ = looks.tick() => {}
             gone = &mut gone => return Err(gone),
         }
-        for line in read_lines(&mut reader).map_err(unreadable)? {
+        let lines = read_lines(reader).map_err(|error| CliError::io("can't read the log", &error))?;
+        for line in lines {
             show(&line, output)?;
         }
         output.flush()?;
     }
-    Ok(())
 }
 
 fn read_lines(reader: &mut BufReader<File>) -> io::Result<Vec<String>> {

@@ -26,8 +26,8 @@ fn render(peers: &[PeerEntry], look: &Look) -> String {
         ("PEER", Align::Left),
         ("ADDRESS", Align::Left),
         ("DIRECTION", Align::Left),
-        ("SHARED BOARDS", Align::Right),
-        ("ROUND TRIP", Align::Right),
+        ("BOARDS", Align::Right),
+        ("PING", Align::Right),
         ("CONNECTED", Align::Left),
     ];
     let mut table = Table::new(&columns, 1);

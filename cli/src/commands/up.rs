@@ -3,10 +3,10 @@
 use crate::args::Context;
 use crate::error::{CliError, Kind};
 use crate::output::Output;
+use crate::process::{self, ReadyLine};
 use crate::terminal::Look;
-use crate::{process, words};
+use crate::words;
 use roda_node::{Node, Ready, Settings};
-use serde::Serialize;
 use std::ffi::OsString;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -48,21 +48,6 @@ enum Switch {
     On,
     /// Leave it.
     Off,
-}
-
-/// The first line of output under `--json`.
-#[derive(Debug, Serialize)]
-struct ReadyLine<'a> {
-    event: &'static str,
-    network: &'a str,
-    peer_id: &'a str,
-    author: &'a str,
-    listen: &'a [String],
-    socket: String,
-    web: Option<String>,
-    pid: u32,
-    is_new: bool,
-    notices: &'a [String],
 }
 
 impl Args {
@@ -135,16 +120,16 @@ async fn serve(args: Args, context: &Context, output: &mut Output) -> Result<(),
 
 fn announce(ready: &Ready, context: &Context, output: &mut Output) -> Result<(), CliError> {
     let line = ReadyLine {
-        event: "ready",
-        network: &ready.network,
-        peer_id: &ready.peer_id,
-        author: &ready.author,
-        listen: &ready.listen,
+        event: "ready".to_owned(),
+        network: ready.network.clone(),
+        peer_id: ready.peer_id.clone(),
+        author: ready.author.clone(),
+        listen: ready.listen.clone(),
         socket: ready.socket.display().to_string(),
         web: None,
         pid: std::process::id(),
         is_new: ready.is_new,
-        notices: &ready.notices,
+        notices: ready.notices.clone(),
     };
     match output.object(&line, |look| welcome(ready, context, look)) {
         // Whoever started the node has stopped to listen: it serves all the same.
@@ -155,18 +140,14 @@ fn announce(ready: &Ready, context: &Context, output: &mut Output) -> Result<(),
 
 fn welcome(ready: &Ready, context: &Context, look: &Look) -> String {
     let mut pairs = vec![("you write as", words::line(&ready.author))];
-    for (index, address) in ready.listen.iter().enumerate() {
-        pairs.push((if index == 0 { "peers reach it at" } else { "" }, words::line(address)));
-    }
+    pairs.extend(addresses(&ready.listen));
     let mut text = format!("{} on network {}\n", look.bold("Roda is running"), look.cyan(&words::line(&ready.network)));
     text.push_str(&words::facts(look, &pairs));
     if ready.is_new {
         let folder = context.home.config.display();
         text.push_str(&format!("\n\nThis home is new. Your key is in {folder}: whoever has it writes in your name."));
     }
-    for notice in &ready.notices {
-        text.push_str(&format!("\n{} {}", look.yellow("!"), words::line(notice)));
-    }
+    text.push_str(&notices(&ready.notices, look));
     text.push_str("\n\nNext, in another terminal:");
     let commands = [
         ("board open lounge", "the open board `lounge`: the same on every node"),
@@ -182,27 +163,31 @@ fn welcome(ready: &Ready, context: &Context, look: &Look) -> String {
     text
 }
 
+/// Labelled addresses; only the first says what they are.
+fn addresses(listen: &[String]) -> impl Iterator<Item = (&'static str, String)> {
+    let label = |index| if index == 0 { "peers reach it at" } else { "" };
+    listen.iter().enumerate().map(move |(index, address)| (label(index), words::line(address)))
+}
+
+fn notices(notices: &[String], look: &Look) -> String {
+    notices.iter().map(|notice| format!("\n{} {}", look.yellow("!"), words::line(notice))).collect()
+}
+
 async fn detach(args: &Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
     let ready = process::start_detached(context, child_words(args, context)).await?;
     output.object(&ready, |look| {
-        let text = |key: &str| words::line(ready[key].as_str().unwrap_or_default());
-        let addresses = ready["listen"].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut pairs = vec![
-            ("you write as", text("author")),
-            ("process", ready["pid"].to_string()),
+            ("you write as", words::line(&ready.author)),
+            ("process", ready.pid.to_string()),
             ("log", context.home.log_file().display().to_string()),
         ];
-        pairs.extend(
-            addresses
-                .iter()
-                .filter_map(|address| address.as_str())
-                .map(|address| ("peers reach it at", words::line(address))),
-        );
+        pairs.extend(addresses(&ready.listen));
         format!(
-            "{} roda runs in the background on network {}\n{}",
+            "{} roda runs in the background on network {}\n{}{}",
             look.green("✓"),
-            look.cyan(&text("network")),
-            words::facts(look, &pairs)
+            look.cyan(&words::line(&ready.network)),
+            words::facts(look, &pairs),
+            notices(&ready.notices, look)
         )
     })?;
     output.note(&format!("next: {}   stop it: {}", context.command("status"), context.command("down")));

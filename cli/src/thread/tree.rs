@@ -171,7 +171,8 @@ pub(crate) fn completeness(state: &Completeness, look: &Look) -> String {
             look.ago(state.checked_ms)
         ));
     }
-    look.dim(&text)
+    let wrapped = Untrusted::new(text).wrapped(look.text_columns(), "");
+    wrapped.lines().map(|line| look.dim(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -206,7 +207,8 @@ a comment that is not here yet · dddddddd
 │ ann @kkkkkkkk · 1 min ago · eeeeeeee
 │ │ orphan
 │
-4 held, 1 known missing (dddddddd); the board was equal with 2 of 3 peers, compared 40 s ago";
+4 held, 1 known missing (dddddddd); the board was equal with
+2 of 3 peers, compared 40 s ago";
         assert_eq!(text, expected);
     }
 
@@ -245,7 +247,8 @@ a comment that is not here yet · dddddddd
     fn nothing_is_claimed_that_was_not_compared() {
         let mut page = page(vec![node("a", 0, "")]);
         page.completeness.checked_ms = 0;
-        assert!(render(&page, None, &LOOK).ends_with("1 held, none known missing; not compared with any peer yet"));
+        let text = render(&page, None, &LOOK).replace('\n', " ");
+        assert!(text.ends_with("1 held, none known missing; not compared with any peer yet"), "{text}");
     }
 
     #[test]

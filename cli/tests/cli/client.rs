@@ -1,8 +1,6 @@
 //! The client's own manners, against a fake node: exit codes, errors, pipes, signals, drafts.
 
-mod fake_node;
-
-use fake_node::{Answer, FakeNode, error, roda, stderr, stdout};
+use crate::fake_node::{Answer, FakeNode, error, roda, stderr, stdout};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};

@@ -1,0 +1,231 @@
+//! Each object that a command prints is what its schema says. The schemas use a small part of JSON Schema, and this file
+//! understands just that part; a keyword that it doesn't know fails the test.
+
+use crate::fake_node::{Answer, FakeNode, roda, stderr, stdout};
+use serde_json::{Value, json};
+use std::path::Path;
+
+fn schema(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(format!("{name}.json"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Every way in which a value is not what a schema says.
+fn faults(value: &Value, schema: &Value, root: &Value, at: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (keyword, rule) in schema.as_object().unwrap() {
+        let holds = match keyword.as_str() {
+            "$schema" | "$id" | "$defs" | "title" | "description" | "additionalProperties" | "contentEncoding" => true,
+            "type" => match rule {
+                Value::Array(types) => types.iter().any(|kind| is_of(value, kind)),
+                kind => is_of(value, kind),
+            },
+            "const" => value == rule,
+            "enum" => rule.as_array().unwrap().contains(value),
+            "minimum" => value.as_i64().is_none_or(|number| number >= rule.as_i64().unwrap()),
+            "pattern" => value.as_str().is_none_or(|text| matches(text, rule.as_str().unwrap())),
+            "required" => {
+                rule.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some() || value.is_null())
+            }
+            "properties" => {
+                for (key, rule) in rule.as_object().unwrap() {
+                    if let Some(inner) = value.get(key) {
+                        faults.extend(self::faults(inner, rule, root, &format!("{at}.{key}")));
+                    }
+                }
+                true
+            }
+            "items" => {
+                for (index, inner) in value.as_array().into_iter().flatten().enumerate() {
+                    faults.extend(self::faults(inner, rule, root, &format!("{at}[{index}]")));
+                }
+                true
+            }
+            "$ref" => {
+                let target = root.pointer(rule.as_str().unwrap().trim_start_matches('#')).unwrap();
+                faults.extend(self::faults(value, target, root, at));
+                true
+            }
+            "allOf" => {
+                for branch in rule.as_array().unwrap() {
+                    if self::faults(value, &branch["if"], root, at).is_empty() {
+                        faults.extend(self::faults(value, &branch["then"], root, at));
+                    }
+                }
+                true
+            }
+            other => panic!("the keyword {other} is not known to this test"),
+        };
+        if !holds {
+            faults.push(format!("{at}: {keyword} {rule} does not hold for {value}"));
+        }
+    }
+    faults
+}
+
+fn is_of(value: &Value, kind: &Value) -> bool {
+    match kind.as_str().unwrap() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        other => panic!("the type {other} is not known to this test"),
+    }
+}
+
+/// The three patterns that the schemas use.
+fn matches(text: &str, pattern: &str) -> bool {
+    match pattern {
+        "^[0-9a-f]{64}$" => text.len() == 64 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')),
+        "^@[a-z2-7]{52}$" => {
+            let digits = text.strip_prefix('@').unwrap_or_default();
+            digits.len() == 52 && digits.chars().all(|c| matches!(c, 'a'..='z' | '2'..='7'))
+        }
+        "/p2p/" => text.contains("/p2p/"),
+        other => panic!("the pattern {other} is not known to this test"),
+    }
+}
+
+fn assert_holds(lines: &str, name: &str) {
+    let schema = schema(name);
+    assert!(!lines.trim().is_empty(), "{name}: nothing was printed");
+    for line in lines.lines() {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{name}: {error}: {line}"));
+        assert_eq!(faults(&value, &schema, &schema, name), Vec::<String>::new());
+    }
+}
+
+/// What a node answers, by method and path.
+fn answer(what: &str) -> Value {
+    let (id, board, author) = ("ab".repeat(32), "cd".repeat(32), format!("@{}", "k".repeat(52)));
+    let path = what.split('?').next().unwrap_or_default();
+    let node = |depth: u16, missing: bool| {
+        json!({
+            "id": id, "parent": null, "depth": depth, "missing": missing, "author": if missing { "" } else { &author },
+            "name": null, "title": "t", "text": "x", "link": null, "tags": ["a"], "created_ms": 1, "edited": 2,
+            "retracted": false, "hidden": { "why": "dropped" }, "votes": { "up": 1, "down": 0 }, "unread": true,
+            "mine": false,
+        })
+    };
+    match path {
+        "GET /api/v1/status" => json!({
+            "peer_id": "12D3", "author": author, "network": "n", "uptime_s": 1, "peers": 1, "boards": 1, "events": 1,
+            "disk_bytes": 1, "version": "0", "pid": 1, "listen": [], "notices": [], "counters": { "x": 1 },
+        }),
+        "GET /api/v1/identity" | "POST /api/v1/identity" => json!({ "author": author, "name": null }),
+        "GET /api/v1/boards" => json!([{
+            "board": board, "name": "b", "kind": "open", "followed": true, "events": 1, "threads": 1, "unread": 0,
+            "title": null,
+        }]),
+        "POST /api/v1/boards" | "POST /api/v1/boards/open" | "POST /api/v1/follow" | "POST /api/v1/unfollow" => {
+            json!({ "board": board, "name": "b" })
+        }
+        "GET /api/v1/feed" if what.contains("before=") => json!([]),
+        "GET /api/v1/feed" => json!([{
+            "id": id, "board": board, "board_name": "b", "title": "t", "author": author, "name": null, "created_ms": 1,
+            "active_ms": 1, "comments": 1, "score": -1, "unread": 1, "retracted": false, "cursor": "c",
+        }]),
+        "GET /api/v1/peers" => json!([{
+            "peer_id": "12D3", "addr": "/ip4/127.0.0.1/tcp/1", "direction": "inbound", "since_ms": 1,
+            "boards": [board], "latency_ms": null,
+        }]),
+        "POST /api/v1/connect" => json!({ "peer_id": "12D3" }),
+        "POST /api/v1/sync" => json!([{
+            "board": board, "events": 1, "peers_asked": 1, "peers_equal": 1, "received": 0, "sent": 0, "rounds": 1,
+            "bytes": 60,
+        }]),
+        "GET /api/v1/outbox" => json!([{
+            "id": id, "board": board, "kind": "post", "state": "held", "held_by": 2, "created_ms": 1,
+        }]),
+        "GET /api/v1/export" => json!({
+            "id": id, "board": board, "kind": "post", "author": author, "created_ms": 1, "text": "t", "bytes": "AA==",
+        }),
+        "POST /api/v1/import" => json!({ "imported": 1, "duplicate": 0, "rejected": 0, "reasons": [] }),
+        "POST /api/v1/fsck" => json!({ "events": 1, "problems": [], "repaired": false }),
+        "GET /api/v1/events" => {
+            json!({ "event": "declined", "id": id, "board": board, "kind": "vote", "why": "quota" })
+        }
+        _ if path.starts_with("GET /api/v1/threads/") => json!({
+            "board": board, "board_name": "b", "root": id, "asked": id,
+            "nodes": [node(0, true), node(1, false), node(2, false), node(3, true), node(4, false)],
+            "completeness": {
+                "held": 2, "declined": 0, "missing": [id], "peers_equal": 1, "peers_asked": 2, "checked_ms": 3,
+            },
+        }),
+        _ => json!({ "id": id, "board": board, "state": "sent", "held_by": 0, "wait_met": true, "target": id }),
+    }
+}
+
+#[test]
+fn every_command_prints_what_its_schema_says() {
+    let node = FakeNode::start(|asked| Answer::Json(200, answer(&asked.what).to_string()));
+    let file = node.home.path().join("lines");
+    std::fs::write(&file, "{}\n").unwrap();
+    std::fs::write(node.home.path().join("node.log"), "a line\n").unwrap();
+    let file = file.to_str().unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "status"),
+        (&["status"], "status"),
+        (&["logs"], "logs"),
+        (&["id", "show"], "id"),
+        (&["id", "name", "ann"], "id"),
+        (&["board", "new", "b"], "board"),
+        (&["board", "open", "b"], "board"),
+        (&["boards"], "boards"),
+        (&["follow", "b"], "board"),
+        (&["unfollow", "b"], "board"),
+        (&["post", "b", "-t", "t", "-m", "x"], "written"),
+        (&["reply", "abab", "-m", "x"], "written"),
+        (&["edit", "abab", "-m", "x"], "written"),
+        (&["retract", "abab"], "written"),
+        (&["vote", "abab", "up"], "written"),
+        (&["feed"], "feed"),
+        (&["read", "abab"], "read"),
+        (&["read", "abab", "--depth", "1"], "read"),
+        (&["peers"], "peers"),
+        (&["connect", "/ip4/127.0.0.1/tcp/1"], "connect"),
+        (&["sync"], "sync"),
+        (&["outbox"], "outbox"),
+        (&["export"], "export"),
+        (&["import", file], "import"),
+        (&["fsck"], "fsck"),
+        (&["events"], "events"),
+    ];
+    for (words, name) in cases {
+        let output = node.json(words);
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {}", stderr(&output));
+        assert_holds(&stdout(&output), name);
+        // The same for a person does not fail, and is not JSON.
+        let output = node.human(words);
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {}", stderr(&output));
+        assert!(*name == "export" || !stdout(&output).starts_with('{'), "{words:?}");
+    }
+}
+
+#[test]
+fn errors_and_the_welcome_are_what_their_schemas_say() {
+    let home = tempfile::tempdir().unwrap();
+    for words in [&["status", "--json"][..], &["nonsense", "--json"], &["devnet", "status", "--json"]] {
+        assert_holds(&stderr(&roda(home.path(), words).output().unwrap()), "error");
+    }
+    assert_holds(&stdout(&roda(home.path(), &["--json"]).output().unwrap()), "welcome");
+}
+
+#[test]
+fn every_schema_requires_only_what_it_describes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+    let mut number = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let schema = schema(&name);
+        assert_eq!(schema["title"], name);
+        for key in schema["required"].as_array().unwrap() {
+            assert!(schema["properties"].get(key.as_str().unwrap()).is_some(), "{name}: {key}");
+        }
+        number += 1;
+    }
+    assert!(number > 0);
+}
