@@ -108,7 +108,7 @@ pub(super) async fn name(
         let name = name.clone();
         signed(&context, move |pen| pen.profile(name)).await?
     };
-    store(&context, profile, Wait::default(), None).await?;
+    let Json(_) = store(&context, profile, Wait::default(), None).await?;
     Ok(Json(Identity { author: context.me().to_string(), name: Some(name) }))
 }
 
