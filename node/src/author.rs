@@ -108,7 +108,8 @@ impl Pen<'_> {
     pub(crate) fn profile(&self, name: String) -> Result<Signed, WriteError> {
         let mine = self.store.profile_items(&self.me())?;
         let before = roda_protocol::view::profile(&mine);
-        let (about, links) = before.as_ref().map(|(_, words)| (words.about.clone(), words.links.clone())).unwrap_or_default();
+        let (about, links) =
+            before.as_ref().map(|(_, words)| (words.about.clone(), words.links.clone())).unwrap_or_default();
         let refs = mine.iter().rev().take(REFS_MAX).map(|item| item.id).chain(before.map(|(id, _)| id)).take(REFS_MAX);
         let none = KeyCommitment([0; 32]);
         let kind = Kind::Profile(Profile { next_root: none, revocation: none });

@@ -96,7 +96,8 @@ pub(super) async fn import(
     State(context): State<Shared>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<ImportReport>, ApiError> {
-    let body = body.map_err(|rejection| ApiError::new("too_large", rejection.body_text(), "send fewer lines at once"))?;
+    let body =
+        body.map_err(|rejection| ApiError::new("too_large", rejection.body_text(), "send fewer lines at once"))?;
     let mut report = ImportReport::default();
     let mut events = Vec::new();
     for line in body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
@@ -119,7 +120,9 @@ pub(super) async fn import(
             Verdict::Ignored(id, Ignored::NotFollowed) => {
                 reject(&mut report, format!("event {id} is of a board that is not followed here: follow it first"));
             }
-            Verdict::Ignored(id, _) => reject(&mut report, format!("the charter of the board of event {id} is not here")),
+            Verdict::Ignored(id, _) => {
+                reject(&mut report, format!("the charter of the board of event {id} is not here"))
+            }
             Verdict::Deferred(id) => reject(&mut report, format!("event {id} is dated in the future")),
             Verdict::Declined(id, why) => reject(&mut report, format!("event {id} was declined: {}", why.word())),
             Verdict::Failed => return Err(super::error::refused(verdict)),
@@ -159,7 +162,8 @@ pub(super) async fn fsck(
 fn rebuild(context: &Context) -> Result<(), ApiError> {
     let folder = index_folder(&context.home);
     let stamp = format!("{:015}", wall_ms());
-    let io = |error: io::Error| ApiError::new("storage", format!("can't set the index aside: {error}"), "check the disk");
+    let io =
+        |error: io::Error| ApiError::new("storage", format!("can't set the index aside: {error}"), "check the disk");
     // The old index goes on to serve readers from its open files until the new one stands.
     set_aside(&folder, &stamp).map_err(io)?;
     let index = SledIndex::open(&folder).map_err(crate::store::StoreError::from)?;

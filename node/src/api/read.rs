@@ -158,12 +158,7 @@ fn root_node(context: &Context, row: &EventRow) -> Result<Option<Node>, ApiError
 }
 
 /// `None` if the post turns out not to be here after all.
-fn entry(
-    context: &Context,
-    board: &KnownBoard,
-    row: &EventRow,
-    cursor: String,
-) -> Result<Option<FeedEntry>, ApiError> {
+fn entry(context: &Context, board: &KnownBoard, row: &EventRow, cursor: String) -> Result<Option<FeedEntry>, ApiError> {
     let Some(node) = root_node(context, row)? else { return Ok(None) };
     let Some(author) = node.author else { return Ok(None) };
     let counts = context.store.thread_counts(&row.id, &context.me())?;
@@ -246,9 +241,8 @@ fn read_thread(context: &Context, asked: EventId) -> Result<(ThreadPage, ThreadF
 
 /// The thread of an event: its own if it is a post, else the one that it, or what it acts on, names.
 fn root_of(context: &Context, asked: EventId) -> Result<EventId, ApiError> {
-    let not_here = || {
-        ApiError::new("not_found", format!("event {asked} is not on this node"), "fetch it first: `roda sync`")
-    };
+    let not_here =
+        || ApiError::new("not_found", format!("event {asked} is not on this node"), "fetch it first: `roda sync`");
     let Some(stored) = context.store.event(&asked)? else {
         // The post itself may be missing while its comments are here.
         let has_comments = context.store.thread_counts(&asked, &context.me())?.comments > 0;

@@ -70,8 +70,7 @@ impl Context {
         let is_prefix = text.len() >= PREFIX_DIGITS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let digits = text.to_ascii_lowercase();
         let by_id = |board: &&KnownBoard| is_prefix && board.space.to_string().starts_with(&digits);
-        let matches: Vec<&KnownBoard> =
-            if named.is_empty() { boards.iter().filter(by_id).collect() } else { named };
+        let matches: Vec<&KnownBoard> = if named.is_empty() { boards.iter().filter(by_id).collect() } else { named };
         match matches.as_slice() {
             [board] => Ok((*board).clone()),
             [] => Err(ApiError::new(

@@ -69,12 +69,7 @@ async fn store(
     }))
 }
 
-async fn held_by(
-    context: &Context,
-    mut notices: tokio::sync::broadcast::Receiver<Notice>,
-    id: EventId,
-    wanted: u32,
-) {
+async fn held_by(context: &Context, mut notices: tokio::sync::broadcast::Receiver<Notice>, id: EventId, wanted: u32) {
     loop {
         match notices.recv().await {
             Ok(Notice::Delivered { id: of, held_by }) if of == id && held_by >= wanted => return,

@@ -12,10 +12,10 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::oneshot;
 
 use super::addresses::{AddressBook, SHUN, backoff};
-use crate::peer::Peer;
 use super::peers::Peers;
 use super::reach::split;
 use super::reason;
+use crate::peer::Peer;
 
 /// Peers that this node wants to have chosen by itself: whoever wants to surround it must be in its book, not only
 /// knock. Twice what a topic's mesh needs.

@@ -17,11 +17,11 @@ use super::addresses::AddressBook;
 use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Names};
 use super::dialler::Dialler;
 use super::interface::{Inbox, NetworkConfig};
-use crate::peer::Peer;
 use super::outbox::Outbox;
 use super::peers::Peers;
 use super::task::Task;
 use super::{COMMANDS_MAX, Network, NetworkError, address_file, gossip, reach, reason};
+use crate::peer::Peer;
 
 /// How long a listener may take to say where it listens. It is a matter of milliseconds.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,9 +11,9 @@ use libp2p::{Multiaddr, PeerId, gossipsub, identify, mdns, ping};
 use super::behaviour::BehaviourEvent;
 use super::gossip::MESSAGE_BYTES_MAX;
 use super::interface::{Claim, Delivery, Event, ReplyToken, RequestFailure};
-use crate::engine::Judgement;
 use super::reach::{is_credible, split};
 use super::task::{Task, now_ms};
+use crate::engine::Judgement;
 
 /// Listen addresses of a peer that are looked at.
 const CLAIMED_ADDRESSES_MAX: usize = 16;

@@ -84,7 +84,7 @@ impl Driver {
             }
             Item::Network(event) => event,
         };
-                Some(match event {
+        Some(match event {
             Event::PeerUp { peer, address, outbound } => Input::PeerUp { peer, address, outbound },
             Event::PeerDown { peer } => Input::PeerDown { peer },
             Event::Subscribed { peer, topic } => Input::Subscribed { peer, topic },

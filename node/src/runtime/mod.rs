@@ -208,8 +208,7 @@ impl Node {
         };
         let network = Network::start(network_config, inbox.clone()).await?;
         let (notice_sender, _) = broadcast::channel(NOTICES_MAX);
-        let handle =
-            Handle { inbox: inbox.clone(), commands: network.commands(), notices: notice_sender.clone() };
+        let handle = Handle { inbox: inbox.clone(), commands: network.commands(), notices: notice_sender.clone() };
         let driver = Driver::new(engine, inbox.clone(), network.commands(), notice_sender);
         let (thread, engine_ended) = run_engine(driver, first)?;
         let ready = Ready {

@@ -20,11 +20,7 @@ pub(crate) fn index_folder(home: &Home) -> PathBuf {
 /// # Errors
 ///
 /// [`StoreError`] if the log can't be used, or the index can't even be made anew.
-pub(super) fn open(
-    home: &Home,
-    network: NetworkId,
-    stamp: &str,
-) -> Result<(EventStore, Vec<String>), StoreError> {
+pub(super) fn open(home: &Home, network: NetworkId, stamp: &str) -> Result<(EventStore, Vec<String>), StoreError> {
     let mut notices = Vec::new();
     let (log, report) = FileLog::open(&log_folder(home))?;
     if report.torn_bytes_cut > 0 {

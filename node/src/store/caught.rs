@@ -57,10 +57,7 @@ mod tests {
     fn a_panic_becomes_its_message() {
         assert_eq!(caught(|| 1), Ok(1));
         assert_eq!(caught(|| panic!("plain")), Err::<(), _>("plain".to_owned()));
-        assert_eq!(
-            caught(|| panic!("with {}", 1)),
-            Err::<(), _>("with 1".to_owned())
-        );
+        assert_eq!(caught(|| panic!("with {}", 1)), Err::<(), _>("with 1".to_owned()));
     }
 
     #[test]

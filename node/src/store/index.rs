@@ -61,9 +61,7 @@ impl Batch {
 
     /// The rows in order; a row without a value is a delete.
     pub fn rows(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.rows
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+        self.rows.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
 
     /// Checks every bound, so that the implementations refuse alike.
@@ -71,13 +69,7 @@ impl Batch {
     /// # Errors
     /// [`IndexError::OutOfBounds`] with the first bound that is exceeded.
     pub(super) fn check(&self) -> Result<(), IndexError> {
-        let refuse = |what, count, count_max| {
-            Err(IndexError::OutOfBounds {
-                what,
-                count,
-                count_max,
-            })
-        };
+        let refuse = |what, count, count_max| Err(IndexError::OutOfBounds { what, count, count_max });
         if self.rows.len() > BATCH_ROWS_MAX {
             return refuse("rows in a batch", self.rows.len(), BATCH_ROWS_MAX);
         }
@@ -199,9 +191,7 @@ pub enum IndexError {
         path: PathBuf,
     },
     /// A batch exceeds a bound; nothing of it was applied.
-    #[error(
-        "a batch was refused: {count} {what}, where 1 to {count_max} are allowed. Commit less at once"
-    )]
+    #[error("a batch was refused: {count} {what}, where 1 to {count_max} are allowed. Commit less at once")]
     OutOfBounds {
         /// What was counted.
         what: &'static str,
@@ -249,9 +239,6 @@ mod tests {
             batch.put(vec![1, row as u8], vec![]);
         }
         let refused = batch.check().expect_err("one row too many");
-        assert!(
-            refused.to_string().contains("513 rows in a batch"),
-            "{refused}"
-        );
+        assert!(refused.to_string().contains("513 rows in a batch"), "{refused}");
     }
 }

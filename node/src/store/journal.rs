@@ -282,25 +282,13 @@ pub enum JournalError {
 }
 
 /// The checks of an append that don't depend on how records are stored.
-pub(super) fn check_append(
-    path: &std::path::Path,
-    kind: RecordKind,
-    payload: &[u8],
-) -> Result<(), JournalError> {
+pub(super) fn check_append(path: &std::path::Path, kind: RecordKind, payload: &[u8]) -> Result<(), JournalError> {
     if kind == RecordKind::Scrubbed {
-        return Err(JournalError::WrongKind {
-            path: path.into(),
-            kind,
-            operation: "appended",
-        });
+        return Err(JournalError::WrongKind { path: path.into(), kind, operation: "appended" });
     }
     if payload.len() > PAYLOAD_BYTES_MAX {
         let (bytes, bytes_max) = (payload.len(), PAYLOAD_BYTES_MAX);
-        return Err(JournalError::TooLarge {
-            path: path.into(),
-            bytes,
-            bytes_max,
-        });
+        return Err(JournalError::TooLarge { path: path.into(), bytes, bytes_max });
     }
     Ok(())
 }
@@ -314,19 +302,11 @@ pub(super) fn check_scrub(
     room: usize,
 ) -> Result<(), JournalError> {
     if kind == RecordKind::Local {
-        return Err(JournalError::WrongKind {
-            path: path.into(),
-            kind,
-            operation: "scrubbed",
-        });
+        return Err(JournalError::WrongKind { path: path.into(), kind, operation: "scrubbed" });
     }
     let bytes_max = room.saturating_sub(SCRUB_OVERHEAD_BYTES);
     if room < SCRUB_OVERHEAD_BYTES || keep.len() > bytes_max {
-        return Err(JournalError::TooLarge {
-            path: path.into(),
-            bytes: keep.len(),
-            bytes_max,
-        });
+        return Err(JournalError::TooLarge { path: path.into(), bytes: keep.len(), bytes_max });
     }
     Ok(())
 }

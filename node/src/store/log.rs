@@ -21,17 +21,11 @@ use std::{
     },
 };
 
-use self::folder::{
-    Recovered, create_segment, io_error, open_folder, recover_last, segment_lengths, segment_path,
-};
+use self::folder::{Recovered, create_segment, io_error, open_folder, recover_last, segment_lengths, segment_path};
 use super::{
-    journal::{
-        Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append,
-        check_scrub,
-    },
+    journal::{Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub},
     segment::{
-        After, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, Segment, Step, check_file_header, encode,
-        encode_scrubbed,
+        After, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, Segment, Step, check_file_header, encode, encode_scrubbed,
     },
 };
 
@@ -107,39 +101,23 @@ impl FileLog {
         Self::open_with(folder, SEGMENT_BYTES_MAX)
     }
 
-    fn open_with(
-        folder: &Path,
-        segment_bytes_max: u32,
-    ) -> Result<(Self, OpenReport), JournalError> {
+    fn open_with(folder: &Path, segment_bytes_max: u32) -> Result<(Self, OpenReport), JournalError> {
         let folder_handle = open_folder(folder)?;
         let mut lengths = segment_lengths(folder)?;
-        let mut report = OpenReport {
-            segments: lengths.len(),
-            ..OpenReport::default()
-        };
-        if let (Some((&first, _)), Some((&last, _))) =
-            (lengths.first_key_value(), lengths.last_key_value())
-        {
-            report.segments_missing = (first..last)
-                .filter(|number| !lengths.contains_key(number))
-                .collect();
+        let mut report = OpenReport { segments: lengths.len(), ..OpenReport::default() };
+        if let (Some((&first, _)), Some((&last, _))) = (lengths.first_key_value(), lengths.last_key_value()) {
+            report.segments_missing = (first..last).filter(|number| !lengths.contains_key(number)).collect();
         }
         for &number in lengths.keys().rev().skip(1) {
             let path = segment_path(folder, number);
             let file = File::open(&path).map_err(|source| io_error("open", &path, source))?;
             check_file_header(&path, &file, number)?;
         }
-        let Recovered {
-            writer,
-            is_complete,
-        } = match lengths.last_key_value() {
+        let Recovered { writer, is_complete } = match lengths.last_key_value() {
             Some((&number, &length)) => recover_last(folder, number, length, &mut report)?,
             None => {
                 report.segments = 1;
-                Recovered {
-                    writer: create_segment(folder, &folder_handle, 1)?,
-                    is_complete: true,
-                }
+                Recovered { writer: create_segment(folder, &folder_handle, 1)?, is_complete: true }
             }
         };
         lengths.insert(writer.number, writer.length);
@@ -181,12 +159,10 @@ impl FileLog {
     fn sync_file(&self, file: &File, number: u32) -> Result<(), JournalError> {
         let _turn = lock(&self.sync_turn);
         self.refuse_when_stopped()?;
-        self.before_sync()
-            .and_then(|()| file.sync_data())
-            .map_err(|source| {
-                self.stopped.store(true, Ordering::SeqCst);
-                io_error("sync", &segment_path(&self.folder, number), source)
-            })
+        self.before_sync().and_then(|()| file.sync_data()).map_err(|source| {
+            self.stopped.store(true, Ordering::SeqCst);
+            io_error("sync", &segment_path(&self.folder, number), source)
+        })
     }
 
     fn write(&self, file: &File, bytes: &[u8], offset: u32) -> io::Result<()> {
@@ -196,9 +172,7 @@ impl FileLog {
 
     fn refuse_when_stopped(&self) -> Result<(), JournalError> {
         if self.stopped.load(Ordering::SeqCst) {
-            return Err(JournalError::Stopped {
-                path: self.folder.clone(),
-            });
+            return Err(JournalError::Stopped { path: self.folder.clone() });
         }
         Ok(())
     }
@@ -206,10 +180,7 @@ impl FileLog {
     /// The first segment at or after `number`, and its length.
     fn segment_from(&self, number: u32) -> Option<(u32, u32)> {
         let lengths = self.lengths.read().unwrap_or_else(PoisonError::into_inner);
-        lengths
-            .range(number..)
-            .next()
-            .map(|(&number, &length)| (number, length))
+        lengths.range(number..).next().map(|(&number, &length)| (number, length))
     }
 
     /// A file open for reading.
@@ -232,12 +203,7 @@ impl FileLog {
     }
 
     /// Reads records of one segment from `offset` into `page`, until it has `bytes_max` bytes.
-    fn replay_segment(
-        &self,
-        (number, length): (u32, u32),
-        offset: u32,
-        page: &mut Page,
-    ) -> Result<(), JournalError> {
+    fn replay_segment(&self, (number, length): (u32, u32), offset: u32, page: &mut Page) -> Result<(), JournalError> {
         let (path, file) = (segment_path(&self.folder, number), self.reader(number)?);
         let mut segment = Segment::to_scan(&path, &file, number, length);
         let mut offset = offset;
@@ -251,11 +217,7 @@ impl FileLog {
                 }
                 Some(Step::Damage { damage, then }) => {
                     page.replay.damaged.push(damage);
-                    if let After::Record(next) = then {
-                        next
-                    } else {
-                        length
-                    }
+                    if let After::Record(next) = then { next } else { length }
                 }
             };
         }
@@ -273,17 +235,11 @@ impl Journal for FileLog {
         }
         let bytes_max = (self.segment_bytes_max - FILE_HEADER_BYTES) as usize;
         if bytes > bytes_max {
-            return Err(JournalError::TooLarge {
-                path: self.folder.clone(),
-                bytes,
-                bytes_max,
-            });
+            return Err(JournalError::TooLarge { path: self.folder.clone(), bytes, bytes_max });
         }
         let mut writer = lock(&self.writer);
         self.refuse_when_stopped()?;
-        if writer.length as usize + bytes > self.segment_bytes_max as usize
-            && writer.length > FILE_HEADER_BYTES
-        {
+        if writer.length as usize + bytes > self.segment_bytes_max as usize && writer.length > FILE_HEADER_BYTES {
             self.start_segment(&mut writer)?;
         }
         let mut buffer = Vec::with_capacity(bytes);
@@ -299,11 +255,7 @@ impl Journal for FileLog {
             if writer.file.set_len(u64::from(writer.length)).is_err() {
                 self.stopped.store(true, Ordering::SeqCst);
             }
-            return Err(io_error(
-                "append to",
-                &segment_path(&self.folder, writer.number),
-                source,
-            ));
+            return Err(io_error("append to", &segment_path(&self.folder, writer.number), source));
         }
         writer.length += buffer.len() as u32;
         self.publish(&writer);
@@ -327,45 +279,27 @@ impl Journal for FileLog {
             _ => 0,
         };
         if position.offset() < FILE_HEADER_BYTES || position.offset() >= length {
-            return Err(JournalError::Absent {
-                path: self.folder.clone(),
-                position,
-            });
+            return Err(JournalError::Absent { path: self.folder.clone(), position });
         }
         let (path, file) = (segment_path(&self.folder, number), self.reader(number)?);
         let mut segment = Segment::to_read(&path, &file, number, length);
         match segment.sound_at(position.offset())? {
             Some(sound) => segment.record(&sound),
-            None => Err(JournalError::Damaged {
-                path: self.folder.clone(),
-                position,
-            }),
+            None => Err(JournalError::Damaged { path: self.folder.clone(), position }),
         }
     }
 
     fn replay(&self, from: Position, bytes_max: usize) -> Result<Replay, JournalError> {
         let _unchanged = self.in_place.read().unwrap_or_else(PoisonError::into_inner);
-        let replay = Replay {
-            records: Vec::new(),
-            damaged: Vec::new(),
-            next: from.max(self.start()).min(self.end()),
-        };
-        let mut page = Page {
-            replay,
-            bytes: 0,
-            bytes_max,
-        };
+        let replay = Replay { records: Vec::new(), damaged: Vec::new(), next: from.max(self.start()).min(self.end()) };
+        let mut page = Page { replay, bytes: 0, bytes_max };
         let mut number = page.replay.next.segment();
         while let Some(segment) = self.segment_from(number) {
             if page.is_full() {
                 break;
             }
             let next = page.replay.next;
-            let offset = if segment.0 == next.segment() {
-                next.offset()
-            } else {
-                0
-            };
+            let offset = if segment.0 == next.segment() { next.offset() } else { 0 };
             self.replay_segment(segment, offset.max(FILE_HEADER_BYTES), &mut page)?;
             number = segment.0 + 1;
         }
@@ -383,10 +317,7 @@ impl Journal for FileLog {
         let (kind, length) = {
             let end = self.segment_from(number).map_or(0, |(_, length)| length);
             let mut segment = Segment::to_read(&path, &file, number, end);
-            let damaged = || JournalError::Damaged {
-                path: self.folder.clone(),
-                position,
-            };
+            let damaged = || JournalError::Damaged { path: self.folder.clone(), position };
             let sound = segment.sound_at(offset)?.ok_or_else(damaged)?;
             (segment.record(&sound)?.kind, sound.length)
         };
@@ -397,10 +328,7 @@ impl Journal for FileLog {
         let rest = vec![0; RECORD_HEADER_BYTES + length as usize - head.len()];
         for (bytes, at) in [(&head, offset), (&rest, offset + head.len() as u32)] {
             let written = {
-                let _alone = self
-                    .in_place
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
+                let _alone = self.in_place.write().unwrap_or_else(PoisonError::into_inner);
                 self.write(&file, bytes, at)
             };
             written.map_err(|source| io_error("scrub a record of", &path, source))?;
@@ -416,9 +344,7 @@ impl Journal for FileLog {
 
     fn end(&self) -> Position {
         let lengths = self.lengths.read().unwrap_or_else(PoisonError::into_inner);
-        let (number, length) = lengths
-            .last_key_value()
-            .map_or((1, FILE_HEADER_BYTES), |(n, l)| (*n, *l));
+        let (number, length) = lengths.last_key_value().map_or((1, FILE_HEADER_BYTES), |(n, l)| (*n, *l));
         Position::new(number, length)
     }
 

@@ -52,19 +52,12 @@ mod tests {
     #[test]
     fn a_crash_takes_the_records_that_were_not_synced() {
         let journal = MemoryJournal::new();
-        let kept = journal
-            .append(&[(RecordKind::Event, b"kept")])
-            .expect("an append")[0];
+        let kept = journal.append(&[(RecordKind::Event, b"kept")]).expect("an append")[0];
         journal.sync().expect("a sync");
-        let lost = journal
-            .append(&[(RecordKind::Event, b"lost")])
-            .expect("an append")[0];
+        let lost = journal.append(&[(RecordKind::Event, b"lost")]).expect("an append")[0];
         journal.crash();
         assert_eq!(journal.read(kept).expect("a read").payload, b"kept");
-        assert!(matches!(
-            journal.read(lost),
-            Err(JournalError::Absent { .. })
-        ));
+        assert!(matches!(journal.read(lost), Err(JournalError::Absent { .. })));
         assert_eq!(journal.end(), lost);
     }
 
@@ -78,9 +71,7 @@ mod tests {
             commit(&index, b"b", value).expect("a commit");
         }
         index.crash();
-        let rows = index
-            .scan(b"", None, Direction::Ascending, 9)
-            .expect("a scan");
+        let rows = index.scan(b"", None, Direction::Ascending, 9).expect("a scan");
         assert_eq!(rows, [(b"a".to_vec(), b"old".to_vec())]);
     }
 
@@ -88,20 +79,11 @@ mod tests {
     fn the_ordered_operation_fails_and_changes_nothing() {
         let journal = MemoryJournal::new();
         journal.fail_nth(2);
-        let position = journal
-            .append(&[(RecordKind::Event, b"one")])
-            .expect("an append")[0];
+        let position = journal.append(&[(RecordKind::Event, b"one")]).expect("an append")[0];
         let failed = journal.append(&[(RecordKind::Event, b"two")]);
         assert!(matches!(failed, Err(JournalError::Io { .. })));
         assert_eq!(journal.read(position).expect("a read").payload, b"one");
-        assert_eq!(
-            journal
-                .replay(journal.start(), 99)
-                .expect("a replay")
-                .records
-                .len(),
-            1
-        );
+        assert_eq!(journal.replay(journal.start(), 99).expect("a replay").records.len(), 1);
 
         let index = MemoryIndex::new();
         index.fail_nth(2);
@@ -113,26 +95,18 @@ mod tests {
     #[test]
     fn a_failed_sync_or_commit_ends_writing_until_a_crash() {
         let journal = MemoryJournal::new();
-        journal
-            .append(&[(RecordKind::Event, b"one")])
-            .expect("an append");
+        journal.append(&[(RecordKind::Event, b"one")]).expect("an append");
         journal.fail_nth(1);
         assert!(matches!(journal.sync(), Err(JournalError::Io { .. })));
         assert!(matches!(journal.sync(), Err(JournalError::Stopped { .. })));
-        assert!(matches!(
-            journal.append(&[]),
-            Err(JournalError::Stopped { .. })
-        ));
+        assert!(matches!(journal.append(&[]), Err(JournalError::Stopped { .. })));
         journal.crash();
         assert_eq!(journal.end(), journal.start());
         journal.sync().expect("a sync");
 
         let index = MemoryIndex::new();
         index.fail_nth(1);
-        assert!(matches!(
-            commit(&index, b"a", b"1"),
-            Err(IndexError::Io { .. })
-        ));
+        assert!(matches!(commit(&index, b"a", b"1"), Err(IndexError::Io { .. })));
         assert!(matches!(index.get(b"a"), Err(IndexError::Stopped { .. })));
         index.crash();
         assert_eq!(index.get(b"a").expect("a get"), None);
@@ -141,22 +115,12 @@ mod tests {
     #[test]
     fn a_damaged_record_is_reported_and_passed_over() {
         let journal = MemoryJournal::new();
-        let records: [(RecordKind, &[u8]); 2] =
-            [(RecordKind::Event, b"one"), (RecordKind::Event, b"two")];
+        let records: [(RecordKind, &[u8]); 2] = [(RecordKind::Event, b"one"), (RecordKind::Event, b"two")];
         let positions = journal.append(&records).expect("an append");
         journal.damage(positions[0]);
-        assert!(matches!(
-            journal.read(positions[0]),
-            Err(JournalError::Damaged { .. })
-        ));
+        assert!(matches!(journal.read(positions[0]), Err(JournalError::Damaged { .. })));
         let replay = journal.replay(journal.start(), 99).expect("a replay");
         assert_eq!(replay.records[0].payload, b"two");
-        assert_eq!(
-            replay.damaged,
-            [Damage {
-                start: positions[0],
-                bytes: 12
-            }]
-        );
+        assert_eq!(replay.damaged, [Damage { start: positions[0], bytes: 12 }]);
     }
 }

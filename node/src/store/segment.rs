@@ -19,9 +19,7 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
-use super::journal::{
-    Damage, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, SCRUB_OVERHEAD_BYTES,
-};
+use super::journal::{Damage, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, SCRUB_OVERHEAD_BYTES};
 
 /// The length of a file's header.
 pub(super) const FILE_HEADER_BYTES: u32 = 16;
@@ -67,11 +65,7 @@ pub(super) fn check_file_header(path: &Path, file: &File, number: u32) -> Result
             header = [0; FILE_HEADER_BYTES as usize];
         }
         Err(source) => {
-            return Err(JournalError::Io {
-                action: "read",
-                path: path.into(),
-                source,
-            });
+            return Err(JournalError::Io { action: "read", path: path.into(), source });
         }
     }
     if header[..4] != MAGIC || crc32fast::hash(&header[..12]) != read_u32(&header[12..]) {
@@ -81,16 +75,10 @@ pub(super) fn check_file_header(path: &Path, file: &File, number: u32) -> Result
     let (format, says) = (read_u32(&header[4..]), read_u32(&header[8..]));
     if format != FORMAT {
         let what = format!("its format is {format}, and this version knows {FORMAT}");
-        return Err(JournalError::Newer {
-            path: path.into(),
-            what,
-        });
+        return Err(JournalError::Newer { path: path.into(), what });
     }
     if says != number {
-        return Err(JournalError::Misplaced {
-            path: path.into(),
-            says,
-        });
+        return Err(JournalError::Misplaced { path: path.into(), says });
     }
     Ok(())
 }
@@ -112,12 +100,7 @@ pub(super) fn encode_scrubbed(position: Position, length: u32, keep: &[u8]) -> V
     bytes
 }
 
-fn record_header(
-    position: Position,
-    kind: RecordKind,
-    length: u32,
-    covered: &[u8],
-) -> [u8; RECORD_HEADER_BYTES] {
+fn record_header(position: Position, kind: RecordKind, length: u32, covered: &[u8]) -> [u8; RECORD_HEADER_BYTES] {
     let mut header = [0; RECORD_HEADER_BYTES];
     header[..4].copy_from_slice(&length.to_le_bytes());
     header[4..8].copy_from_slice(&checksum(position, length, kind.code(), covered).to_le_bytes());
@@ -201,23 +184,12 @@ pub(super) struct Segment<'a> {
 impl<'a> Segment<'a> {
     /// To read one record.
     pub(super) fn to_read(path: &'a Path, file: &'a File, number: u32, end: u32) -> Self {
-        Self {
-            path,
-            file,
-            number,
-            end,
-            read_ahead: READ_BYTES,
-            window: Vec::new(),
-            window_start: 0,
-        }
+        Self { path, file, number, end, read_ahead: READ_BYTES, window: Vec::new(), window_start: 0 }
     }
 
     /// To read many records in order.
     pub(super) fn to_scan(path: &'a Path, file: &'a File, number: u32, end: u32) -> Self {
-        Self {
-            read_ahead: SCAN_BYTES,
-            ..Self::to_read(path, file, number, end)
-        }
+        Self { read_ahead: SCAN_BYTES, ..Self::to_read(path, file, number, end) }
     }
 
     /// What is at `offset`; `None` at the end.
@@ -229,15 +201,8 @@ impl<'a> Segment<'a> {
             return Ok(Some(Step::Record(sound)));
         }
         let then = self.after_damage(offset)?;
-        let until = if let After::Record(next) = then {
-            next
-        } else {
-            self.end
-        };
-        let damage = Damage {
-            start: Position::new(self.number, offset),
-            bytes: u64::from(until - offset),
-        };
+        let until = if let After::Record(next) = then { next } else { self.end };
+        let damage = Damage { start: Position::new(self.number, offset), bytes: u64::from(until - offset) };
         Ok(Some(Step::Damage { damage, then }))
     }
 
@@ -271,38 +236,20 @@ impl<'a> Segment<'a> {
         if checksum(position, length, code, covered) != expected {
             return Ok(None);
         }
-        Ok(Some(Sound {
-            offset,
-            code,
-            length,
-            content,
-        }))
+        Ok(Some(Sound { offset, code, length, content }))
     }
 
     /// Copies the record out.
     pub(super) fn record(&mut self, sound: &Sound) -> Result<Record, JournalError> {
         let position = Position::new(self.number, sound.offset);
         let Some(kind) = RecordKind::from_code(sound.code) else {
-            let what = format!(
-                "the record at {position} is of kind {}, which is unknown here",
-                sound.code
-            );
-            return Err(JournalError::Newer {
-                path: self.path.into(),
-                what,
-            });
+            let what = format!("the record at {position} is of kind {}, which is unknown here", sound.code);
+            return Err(JournalError::Newer { path: self.path.into(), what });
         };
         let (start, length) = sound.content;
-        let absent = JournalError::Absent {
-            path: self.path.into(),
-            position,
-        };
+        let absent = JournalError::Absent { path: self.path.into(), position };
         let payload = self.bytes(start, length)?.ok_or(absent)?.to_vec();
-        Ok(Record {
-            position,
-            kind,
-            payload,
-        })
+        Ok(Record { position, kind, payload })
     }
 
     /// Finds what follows the damaged record at `offset`.
@@ -313,9 +260,7 @@ impl<'a> Segment<'a> {
     fn after_damage(&mut self, offset: u32) -> Result<After, JournalError> {
         if let Some(header) = self.bytes(offset, RECORD_HEADER_BYTES)? {
             let length = read_u32(header);
-            let next = offset
-                .saturating_add(RECORD_HEADER_BYTES as u32)
-                .saturating_add(length);
+            let next = offset.saturating_add(RECORD_HEADER_BYTES as u32).saturating_add(length);
             if length as usize <= PAYLOAD_BYTES_MAX && self.sound_at(next)?.is_some() {
                 return Ok(After::Record(next));
             }
@@ -346,9 +291,7 @@ impl<'a> Segment<'a> {
         if length > left {
             return Ok(None);
         }
-        let inside = offset
-            .checked_sub(self.window_start)
-            .map(|skip| skip as usize);
+        let inside = offset.checked_sub(self.window_start).map(|skip| skip as usize);
         let start = match inside {
             Some(skip) if skip + length <= self.window.len() => skip,
             _ => {
@@ -356,11 +299,7 @@ impl<'a> Segment<'a> {
                 self.window_start = offset;
                 if let Err(source) = self.file.read_exact_at(&mut self.window, u64::from(offset)) {
                     self.window.clear();
-                    return Err(JournalError::Io {
-                        action: "read",
-                        path: self.path.into(),
-                        source,
-                    });
+                    return Err(JournalError::Io { action: "read", path: self.path.into(), source });
                 }
                 0
             }

@@ -21,9 +21,7 @@ use ::sled::{Config, Db, Error as SledError, IVec, Mode};
 
 use super::{
     caught::caught,
-    index::{
-        Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX, is_empty_range,
-    },
+    index::{Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX, is_empty_range},
 };
 
 /// sled's page cache: 32 MiB. Its default is 1 GiB, and it uses a multiple of what it is given; the
@@ -44,9 +42,7 @@ const INNER_KEYS_MAX: usize = 257;
 const ROW_OVERHEAD_BYTES: usize = 32;
 
 // So there are no such files, and `flush` needs to sync one file only.
-const _: () = assert!(
-    LEAF_ROWS_MAX * (KEY_BYTES_MAX + VALUE_BYTES_MAX + ROW_OVERHEAD_BYTES) < PAGE_BYTES_MAX
-);
+const _: () = assert!(LEAF_ROWS_MAX * (KEY_BYTES_MAX + VALUE_BYTES_MAX + ROW_OVERHEAD_BYTES) < PAGE_BYTES_MAX);
 const _: () = assert!(INNER_KEYS_MAX * (KEY_BYTES_MAX + ROW_OVERHEAD_BYTES) < PAGE_BYTES_MAX);
 
 /// The index on sled. See [`Index`] for what it promises.
@@ -78,16 +74,8 @@ impl SledIndex {
     /// of everything, calls [`set_aside`] and opens again. [`IndexError::Locked`] when another process
     /// has it. Otherwise the disk refused.
     pub fn open(folder: &Path) -> Result<Self, IndexError> {
-        let io_error = |source| IndexError::Io {
-            action: "open",
-            path: folder.into(),
-            source,
-        };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(io_error)?;
+        let io_error = |source| IndexError::Io { action: "open", path: folder.into(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_error)?;
         let config = Config::new()
             .path(folder)
             .cache_capacity(CACHE_BYTES)
@@ -104,25 +92,12 @@ impl SledIndex {
             Ok(Ok(database)) => database,
             Ok(Err(error)) => return Err(explain(folder, "open", error)),
             Err(text) => {
-                return Err(IndexError::Damaged {
-                    path: folder.into(),
-                    text,
-                });
+                return Err(IndexError::Damaged { path: folder.into(), text });
             }
         };
-        let data = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(folder.join("db"))
-            .map_err(io_error)?;
+        let data = OpenOptions::new().read(true).write(true).open(folder.join("db")).map_err(io_error)?;
         let (commit_turn, broken) = (RwLock::new(()), OnceLock::new());
-        let index = Self {
-            folder: folder.into(),
-            database: Some(database),
-            data,
-            commit_turn,
-            broken,
-        };
+        let index = Self { folder: folder.into(), database: Some(database), data, commit_turn, broken };
         // What sled made or repaired while opening becomes durable before anything depends on it.
         index.flush()?;
         sync_names(folder).map_err(io_error)?;
@@ -130,31 +105,18 @@ impl SledIndex {
     }
 
     /// Runs `work` on sled, unless it is broken already. A panic and a report of damage break it.
-    fn ask<T>(
-        &self,
-        action: &'static str,
-        work: impl FnOnce(&Db) -> Result<T, SledError>,
-    ) -> Result<T, IndexError> {
+    fn ask<T>(&self, action: &'static str, work: impl FnOnce(&Db) -> Result<T, SledError>) -> Result<T, IndexError> {
         let path = || self.folder.clone();
         let database = match (self.broken.get(), &self.database) {
             (None, Some(database)) => database,
             (Some(Broken::Damaged(text)), _) => {
-                return Err(IndexError::Damaged {
-                    path: path(),
-                    text: text.clone(),
-                });
+                return Err(IndexError::Damaged { path: path(), text: text.clone() });
             }
             (Some(Broken::Stopped(text)), _) => {
-                return Err(IndexError::Stopped {
-                    path: path(),
-                    text: text.clone(),
-                });
+                return Err(IndexError::Stopped { path: path(), text: text.clone() });
             }
             (None, None) => {
-                return Err(IndexError::Stopped {
-                    path: path(),
-                    text: "it is closed".to_owned(),
-                });
+                return Err(IndexError::Stopped { path: path(), text: "it is closed".to_owned() });
             }
         };
         let error = match caught(|| work(database)) {
@@ -178,13 +140,8 @@ impl SledIndex {
 
 impl Index for SledIndex {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
-        let _shared = self
-            .commit_turn
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.ask("read", |database| {
-            Ok(database.get(key)?.map(|value| value.to_vec()))
-        })
+        let _shared = self.commit_turn.read().unwrap_or_else(PoisonError::into_inner);
+        self.ask("read", |database| Ok(database.get(key)?.map(|value| value.to_vec())))
     }
 
     fn scan(
@@ -197,10 +154,7 @@ impl Index for SledIndex {
         if is_empty_range(start, end) || limit == 0 {
             return Ok(Vec::new());
         }
-        let _shared = self
-            .commit_turn
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _shared = self.commit_turn.read().unwrap_or_else(PoisonError::into_inner);
         self.ask("read", |database| {
             let range = database.range::<&[u8], _>(bounds(start, end));
             match direction {
@@ -214,15 +168,9 @@ impl Index for SledIndex {
         if is_empty_range(start, end) {
             return Ok(0);
         }
-        let _shared = self
-            .commit_turn
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _shared = self.commit_turn.read().unwrap_or_else(PoisonError::into_inner);
         self.ask("read", |database| {
-            let mut keys = database
-                .range::<&[u8], _>(bounds(start, end))
-                .keys()
-                .take(limit);
+            let mut keys = database.range::<&[u8], _>(bounds(start, end)).keys().take(limit);
             keys.try_fold(0, |count, key| key.map(|_| count + 1))
         })
     }
@@ -236,12 +184,8 @@ impl Index for SledIndex {
                 None => rows.remove(key),
             }
         }
-        let _alone = self
-            .commit_turn
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.ask("write", |database| database.apply_batch(rows))
-            .map_err(|error| self.stop_after(error))
+        let _alone = self.commit_turn.write().unwrap_or_else(PoisonError::into_inner);
+        self.ask("write", |database| database.apply_batch(rows)).map_err(|error| self.stop_after(error))
     }
 
     fn flush(&self) -> Result<(), IndexError> {
@@ -256,11 +200,7 @@ impl Index for SledIndex {
 
     fn disk_bytes(&self) -> Result<u64, IndexError> {
         let sum = folder_bytes(&self.folder);
-        sum.map_err(|source| IndexError::Io {
-            action: "measure",
-            path: self.folder.clone(),
-            source,
-        })
+        sum.map_err(|source| IndexError::Io { action: "measure", path: self.folder.clone(), source })
     }
 }
 
@@ -285,11 +225,7 @@ impl Drop for SledIndex {
 /// # Errors
 /// The disk refused.
 pub fn set_aside(folder: &Path, suffix: &str) -> io::Result<PathBuf> {
-    let name = folder
-        .file_name()
-        .ok_or(io::ErrorKind::InvalidInput)?
-        .to_string_lossy()
-        .into_owned();
+    let name = folder.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
     let parent = match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -305,9 +241,7 @@ pub fn set_aside(folder: &Path, suffix: &str) -> io::Result<PathBuf> {
     let mut older = Vec::new();
     for entry in std::fs::read_dir(parent)? {
         let path = entry?.path();
-        let is_ours = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
+        let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
         if is_ours && path.file_name() != aside.file_name() {
             older.push(path);
         }
@@ -346,10 +280,7 @@ fn folder_bytes(folder: &Path) -> io::Result<u64> {
 }
 
 fn bounds<'a>(start: &'a [u8], end: Option<&'a [u8]>) -> (Bound<&'a [u8]>, Bound<&'a [u8]>) {
-    (
-        Bound::Included(start),
-        end.map_or(Bound::Unbounded, Bound::Excluded),
-    )
+    (Bound::Included(start), end.map_or(Bound::Unbounded, Bound::Excluded))
 }
 
 fn copy_row(row: Result<(IVec, IVec), SledError>) -> Result<Row, SledError> {
@@ -360,22 +291,10 @@ fn copy_row(row: Result<(IVec, IVec), SledError>) -> Result<Row, SledError> {
 fn explain(folder: &Path, action: &'static str, error: SledError) -> IndexError {
     let path = folder.to_path_buf();
     match error {
-        SledError::Io(source) if source.to_string().contains("could not acquire lock") => {
-            IndexError::Locked { path }
-        }
-        SledError::Io(source) if is_damage(source.kind()) => IndexError::Damaged {
-            path,
-            text: source.to_string(),
-        },
-        SledError::Io(source) => IndexError::Io {
-            action,
-            path,
-            source,
-        },
-        other => IndexError::Damaged {
-            path,
-            text: other.to_string(),
-        },
+        SledError::Io(source) if source.to_string().contains("could not acquire lock") => IndexError::Locked { path },
+        SledError::Io(source) if is_damage(source.kind()) => IndexError::Damaged { path, text: source.to_string() },
+        SledError::Io(source) => IndexError::Io { action, path, source },
+        other => IndexError::Damaged { path, text: other.to_string() },
     }
 }
 

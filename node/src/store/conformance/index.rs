@@ -12,8 +12,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{
     super::index::{
-        BATCH_ROWS_MAX, Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX,
-        prefix_end,
+        BATCH_ROWS_MAX, Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX, prefix_end,
     },
     Home,
 };
@@ -24,18 +23,9 @@ pub(super) fn a_scan_is_in_key_order_in_both_directions(home: &impl Home<Store =
     let ascending: [&[u8]; 5] = [b"\x00", b"a", b"ab", b"a\xff", b"b"];
     assert_eq!(keys(&*index, b"", None, Direction::Ascending, 9), ascending);
     let descending: Vec<&[u8]> = ascending.iter().rev().copied().collect();
-    assert_eq!(
-        keys(&*index, b"", None, Direction::Descending, 9),
-        descending
-    );
-    assert_eq!(
-        keys(&*index, b"", None, Direction::Descending, 2),
-        descending[..2]
-    );
-    assert_eq!(
-        keys(&*index, b"", None, Direction::Ascending, 2),
-        ascending[..2]
-    );
+    assert_eq!(keys(&*index, b"", None, Direction::Descending, 9), descending);
+    assert_eq!(keys(&*index, b"", None, Direction::Descending, 2), descending[..2]);
+    assert_eq!(keys(&*index, b"", None, Direction::Ascending, 2), ascending[..2]);
     assert!(keys(&*index, b"", None, Direction::Ascending, 0).is_empty());
 }
 
@@ -63,24 +53,9 @@ pub(super) fn a_range_that_ends_before_it_starts_is_empty(home: &impl Home<Store
 
 pub(super) fn a_prefix_of_0xff_is_scanned_to_its_end(home: &impl Home<Store = dyn Index>) {
     let index = home.open();
-    let all: [&[u8]; 6] = [
-        &[1, 0xfe],
-        &[1, 0xff],
-        &[1, 0xff, 0xff, 7],
-        &[2],
-        &[0xff],
-        &[0xff, 0xff, 0xff],
-    ];
+    let all: [&[u8]; 6] = [&[1, 0xfe], &[1, 0xff], &[1, 0xff, 0xff, 7], &[2], &[0xff], &[0xff, 0xff, 0xff]];
     put_all(&*index, &all);
-    let scan = |prefix: &[u8]| {
-        keys(
-            &*index,
-            prefix,
-            prefix_end(prefix).as_deref(),
-            Direction::Ascending,
-            9,
-        )
-    };
+    let scan = |prefix: &[u8]| keys(&*index, prefix, prefix_end(prefix).as_deref(), Direction::Ascending, 9);
     assert_eq!(scan(&[1, 0xff]), all[1..3]);
     assert_eq!(scan(&[1]), all[..3]);
     assert_eq!(scan(&[0xff]), all[4..]);
@@ -92,9 +67,7 @@ pub(super) fn an_empty_value_is_a_value(home: &impl Home<Store = dyn Index>) {
     put_all(&*index, &[b"there"]);
     assert_eq!(index.get(b"there").expect("a get"), Some(vec![]));
     assert_eq!(index.get(b"ther").expect("a get"), None);
-    let rows = index
-        .scan(b"t", None, Direction::Ascending, 9)
-        .expect("a scan");
+    let rows = index.scan(b"t", None, Direction::Ascending, 9).expect("a scan");
     assert_eq!(rows, [(b"there".to_vec(), vec![])]);
 }
 
@@ -110,9 +83,7 @@ pub(super) fn a_batch_applies_its_rows_in_order(home: &impl Home<Store = dyn Ind
     assert_eq!((batch.len(), batch.is_empty()), (6, false));
     index.commit(&batch).expect("a commit");
     index.commit(&Batch::new()).expect("a commit of nothing");
-    let rows = index
-        .scan(b"", None, Direction::Ascending, 9)
-        .expect("a scan");
+    let rows = index.scan(b"", None, Direction::Ascending, 9).expect("a scan");
     assert_eq!(rows, [(b"kept".to_vec(), b"2".to_vec())]);
 }
 
@@ -136,10 +107,7 @@ pub(super) fn a_batch_out_of_bounds_changes_nothing(home: &impl Home<Store = dyn
     ];
     for batch in refused {
         let outcome = index.commit(&batch);
-        assert!(
-            matches!(outcome, Err(IndexError::OutOfBounds { .. })),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Err(IndexError::OutOfBounds { .. })), "{outcome:?}");
     }
     assert_eq!(index.count(b"", None, 9).expect("a count"), 0);
 }
@@ -155,27 +123,17 @@ pub(super) fn the_greatest_batch_of_the_greatest_rows_fits(home: &impl Home<Stor
     }
     index.commit(&batch).expect("a commit");
     index.flush().expect("a flush");
-    assert_eq!(
-        index.count(b"", None, BATCH_ROWS_MAX + 1).expect("a count"),
-        BATCH_ROWS_MAX
-    );
+    assert_eq!(index.count(b"", None, BATCH_ROWS_MAX + 1).expect("a count"), BATCH_ROWS_MAX);
     let least = (BATCH_ROWS_MAX * (KEY_BYTES_MAX + VALUE_BYTES_MAX)) as u64;
     assert!(index.disk_bytes().expect("a size") >= least);
     drop(index);
-    assert_eq!(
-        home.open()
-            .count(b"", None, BATCH_ROWS_MAX + 1)
-            .expect("a count"),
-        BATCH_ROWS_MAX
-    );
+    assert_eq!(home.open().count(b"", None, BATCH_ROWS_MAX + 1).expect("a count"), BATCH_ROWS_MAX);
 }
 
 pub(super) fn a_count_stops_at_its_limit(home: &impl Home<Store = dyn Index>) {
     let index = home.open();
     put_all(&*index, &[b"a", b"b", b"c"]);
-    let counts: Vec<usize> = (0..5)
-        .map(|limit| index.count(b"", None, limit).expect("a count"))
-        .collect();
+    let counts: Vec<usize> = (0..5).map(|limit| index.count(b"", None, limit).expect("a count")).collect();
     assert_eq!(counts, [0, 1, 2, 3, 3]);
 }
 
@@ -187,10 +145,7 @@ pub(super) fn flushed_rows_survive_reopening(home: &impl Home<Store = dyn Index>
     index.commit(&batch).expect("a commit");
     index.flush().expect("a flush");
     drop(index);
-    assert_eq!(
-        keys(&*home.open(), b"", None, Direction::Ascending, 9),
-        [b"b"]
-    );
+    assert_eq!(keys(&*home.open(), b"", None, Direction::Ascending, 9), [b"b"]);
 }
 
 pub(super) fn a_reader_sees_a_commit_entirely_or_not_at_all(home: &impl Home<Store = dyn Index>) {
@@ -201,18 +156,9 @@ pub(super) fn a_reader_sees_a_commit_entirely_or_not_at_all(home: &impl Home<Sto
         let (index, is_done) = (index.clone(), is_done.clone());
         move || {
             while !is_done.load(Ordering::SeqCst) {
-                let rows = index
-                    .scan(b"", None, Direction::Ascending, 200)
-                    .expect("a scan");
-                assert!(
-                    rows.is_empty() || rows.len() == usize::from(ROWS),
-                    "{} rows",
-                    rows.len()
-                );
-                assert!(
-                    rows.iter().all(|row| row.1 == rows[0].1),
-                    "rows of two commits in one scan"
-                );
+                let rows = index.scan(b"", None, Direction::Ascending, 200).expect("a scan");
+                assert!(rows.is_empty() || rows.len() == usize::from(ROWS), "{} rows", rows.len());
+                assert!(rows.iter().all(|row| row.1 == rows[0].1), "rows of two commits in one scan");
             }
         }
     });
@@ -243,33 +189,18 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let change = (
-        key(),
-        proptest::option::weighted(0.7, vec(any::<u8>(), 0..40)),
-    );
+    let change = (key(), proptest::option::weighted(0.7, vec(any::<u8>(), 0..40)));
     let commit = vec(change, 0..60).prop_map(Step::Commit);
     vec(prop_oneof![8 => commit, 1 => Just(Step::Reopen)], 1..12)
 }
 
 fn questions() -> impl Strategy<Value = Vec<Question>> {
     let bound = || prop_oneof![3 => key(), 1 => Just(vec![])];
-    vec(
-        (
-            bound(),
-            proptest::option::of(bound()),
-            any::<bool>(),
-            0..40_usize,
-        ),
-        1..12,
-    )
+    vec((bound(), proptest::option::of(bound()), any::<bool>(), 0..40_usize), 1..12)
 }
 
 pub(super) fn it_behaves_like_an_ordered_map<H: Home<Store = dyn Index>>(_: &H) {
-    let config = ProptestConfig {
-        cases: 32,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
+    let config = ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(steps in steps(), questions in questions())| {
         let home = H::new();
         let mut index = home.open();
@@ -323,13 +254,7 @@ fn put_all(index: &dyn Index, keys: &[&[u8]]) {
     index.commit(&batch).expect("a commit");
 }
 
-fn keys(
-    index: &dyn Index,
-    start: &[u8],
-    end: Option<&[u8]>,
-    direction: Direction,
-    limit: usize,
-) -> Vec<Vec<u8>> {
+fn keys(index: &dyn Index, start: &[u8], end: Option<&[u8]>, direction: Direction, limit: usize) -> Vec<Vec<u8>> {
     let rows = index.scan(start, end, direction, limit).expect("a scan");
     rows.into_iter().map(|row| row.0).collect()
 }

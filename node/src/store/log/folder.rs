@@ -37,16 +37,9 @@ pub(super) fn recover_last(
     if length < FILE_HEADER_BYTES {
         // It was being made when the node stopped, and never held a record.
         write_file_header(&path, &file, number)?;
-        let writer = Writer {
-            number,
-            file: Arc::new(file),
-            length: FILE_HEADER_BYTES,
-        };
+        let writer = Writer { number, file: Arc::new(file), length: FILE_HEADER_BYTES };
         report.torn_bytes_cut = u64::from(length);
-        return Ok(Recovered {
-            writer,
-            is_complete: true,
-        });
+        return Ok(Recovered { writer, is_complete: true });
     }
     check_file_header(&path, &file, number)?;
     let mut segment = Segment::to_scan(&path, &file, number, length);
@@ -58,20 +51,12 @@ pub(super) fn recover_last(
                 segment.record(&sound)?;
                 offset = sound.next();
             }
-            Step::Damage {
-                damage,
-                then: After::Record(next),
-            } => {
+            Step::Damage { damage, then: After::Record(next) } => {
                 report.damaged.push(damage);
                 offset = next;
             }
-            Step::Damage {
-                then: After::End, ..
-            } => break,
-            Step::Damage {
-                damage,
-                then: After::Unknown,
-            } => {
+            Step::Damage { then: After::End, .. } => break,
+            Step::Damage { damage, then: After::Unknown } => {
                 report.damaged.push(damage);
                 is_complete = false;
                 offset = length;
@@ -80,50 +65,25 @@ pub(super) fn recover_last(
     }
     if offset < length {
         report.torn_bytes_cut = u64::from(length - offset);
-        let cut = file
-            .set_len(u64::from(offset))
-            .and_then(|()| file.sync_all());
+        let cut = file.set_len(u64::from(offset)).and_then(|()| file.sync_all());
         cut.map_err(|source| io_error("cut the torn end of", &path, source))?;
     }
-    Ok(Recovered {
-        writer: Writer {
-            number,
-            file: Arc::new(file),
-            length: offset,
-        },
-        is_complete,
-    })
+    Ok(Recovered { writer: Writer { number, file: Arc::new(file), length: offset }, is_complete })
 }
 
 /// Makes a segment file that survives a power cut.
-pub(super) fn create_segment(
-    folder: &Path,
-    folder_handle: &File,
-    number: u32,
-) -> Result<Writer, JournalError> {
+pub(super) fn create_segment(folder: &Path, folder_handle: &File, number: u32) -> Result<Writer, JournalError> {
     let path = segment_path(folder, number);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path);
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
     let file = file.map_err(|source| io_error("create", &path, source))?;
-    let made = write_file_header(&path, &file, number).and_then(|()| {
-        folder_handle
-            .sync_all()
-            .map_err(|source| io_error("sync", folder, source))
-    });
+    let made = write_file_header(&path, &file, number)
+        .and_then(|()| folder_handle.sync_all().map_err(|source| io_error("sync", folder, source)));
     if let Err(error) = made {
         // Otherwise its name would be in the way of the next attempt. If it stays, opening repairs it.
         let _ = std::fs::remove_file(&path);
         return Err(error);
     }
-    Ok(Writer {
-        number,
-        file: Arc::new(file),
-        length: FILE_HEADER_BYTES,
-    })
+    Ok(Writer { number, file: Arc::new(file), length: FILE_HEADER_BYTES })
 }
 
 fn write_file_header(path: &Path, file: &File, number: u32) -> Result<(), JournalError> {
@@ -138,10 +98,7 @@ pub(super) fn open_folder(folder: &Path) -> Result<File, JournalError> {
     if !folder.exists() {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| io_error("create", folder, source))?;
-        if let Some(parent) = folder
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-        {
+        if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             let synced = File::open(parent).and_then(|handle| handle.sync_all());
             synced.map_err(|source| io_error("sync", parent, source))?;
         }
@@ -149,9 +106,7 @@ pub(super) fn open_folder(folder: &Path) -> Result<File, JournalError> {
     let handle = File::open(folder).map_err(|source| io_error("open", folder, source))?;
     match handle.try_lock() {
         Ok(()) => Ok(handle),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Locked {
-            path: folder.into(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path: folder.into() }),
         Err(TryLockError::Error(source)) => Err(io_error("lock", folder, source)),
     }
 }
@@ -163,12 +118,8 @@ pub(super) fn segment_lengths(folder: &Path) -> Result<BTreeMap<u32, u32>, Journ
     for entry in std::fs::read_dir(folder).map_err(list_error)? {
         let entry = entry.map_err(list_error)?;
         let name = entry.file_name();
-        let number = name
-            .to_str()
-            .and_then(|name| name.strip_suffix(".log"))
-            .and_then(|stem| stem.parse().ok());
-        if let Some(number) = number.filter(|&number| segment_path(folder, number) == entry.path())
-        {
+        let number = name.to_str().and_then(|name| name.strip_suffix(".log")).and_then(|stem| stem.parse().ok());
+        if let Some(number) = number.filter(|&number| segment_path(folder, number) == entry.path()) {
             let length = entry.metadata().map_err(list_error)?.len();
             lengths.insert(number, u32::try_from(length).unwrap_or(u32::MAX));
         }
@@ -181,9 +132,5 @@ pub(super) fn segment_path(folder: &Path, number: u32) -> PathBuf {
 }
 
 pub(super) fn io_error(action: &'static str, path: &Path, source: io::Error) -> JournalError {
-    JournalError::Io {
-        action,
-        path: path.into(),
-        source,
-    }
+    JournalError::Io { action, path: path.into(), source }
 }

@@ -22,11 +22,7 @@ impl FileLog {
     }
 
     pub(super) fn before_sync(&self) -> io::Result<()> {
-        if self.takes(Fault::Sync) {
-            Err(io::Error::other("the disk is gone"))
-        } else {
-            Ok(())
-        }
+        if self.takes(Fault::Sync) { Err(io::Error::other("the disk is gone")) } else { Ok(()) }
     }
 
     pub(super) fn before_create(&self, number: u32) -> Result<(), JournalError> {
@@ -63,10 +59,7 @@ impl Fixture {
     }
 
     fn with_segments_of(segment_bytes_max: u32) -> Self {
-        Self {
-            temporary: TempDir::new().expect("a temporary folder"),
-            segment_bytes_max,
-        }
+        Self { temporary: TempDir::new().expect("a temporary folder"), segment_bytes_max }
     }
 
     fn folder(&self) -> PathBuf {
@@ -104,18 +97,11 @@ impl Fixture {
 }
 
 fn append_each(log: &FileLog, payloads: &[&[u8]]) -> Vec<Position> {
-    payloads
-        .iter()
-        .map(|payload| log.append(&[(EVENT, payload)]).expect("an append")[0])
-        .collect()
+    payloads.iter().map(|payload| log.append(&[(EVENT, payload)]).expect("an append")[0]).collect()
 }
 
 fn payloads_of(replay: &Replay) -> Vec<&[u8]> {
-    replay
-        .records
-        .iter()
-        .map(|record| &*record.payload)
-        .collect()
+    replay.records.iter().map(|record| &*record.payload).collect()
 }
 
 fn replay_all(log: &FileLog) -> Replay {
@@ -130,17 +116,10 @@ fn records_fill_segment_after_segment_and_all_stay_readable() {
     let payloads: Vec<Vec<u8>> = (0..count).map(|number| vec![number as u8; 30]).collect();
     let slices: Vec<&[u8]> = payloads.iter().map(Vec::as_slice).collect();
     let (fixture, positions) = Fixture::with_segments_of(60).with_events(&slices);
-    assert_eq!(
-        positions.last().map(|position| position.segment()),
-        Some(count as u32)
-    );
+    assert_eq!(positions.last().map(|position| position.segment()), Some(count as u32));
     let (log, report) = fixture.open();
     assert_eq!(report.segments, count);
-    for (position, payload) in positions
-        .iter()
-        .zip(&payloads)
-        .chain(positions.iter().zip(&payloads).rev())
-    {
+    for (position, payload) in positions.iter().zip(&payloads).chain(positions.iter().zip(&payloads).rev()) {
         assert_eq!(log.read(*position).expect("a read").payload, *payload);
     }
     assert_eq!(lock(&log.readers).len(), READERS_MAX);
@@ -153,18 +132,10 @@ fn one_append_stays_in_one_segment_and_may_not_exceed_it() {
     let fixture = Fixture::with_segments_of(100);
     let (log, _) = fixture.open();
     append_each(&log, &[&[1; 40]]);
-    let positions = log
-        .append(&[(EVENT, &[2; 20]), (EVENT, &[3; 20])])
-        .expect("an append");
-    assert_eq!(
-        (positions[0], positions[1].segment()),
-        (Position::new(2, 16), 2)
-    );
+    let positions = log.append(&[(EVENT, &[2; 20]), (EVENT, &[3; 20])]).expect("an append");
+    assert_eq!((positions[0], positions[1].segment()), (Position::new(2, 16), 2));
     let refused = log.append(&[(EVENT, &[2; 40]), (EVENT, &[3; 40])]);
-    assert!(
-        matches!(refused, Err(JournalError::TooLarge { bytes_max: 84, .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(JournalError::TooLarge { bytes_max: 84, .. })), "{refused:?}");
 }
 
 #[test]
@@ -175,10 +146,7 @@ fn a_segment_that_was_being_made_is_finished() {
     assert_eq!((report.segments, report.torn_bytes_cut), (2, 7));
     assert_eq!(append_each(&log, &[b"two"]), [Position::new(2, 16)]);
     drop(log);
-    assert_eq!(
-        payloads_of(&replay_all(&fixture.open().0)),
-        [b"one", b"two"]
-    );
+    assert_eq!(payloads_of(&replay_all(&fixture.open().0)), [b"one", b"two"]);
 }
 
 #[test]
@@ -194,15 +162,9 @@ fn scrubbed_words_are_zeroes_on_the_disk() {
     let start = positions[0].offset() as usize + 9 + 4 + b"header".len();
     let end = positions[1].offset() as usize;
     assert!(bytes[start..end].iter().all(|&byte| byte == 0));
-    assert_eq!(
-        log.read(positions[1]).expect("a read").payload,
-        b"a neighbour"
-    );
+    assert_eq!(log.read(positions[1]).expect("a read").payload, b"a neighbour");
     drop(log);
-    assert_eq!(
-        fixture.open().0.read(positions[0]).expect("a read").payload,
-        b"header"
-    );
+    assert_eq!(fixture.open().0.read(positions[0]).expect("a read").payload, b"header");
 }
 
 #[test]
@@ -218,18 +180,9 @@ fn a_scrub_that_was_interrupted_leaves_a_sound_record_and_can_be_repeated() {
     drop(log);
     fixture.set_bytes(1, &bytes);
     let (log, report) = fixture.open();
-    assert_eq!(
-        report,
-        OpenReport {
-            segments: 1,
-            ..OpenReport::default()
-        }
-    );
+    assert_eq!(report, OpenReport { segments: 1, ..OpenReport::default() });
     let record = log.read(position).expect("a read");
-    assert_eq!(
-        (record.kind, &*record.payload),
-        (RecordKind::Scrubbed, &b"header"[..])
-    );
+    assert_eq!((record.kind, &*record.payload), (RecordKind::Scrubbed, &b"header"[..]));
     log.scrub(position, b"header").expect("a scrub");
     assert!(!fixture.bytes(1).windows(5).any(|run| run == b"words"));
     assert_eq!(replay_all(&log).records.len(), 2);
@@ -245,20 +198,14 @@ fn a_write_that_the_disk_refuses_leaves_no_trace_and_the_log_usable() {
         log.order(Fault::Write { after_bytes });
         let refused = log.append(&[(EVENT, b"two"), (EVENT, b"a longer record that is cut")]);
         let text = refused.expect_err("a full disk").to_string();
-        assert!(
-            text.contains("00000001.log") && text.contains("space"),
-            "{text}"
-        );
+        assert!(text.contains("00000001.log") && text.contains("space"), "{text}");
         assert_eq!((log.end(), fixture.bytes(1)), (end, bytes.clone()));
         assert_eq!(replay_all(&log).records.len(), 1);
     }
     assert_eq!(append_each(&log, &[b"two"]), [end]);
     log.sync().expect("a sync");
     drop(log);
-    assert_eq!(
-        payloads_of(&replay_all(&fixture.open().0)),
-        [b"one", b"two"]
-    );
+    assert_eq!(payloads_of(&replay_all(&fixture.open().0)), [b"one", b"two"]);
 }
 
 #[test]
@@ -267,10 +214,7 @@ fn a_segment_that_cannot_be_made_is_made_later() {
     let (log, _) = fixture.open();
     append_each(&log, &[&[1; 30]]);
     log.order(Fault::Create);
-    assert!(matches!(
-        log.append(&[(EVENT, &[2; 30])]),
-        Err(JournalError::Io { .. })
-    ));
+    assert!(matches!(log.append(&[(EVENT, &[2; 30])]), Err(JournalError::Io { .. })));
     assert_eq!(append_each(&log, &[&[3; 30]]), [Position::new(2, 16)]);
     assert_eq!(payloads_of(&replay_all(&log)), [&[1; 30], &[3; 30]]);
 }
@@ -283,14 +227,8 @@ fn after_a_failed_sync_nothing_is_acknowledged_until_the_log_is_opened_again() {
     log.order(Fault::Sync);
     assert!(matches!(log.sync(), Err(JournalError::Io { .. })));
     assert!(matches!(log.sync(), Err(JournalError::Stopped { .. })));
-    assert!(matches!(
-        log.append(&[(EVENT, b"two")]),
-        Err(JournalError::Stopped { .. })
-    ));
-    assert!(matches!(
-        log.scrub(position, b""),
-        Err(JournalError::Stopped { .. })
-    ));
+    assert!(matches!(log.append(&[(EVENT, b"two")]), Err(JournalError::Stopped { .. })));
+    assert!(matches!(log.scrub(position, b""), Err(JournalError::Stopped { .. })));
     assert_eq!(log.read(position).expect("a read").payload, b"one");
     drop(log);
     let (log, _) = fixture.open();
@@ -304,10 +242,7 @@ fn a_failed_sync_of_a_full_segment_stops_the_log_too() {
     let (log, _) = fixture.open();
     append_each(&log, &[&[1; 30]]);
     log.order(Fault::Sync);
-    assert!(matches!(
-        log.append(&[(EVENT, &[2; 30])]),
-        Err(JournalError::Io { .. })
-    ));
+    assert!(matches!(log.append(&[(EVENT, &[2; 30])]), Err(JournalError::Io { .. })));
     assert!(matches!(log.sync(), Err(JournalError::Stopped { .. })));
 }
 
@@ -326,18 +261,9 @@ fn only_its_owner_may_read_the_files() {
     let fixture = Fixture::with_segments_of(60);
     let (log, _) = fixture.open();
     append_each(&log, &[&[1; 30], &[2; 30]]);
-    let mode = |path: &Path| {
-        std::fs::metadata(path)
-            .expect("it exists")
-            .permissions()
-            .mode()
-            & 0o777
-    };
+    let mode = |path: &Path| std::fs::metadata(path).expect("it exists").permissions().mode() & 0o777;
     assert_eq!(mode(&fixture.folder()), 0o700);
-    assert_eq!(
-        (mode(&fixture.segment(1)), mode(&fixture.segment(2))),
-        (0o600, 0o600)
-    );
+    assert_eq!((mode(&fixture.segment(1)), mode(&fixture.segment(2))), (0o600, 0o600));
 }
 
 #[test]

@@ -78,18 +78,11 @@ impl MemoryIndex {
         let path = || PathBuf::from(IN_MEMORY);
         let mut state = self.state();
         if state.is_stopped {
-            return Err(IndexError::Stopped {
-                path: path(),
-                text: "a write failed".to_owned(),
-            });
+            return Err(IndexError::Stopped { path: path(), text: "a write failed".to_owned() });
         }
         if state.fuse.burns() {
             state.is_stopped = action != "read";
-            return Err(IndexError::Io {
-                action,
-                path: path(),
-                source: ordered_fault(),
-            });
+            return Err(IndexError::Io { action, path: path(), source: ordered_fault() });
         }
         Ok(state)
     }
@@ -108,9 +101,7 @@ impl Index for MemoryIndex {
         limit: usize,
     ) -> Result<Vec<Row>, IndexError> {
         let state = self.begin("read")?;
-        let range = state
-            .range(start, end)
-            .map(|(key, value)| (key.clone(), value.clone()));
+        let range = state.range(start, end).map(|(key, value)| (key.clone(), value.clone()));
         Ok(match direction {
             Direction::Ascending => range.take(limit).collect(),
             Direction::Descending => range.rev().take(limit).collect(),
@@ -142,10 +133,6 @@ impl Index for MemoryIndex {
 
     fn disk_bytes(&self) -> Result<u64, IndexError> {
         let state = self.state();
-        Ok(state
-            .rows
-            .iter()
-            .map(|(key, value)| (key.len() + value.len()) as u64)
-            .sum())
+        Ok(state.rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum())
     }
 }

@@ -6,10 +6,7 @@ use std::{
 };
 
 use super::{
-    super::journal::{
-        Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append,
-        check_scrub,
-    },
+    super::journal::{Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub},
     Fuse, IN_MEMORY, ordered_fault,
 };
 
@@ -91,11 +88,7 @@ impl MemoryJournal {
     fn begin(&self, action: &'static str) -> Result<MutexGuard<'_, JournalState>, JournalError> {
         let mut state = self.state();
         if state.fuse.burns() {
-            return Err(JournalError::Io {
-                action,
-                path: IN_MEMORY.into(),
-                source: ordered_fault(),
-            });
+            return Err(JournalError::Io { action, path: IN_MEMORY.into(), source: ordered_fault() });
         }
         Ok(state)
     }
@@ -107,31 +100,21 @@ impl JournalState {
     }
 
     fn find(&self, position: Position) -> Result<usize, JournalError> {
-        let found = self
-            .entries
-            .binary_search_by_key(&position, |entry| entry.record.position);
-        found.map_err(|_| JournalError::Absent {
-            path: IN_MEMORY.into(),
-            position,
-        })
+        let found = self.entries.binary_search_by_key(&position, |entry| entry.record.position);
+        found.map_err(|_| JournalError::Absent { path: IN_MEMORY.into(), position })
     }
 
     fn find_sound(&self, position: Position) -> Result<usize, JournalError> {
         let found = self.find(position)?;
         if self.entries[found].is_damaged {
-            return Err(JournalError::Damaged {
-                path: IN_MEMORY.into(),
-                position,
-            });
+            return Err(JournalError::Damaged { path: IN_MEMORY.into(), position });
         }
         Ok(found)
     }
 
     fn refuse_when_stopped(&self) -> Result<(), JournalError> {
         if self.is_stopped {
-            return Err(JournalError::Stopped {
-                path: IN_MEMORY.into(),
-            });
+            return Err(JournalError::Stopped { path: IN_MEMORY.into() });
         }
         Ok(())
     }
@@ -146,17 +129,9 @@ impl Journal for MemoryJournal {
         state.refuse_when_stopped()?;
         let mut positions = Vec::with_capacity(records.len());
         for (kind, payload) in records {
-            let record = Record {
-                position: state.end(),
-                kind: *kind,
-                payload: payload.to_vec(),
-            };
+            let record = Record { position: state.end(), kind: *kind, payload: payload.to_vec() };
             positions.push(record.position);
-            state.entries.push(Entry {
-                record,
-                room: payload.len(),
-                is_damaged: false,
-            });
+            state.entries.push(Entry { record, room: payload.len(), is_damaged: false });
         }
         Ok(positions)
     }
@@ -166,11 +141,7 @@ impl Journal for MemoryJournal {
         state.refuse_when_stopped()?;
         if state.fuse.burns() {
             state.is_stopped = true;
-            return Err(JournalError::Io {
-                action: "sync",
-                path: IN_MEMORY.into(),
-                source: ordered_fault(),
-            });
+            return Err(JournalError::Io { action: "sync", path: IN_MEMORY.into(), source: ordered_fault() });
         }
         state.synced = state.entries.len();
         Ok(())
@@ -184,24 +155,15 @@ impl Journal for MemoryJournal {
 
     fn replay(&self, from: Position, bytes_max: usize) -> Result<Replay, JournalError> {
         let state = self.begin("read")?;
-        let mut replay = Replay {
-            records: Vec::new(),
-            damaged: Vec::new(),
-            next: from.max(START).min(state.end()),
-        };
-        let first = state
-            .entries
-            .partition_point(|entry| entry.record.position < from);
+        let mut replay = Replay { records: Vec::new(), damaged: Vec::new(), next: from.max(START).min(state.end()) };
+        let first = state.entries.partition_point(|entry| entry.record.position < from);
         let mut bytes = 0;
         for entry in &state.entries[first..] {
             if !replay.records.is_empty() && bytes >= bytes_max as u64 {
                 break;
             }
             if entry.is_damaged {
-                replay.damaged.push(Damage {
-                    start: entry.record.position,
-                    bytes: entry.bytes(),
-                });
+                replay.damaged.push(Damage { start: entry.record.position, bytes: entry.bytes() });
             } else {
                 replay.records.push(entry.record.clone());
                 bytes += entry.bytes();

@@ -43,10 +43,7 @@ fn open_and_use(folder: &Path) -> bool {
         index.scan(&[], None, Direction::Descending, usize::MAX)?;
         let mut batch = Batch::new();
         for row in 0..200_u32 {
-            batch.put(
-                [&[1], &row.wrapping_mul(0x9e37_79b9).to_be_bytes()[..]].concat(),
-                vec![1; 80],
-            );
+            batch.put([&[1], &row.wrapping_mul(0x9e37_79b9).to_be_bytes()[..]].concat(), vec![1; 80]);
         }
         index.commit(&batch)?;
         index.flush()
@@ -105,12 +102,8 @@ fn a_damaged_index_is_set_aside_and_a_new_one_takes_its_place_in_the_same_proces
     fill(&SledIndex::open(&folder).expect("a new index"), 0..ROWS);
     // The second opening makes sled write its snapshot; what the snapshot says is there is cut off.
     drop(SledIndex::open(&folder).expect("a sound index"));
-    let data = OpenOptions::new()
-        .write(true)
-        .open(folder.join("db"))
-        .expect("a file");
-    data.set_len(data.metadata().expect("its length").len() / 2)
-        .expect("it is cut");
+    let data = OpenOptions::new().write(true).open(folder.join("db")).expect("a file");
+    data.set_len(data.metadata().expect("its length").len() / 2).expect("it is cut");
     let damaged = SledIndex::open(&folder).err().expect("half of it is gone");
     assert!(matches!(damaged, IndexError::Damaged { .. }), "{damaged}");
     assert!(damaged.to_string().contains("rebuild"), "{damaged}");
@@ -133,19 +126,10 @@ fn only_the_newest_damaged_folders_are_kept() {
     std::fs::create_dir(temporary.path().join("other.damaged-0")).expect("a folder");
     let mut names: Vec<String> = std::fs::read_dir(temporary.path())
         .expect("a folder")
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(
-        names,
-        ["index.damaged-2.2", "index.damaged-3", "other.damaged-0"]
-    );
+    assert_eq!(names, ["index.damaged-2.2", "index.damaged-3", "other.damaged-0"]);
 }
 
 #[test]
@@ -164,18 +148,10 @@ fn a_panic_in_use_is_damage_and_ends_all_use() {
     let temporary = TempDir::new().expect("a temporary folder");
     let index = SledIndex::open(&temporary.path().join("index")).expect("a new index");
     fill(&index, 0..100);
-    let panicked = index.ask("read", |_| -> Result<(), SledError> {
-        panic!("a page is gone")
-    });
+    let panicked = index.ask("read", |_| -> Result<(), SledError> { panic!("a page is gone") });
     assert!(matches!(panicked, Err(IndexError::Damaged { text, .. }) if text == "a page is gone"));
-    for outcome in [
-        count(&index).map(|_| ()),
-        index.flush(),
-        index.commit(&Batch::new()),
-    ] {
-        assert!(
-            matches!(outcome, Err(IndexError::Damaged { text, .. }) if text == "a page is gone")
-        );
+    for outcome in [count(&index).map(|_| ()), index.flush(), index.commit(&Batch::new())] {
+        assert!(matches!(outcome, Err(IndexError::Damaged { text, .. }) if text == "a page is gone"));
     }
 }
 
@@ -212,10 +188,5 @@ fn long_use_leaves_no_page_in_a_file_of_its_own() {
         index.commit(&batch).expect("a commit");
     }
     index.flush().expect("a flush");
-    assert_eq!(
-        std::fs::read_dir(folder.join("blobs"))
-            .expect("sled makes the folder")
-            .count(),
-        0
-    );
+    assert_eq!(std::fs::read_dir(folder.join("blobs")).expect("sled makes the folder").count(), 0);
 }

@@ -22,10 +22,7 @@ fn a_tail_torn_at_any_byte_is_cut_and_appended_to() {
         drop(log);
         let (log, report) = fixture.open();
         assert_eq!(report.torn_bytes_cut, 0);
-        assert_eq!(
-            payloads_of(&replay_all(&log)),
-            [&b"one"[..], b"two", b"instead"]
-        );
+        assert_eq!(payloads_of(&replay_all(&log)), [&b"one"[..], b"two", b"instead"]);
     }
 }
 
@@ -33,9 +30,7 @@ fn a_tail_torn_at_any_byte_is_cut_and_appended_to() {
 fn a_torn_tail_of_zeroes_or_noise_is_cut() {
     let (fixture, _) = Fixture::new().with_events(&[b"one", b"two"]);
     let whole = fixture.bytes(1);
-    let noise: Vec<u8> = (0..9000_u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .collect();
+    let noise: Vec<u8> = (0..9000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     for tail in [vec![0; 9000], noise, vec![0xff; 20]] {
         fixture.set_bytes(1, &[&whole[..], &tail].concat());
         let (log, report) = fixture.open();
@@ -47,26 +42,20 @@ fn a_torn_tail_of_zeroes_or_noise_is_cut() {
 
 #[test]
 fn a_flipped_byte_loses_exactly_its_record() {
-    let (fixture, positions) =
-        Fixture::new().with_events(&[b"one", b"the middle record", b"three", b"four"]);
+    let (fixture, positions) = Fixture::new().with_events(&[b"one", b"the middle record", b"three", b"four"]);
     let whole = fixture.bytes(1);
     for offset in positions[1].offset()..positions[2].offset() {
         let mut bytes = whole.clone();
         bytes[offset as usize] ^= 0x41;
         fixture.set_bytes(1, &bytes);
         let (log, report) = fixture.open();
-        let lost = Damage {
-            start: positions[1],
-            bytes: positions[2].0 - positions[1].0,
-        };
+        let lost = Damage { start: positions[1], bytes: positions[2].0 - positions[1].0 };
         assert_eq!((report.torn_bytes_cut, report.damaged), (0, vec![lost]));
         let replay = replay_all(&log);
         assert_eq!(payloads_of(&replay), [&b"one"[..], b"three", b"four"]);
         assert_eq!(replay.damaged, [lost]);
         let damaged = log.read(positions[1]);
-        assert!(
-            matches!(damaged, Err(JournalError::Damaged { position, .. }) if position == positions[1])
-        );
+        assert!(matches!(damaged, Err(JournalError::Damaged { position, .. }) if position == positions[1]));
         assert_eq!(log.read(positions[3]).expect("a read").payload, b"four");
     }
 }
@@ -74,28 +63,15 @@ fn a_flipped_byte_loses_exactly_its_record() {
 #[test]
 fn a_truncated_segment_in_the_middle_loses_only_its_own_end() {
     let fixture = Fixture::with_segments_of(64);
-    let (fixture, positions) =
-        fixture.with_events(&[&[1; 15], &[2; 15], &[3; 15], &[4; 15], &[5; 15]]);
-    assert_eq!(
-        positions.iter().map(|p| p.segment()).collect::<Vec<_>>(),
-        [1, 1, 2, 2, 3]
-    );
+    let (fixture, positions) = fixture.with_events(&[&[1; 15], &[2; 15], &[3; 15], &[4; 15], &[5; 15]]);
+    assert_eq!(positions.iter().map(|p| p.segment()).collect::<Vec<_>>(), [1, 1, 2, 2, 3]);
     let cut = fixture.bytes(1);
     fixture.set_bytes(1, &cut[..cut.len() - 5]);
     let (log, report) = fixture.open();
     assert_eq!((report.torn_bytes_cut, report.segments), (0, 3));
     let replay = replay_all(&log);
-    assert_eq!(
-        payloads_of(&replay),
-        [&[1; 15][..], &[3; 15], &[4; 15], &[5; 15]]
-    );
-    assert_eq!(
-        replay.damaged,
-        [Damage {
-            start: positions[1],
-            bytes: 19
-        }]
-    );
+    assert_eq!(payloads_of(&replay), [&[1; 15][..], &[3; 15], &[4; 15], &[5; 15]]);
+    assert_eq!(replay.damaged, [Damage { start: positions[1], bytes: 19 }]);
     assert_eq!(fixture.bytes(1).len(), cut.len() - 5);
 }
 
@@ -107,14 +83,8 @@ fn a_missing_segment_is_reported_and_passed_over() {
     let (log, report) = fixture.open();
     assert_eq!((report.segments, report.segments_missing), (2, vec![2]));
     assert_eq!(payloads_of(&replay_all(&log)), [&[1; 15], &[3; 15]]);
-    assert_eq!(
-        log.replay(positions[1], 9).expect("a replay").records[0].payload,
-        [3; 15]
-    );
-    assert!(matches!(
-        log.read(positions[1]),
-        Err(JournalError::Absent { .. })
-    ));
+    assert_eq!(log.replay(positions[1], 9).expect("a replay").records[0].payload, [3; 15]);
+    assert!(matches!(log.read(positions[1]), Err(JournalError::Absent { .. })));
 }
 
 #[test]
@@ -130,26 +100,14 @@ fn a_sound_record_of_an_unknown_kind_stops_the_reader_and_changes_nothing() {
     bytes[at + 8] = 9;
     fixture.set_bytes(1, &bytes);
     let refused = fixture.try_open().expect_err("a newer record");
-    assert!(
-        refused.to_string().contains("written by a newer roda"),
-        "{refused}"
-    );
+    assert!(refused.to_string().contains("written by a newer roda"), "{refused}");
     assert_eq!(fixture.bytes(1), bytes);
     // The same in an earlier segment is met by replay and read.
     std::fs::write(fixture.segment(2), file_header(2)).expect("a segment file is written");
     let (log, _) = fixture.open();
-    assert!(matches!(
-        log.read(positions[1]),
-        Err(JournalError::Newer { .. })
-    ));
-    assert!(matches!(
-        log.replay(Position(0), 1000),
-        Err(JournalError::Newer { .. })
-    ));
-    assert_eq!(
-        payloads_of(&log.replay(Position(0), 1).expect("a replay")),
-        [b"one"]
-    );
+    assert!(matches!(log.read(positions[1]), Err(JournalError::Newer { .. })));
+    assert!(matches!(log.replay(Position(0), 1000), Err(JournalError::Newer { .. })));
+    assert_eq!(payloads_of(&log.replay(Position(0), 1).expect("a replay")), [b"one"]);
 }
 
 #[test]
@@ -161,16 +119,10 @@ fn a_newer_format_and_a_renamed_segment_are_refused() {
     let checksum = crc32fast::hash(&newer[..12]).to_le_bytes();
     newer[12..16].copy_from_slice(&checksum);
     fixture.set_bytes(1, &newer);
-    assert!(matches!(
-        fixture.try_open(),
-        Err(JournalError::Newer { .. })
-    ));
+    assert!(matches!(fixture.try_open(), Err(JournalError::Newer { .. })));
     std::fs::rename(fixture.segment(1), fixture.segment(2)).expect("a rename");
     fixture.set_bytes(2, &whole);
-    assert!(matches!(
-        fixture.try_open(),
-        Err(JournalError::Misplaced { says: 1, .. })
-    ));
+    assert!(matches!(fixture.try_open(), Err(JournalError::Misplaced { says: 1, .. })));
 }
 
 #[test]
@@ -189,12 +141,7 @@ fn a_record_inside_a_payload_never_passes_for_one() {
     // A stranger embeds a local record in a post. Even made for the right place it isn't met as long as
     // the post's own length leads to the next record.
     let mut forged = Vec::new();
-    encode(
-        Position::new(1, 16 + 9 + 5),
-        RecordKind::Local,
-        b"follow mallory",
-        &mut forged,
-    );
+    encode(Position::new(1, 16 + 9 + 5), RecordKind::Local, b"follow mallory", &mut forged);
     let payload = [&b"12345"[..], &forged, b"67890"].concat();
     let (fixture, _) = Fixture::new().with_events(&[&payload, b"after"]);
     let whole = fixture.bytes(1);
@@ -203,20 +150,11 @@ fn a_record_inside_a_payload_never_passes_for_one() {
         bytes[16 + damaged_byte] ^= 0x55;
         fixture.set_bytes(1, &bytes);
         let (log, _) = fixture.open();
-        assert_eq!(
-            payloads_of(&replay_all(&log)),
-            [b"after"],
-            "{why} was damaged"
-        );
+        assert_eq!(payloads_of(&replay_all(&log)), [b"after"], "{why} was damaged");
     }
     // Where every byte is tried, one made for another place is unsound.
     let mut elsewhere = Vec::new();
-    encode(
-        Position::new(1, 99),
-        RecordKind::Local,
-        b"follow mallory",
-        &mut elsewhere,
-    );
+    encode(Position::new(1, 99), RecordKind::Local, b"follow mallory", &mut elsewhere);
     let (fixture, positions) = Fixture::new().with_events(&[&elsewhere, b"after"]);
     let whole = fixture.bytes(1);
     let mut bytes = whole.clone();
@@ -250,19 +188,9 @@ fn a_search_without_end_is_given_up_and_nothing_is_cut() {
     fixture.set_bytes(1, &bytes);
     let (log, report) = fixture.open();
     assert_eq!((report.torn_bytes_cut, report.segments), (0, 2));
-    assert_eq!(
-        report
-            .damaged
-            .iter()
-            .map(|damage| damage.bytes)
-            .sum::<u64>(),
-        trap.len() as u64
-    );
+    assert_eq!(report.damaged.iter().map(|damage| damage.bytes).sum::<u64>(), trap.len() as u64);
     assert_eq!(append_each(&log, &[b"three"]), [Position::new(2, 16)]);
-    assert_eq!(
-        payloads_of(&replay_all(&log)),
-        [&b"one"[..], b"two", b"three"]
-    );
+    assert_eq!(payloads_of(&replay_all(&log)), [&b"one"[..], b"two", b"three"]);
     assert_eq!(fixture.bytes(1), bytes);
 }
 
@@ -273,10 +201,7 @@ fn a_length_beyond_the_bound_is_damage_and_not_an_allocation() {
     for length in [PAYLOAD_BYTES_MAX as u32 + 1, u32::MAX] {
         bytes[positions[1].offset() as usize..][..4].copy_from_slice(&length.to_le_bytes());
         fixture.set_bytes(1, &bytes);
-        assert_eq!(
-            payloads_of(&replay_all(&fixture.open().0)),
-            [&b"one"[..], b"three"]
-        );
+        assert_eq!(payloads_of(&replay_all(&fixture.open().0)), [&b"one"[..], b"three"]);
     }
 }
 
