@@ -152,7 +152,9 @@ impl Response {
         }
         let response: Self = codec::decode(bytes)?;
         let fits = match &response {
-            Self::Spaces(spaces) => spaces.len() <= SYNC_SPACES_MAX,
+            Self::Spaces(spaces) => {
+                spaces.len() <= SYNC_SPACES_MAX && spaces.is_sorted_by(|a, b| a.index < b.index)
+            }
             Self::Page { keys, .. } => keys.len() <= SYNC_PAGE_IDS_MAX && keys.is_sorted_by(|a, b| a < b),
             Self::Events { events, .. } => events_fit(events),
             Self::Holding(held) => held.len() <= SYNC_GET_IDS_MAX,
@@ -183,6 +185,13 @@ mod tests {
         let ids = vec![EventId([4; 32]); SYNC_GET_IDS_MAX + 1];
         let request = Request::Holds { space: SpaceId([3; 32]), ids };
         assert_eq!(Request::from_bytes(&request.to_bytes()), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn a_space_answered_twice_is_malformed() {
+        let space = SpaceDigest { index: 3, count: 1, digest: [0; 16] };
+        let response = Response::Spaces(vec![space, space]);
+        assert_eq!(Response::from_bytes(&response.to_bytes()), Err(DecodeError::Malformed));
     }
 
     #[test]
