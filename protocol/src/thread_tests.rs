@@ -197,8 +197,8 @@ mod naive {
     /// The post, its comments, edits and votes on these, and retractions of any of these.
     pub(super) fn own(items: &[Item]) -> Vec<Item> {
         let is_place = |item: &Item| match &item.kind {
-            Kind::Post(_) => item.id == super::id(0),
-            Kind::Comment(comment) => comment.root == super::id(0),
+            Kind::Post(_) => item.id == id(0),
+            Kind::Comment(comment) => comment.root == id(0),
             _ => false,
         };
         let has_place = |target: EventId| items.iter().any(|item| item.id == target && is_place(item));
