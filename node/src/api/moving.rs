@@ -121,7 +121,7 @@ pub(super) async fn import(
                 reject(&mut report, format!("event {id} is of a board that is not followed here: follow it first"));
             }
             Verdict::Ignored(id, _) => {
-                reject(&mut report, format!("the charter of the board of event {id} is not here"))
+                reject(&mut report, format!("the charter of the board of event {id} is not here"));
             }
             Verdict::Deferred(id) => reject(&mut report, format!("event {id} is dated in the future")),
             Verdict::Declined(id, why) => reject(&mut report, format!("event {id} was declined: {}", why.word())),

@@ -96,7 +96,7 @@ fn newest(
         let page = context.store.posts(board.space, before, limit)?;
         posts.extend(page.into_iter().map(|(place, row)| (place, row, board)));
     }
-    posts.sort_by(|a, b| b.0.cmp(&a.0));
+    posts.sort_by_key(|(place, _, _)| std::cmp::Reverse(*place));
     posts.truncate(limit);
     let entry = |(place, row, board): (FeedPlace, EventRow, &KnownBoard)| {
         let cursor = format!("{}.{}", place.created_ms, row.id);
@@ -135,7 +135,7 @@ fn ranked(
             threads.push((sort.key(&stats, now_ms), row, board));
         }
     }
-    threads.sort_by(|a, b| b.0.cmp(&a.0));
+    threads.sort_by_key(|(key, _, _)| std::cmp::Reverse(*key));
     let skip = match before {
         None => 0,
         Some(cursor) => {
