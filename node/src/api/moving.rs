@@ -5,9 +5,9 @@ use super::dto::{ExportLine, FsckAsk, FsckReport, ImportReport};
 use super::error::ApiError;
 use super::node::unexpected;
 use super::read::{blocking, readable};
-use crate::engine::{Answer, Ignored, Local, Verdict};
+use crate::engine::{Answer, EmptyIndex, Ignored, Local, Verdict};
 use crate::runtime::{Context, index_folder, wall_ms};
-use crate::store::{Index, Presence, SledIndex, set_aside};
+use crate::store::{Presence, SledIndex, set_aside};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
@@ -144,30 +144,32 @@ pub(super) async fn fsck(
     body: Result<Json<FsckAsk>, JsonRejection>,
 ) -> Result<Json<FsckReport>, ApiError> {
     let Json(FsckAsk { repair }) = body?;
-    let report = blocking(context.clone(), move |context| {
-        if repair {
-            rebuild(context)?;
+    if repair {
+        let empty = blocking(context.clone(), empty_index).await?;
+        match context.handle.ask(Local::Rebuild { empty }).await? {
+            Answer::Done => {}
+            Answer::Storage(reason) => {
+                return Err(ApiError::new("storage", reason, "restart the node, which tries again"));
+            }
+            _ => return Err(unexpected()),
         }
+    }
+    let report = blocking(context.clone(), move |context| {
         let found = context.store.fsck()?;
         Ok(FsckReport { events: found.events, problems: found.problems, repaired: repair })
     })
     .await?;
-    if repair {
-        context.handle.ask(Local::Reload).await?;
-    }
     context.handle.ask(Local::FetchLost).await?;
     Ok(Json(report))
 }
 
-fn rebuild(context: &Context) -> Result<(), ApiError> {
+/// Sets the index aside and makes an empty one. The old one goes on to serve readers from its open files until then.
+fn empty_index(context: &Context) -> Result<EmptyIndex, ApiError> {
     let folder = index_folder(&context.home);
     let stamp = format!("{:015}", wall_ms());
     let io =
         |error: io::Error| ApiError::new("storage", format!("can't set the index aside: {error}"), "check the disk");
-    // The old index goes on to serve readers from its open files until the new one stands.
     set_aside(&folder, &stamp).map_err(io)?;
     let index = SledIndex::open(&folder).map_err(crate::store::StoreError::from)?;
-    let index: Arc<dyn Index> = Arc::new(index);
-    context.store.rebuild(index)?;
-    Ok(())
+    Ok(EmptyIndex(Arc::new(index)))
 }

@@ -20,8 +20,8 @@ mod wants;
 
 pub use admit::{Admitted, Declined, Ignored, Verdict};
 pub use io::{
-    Answer, Compared, Delivery, Input, Judgement, Local, Notice, Output, PeerInfo, Publication, ReplyTo, SyncSummary,
-    Token,
+    Answer, Compared, Delivery, EmptyIndex, Input, Judgement, Local, Notice, Output, PeerInfo, Publication, ReplyTo,
+    SyncSummary, Token,
 };
 
 use crate::peer::Peer;
@@ -253,8 +253,10 @@ impl Engine {
             Local::Peers => Answer::Peers(self.peer_infos()),
             Local::Completeness { space } => Answer::Completeness(self.syncs.compared(space)),
             Local::Delivery { id } => self.outbox.delivery(&id),
-            Local::Counters => Answer::Counters(self.all_counters()),
-            Local::Reload => match self.reload() {
+            Local::Counters => {
+                Answer::Counters { counters: self.all_counters(), storage_problem: self.storage_problem.clone() }
+            }
+            Local::Rebuild { empty } => match self.store.rebuild(empty.0).and_then(|_| self.reload()) {
                 Ok(()) => Answer::Done,
                 Err(error) => Answer::Storage(error.to_string()),
             },
@@ -433,12 +435,6 @@ impl Engine {
         all.insert("wanted".into(), self.wants.len() as u64);
         all.insert("known".into(), self.store.known().total() as u64);
         all
-    }
-
-    /// What the disk did not do, if it failed since the node started.
-    #[must_use]
-    pub fn storage_problem(&self) -> Option<&str> {
-        self.storage_problem.as_deref()
     }
 }
 

@@ -183,9 +183,9 @@ impl Node {
         let (key, is_new) = identity::author(&home.config)?;
         let (network_seed, _) = identity::seed(&home.config.join("network.key"))?;
         let network_id = NetworkId::of(&settings.network);
-        let (store, notices) = {
+        let (store, mut notices) = {
             let home = home.clone();
-            let stamp = wall_ms().to_string();
+            let stamp = format!("{:015}", wall_ms());
             blocking(move || open::open(&home, network_id, &stamp)).await??
         };
         let store = Arc::new(store);
@@ -206,7 +206,14 @@ impl Node {
             connect: settings.connect,
             agent: concat!("roda/", env!("CARGO_PKG_VERSION")).to_owned(),
         };
-        let network = Network::start(network_config, inbox.clone()).await?;
+        let network = match Network::start(network_config.clone(), inbox.clone()).await {
+            // A machine without multicast is no reason not to run.
+            Err(NetworkError::Multicast { cause }) => {
+                notices.push(format!("nodes on the local network are not looked for: {cause}"));
+                Network::start(NetworkConfig { mdns: false, ..network_config }, inbox.clone()).await?
+            }
+            other => other?,
+        };
         let (notice_sender, _) = broadcast::channel(NOTICES_MAX);
         let handle = Handle { inbox: inbox.clone(), commands: network.commands(), notices: notice_sender.clone() };
         let driver = Driver::new(engine, inbox.clone(), network.commands(), notice_sender);
