@@ -151,12 +151,12 @@ fn what_an_edit_saw_of_other_threads_does_not_make_it_the_last() {
         refs,
         ..comment(number, 0, 1, 1100)
     };
-    let shallow = edit(10, 1, 1, vec![id(1), id(31)]);
-    let deep = edit(11, 1, 1, vec![id(10)]);
-    let own = [post(0), comment(1, 0, 1, 1100), shallow.clone(), deep.clone()];
-    let others = [elsewhere(30, vec![]), elsewhere(31, vec![id(30)]), vote(32, 31, 1, 1, vec![id(31)])];
+    let shallow = edit(10, 1, 1, vec![id(1), id(33)]);
+    let own = [post(0), comment(1, 0, 1, 1100), shallow, edit(11, 1, 1, vec![id(1)]), edit(12, 1, 1, vec![id(11)])];
+    let chain = [elsewhere(30, vec![]), elsewhere(31, vec![id(30)]), elsewhere(32, vec![id(31)])];
+    let others = chain.into_iter().chain([vote(33, 32, 1, 1, vec![id(32)])]);
     let alone = resolve(id(0), own.clone());
-    assert_eq!(text_of(&alone, 1), Some("edit 11".into()));
+    assert_eq!(text_of(&alone, 1), Some("edit 12".into()));
     assert_eq!(resolve(id(0), own.into_iter().chain(others)), alone);
 }
 
