@@ -454,3 +454,7 @@ impl EventStore {
         self.found_lost.swap(false, Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+#[path = "events_tests.rs"]
+mod tests;
