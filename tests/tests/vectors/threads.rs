@@ -336,12 +336,15 @@ fn case(name: &str, events: &[Event]) -> Value {
     })
 }
 
+/// A profile event: number, refs, words.
+type OneProfile = (u32, Vec<u32>, Option<Body>);
+
 fn profiles() -> Vec<Value> {
     let words = |number: u32| {
         let name = format!("name {number}");
         Some(Body::Profile(ProfileBody { name, about: String::new(), links: vec![] }))
     };
-    let scenes: Vec<(&str, Vec<(u32, Vec<u32>, Option<Body>)>)> = vec![
+    let scenes: Vec<(&str, Vec<OneProfile>)> = vec![
         ("none", vec![]),
         ("one", vec![(1, vec![], words(1))]),
         (
@@ -362,14 +365,14 @@ fn profiles() -> Vec<Value> {
         ),
     ];
     let numbers = numbers();
-    let case = |(name, items): (&str, Vec<(u32, Vec<u32>, Option<Body>)>)| {
-        let item = |(number, refs, body): &(u32, Vec<u32>, Option<Body>)| ProfileItem {
+    let case = |(name, items): (&str, Vec<OneProfile>)| {
+        let item = |(number, refs, body): &OneProfile| ProfileItem {
             id: id(*number),
             refs: refs.iter().map(|number| id(*number)).collect(),
             body: body.clone(),
         };
         let in_force = profile(&items.iter().map(item).collect::<Vec<_>>());
-        let json_of = |(number, refs, body): &(u32, Vec<u32>, Option<Body>)| json!({ "id": number, "refs": refs, "body": describe::body(body.as_ref()) });
+        let json_of = |(number, refs, body): &OneProfile| json!({ "id": number, "refs": refs, "body": describe::body(body.as_ref()) });
         json!({
             "name": name,
             "events": items.iter().map(json_of).collect::<Vec<_>>(),
