@@ -11,7 +11,7 @@ use super::known::KnownSets;
 use super::rows::{self, EventRow, LocalRecord, OwnRow, Presence};
 use super::writing::{Interner, Writing};
 use roda_protocol::event::{Kind, Verified};
-use roda_protocol::id::{AuthorKey, NetworkId, SpaceId};
+use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
 use roda_protocol::validate::Invalid;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -386,14 +386,20 @@ impl EventStore {
             other.header().author == author
                 && matches!(other.kind(), Kind::Retract(retract) if retract.targets.binary_search(&event.id()).is_ok())
         };
-        if batch.iter().any(|other| takes_back(&other.event)) {
-            return Ok(true);
-        }
-        let Some(number) = self.number_of(&event.id())? else { return Ok(false) };
+        Ok(batch.iter().any(|other| takes_back(&other.event)) || self.is_taken_back(&event.id(), &author)?)
+    }
+
+    /// Whether a retraction of the event by this author is held.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn is_taken_back(&self, id: &EventId, author: &AuthorKey) -> Result<bool, StoreError> {
+        let Some(number) = self.number_of(id)? else { return Ok(false) };
         for action in self.actions_of(number)? {
             if action.tag == roda_protocol::event::tag::RETRACT
                 && let Some(stored) = self.read_row(&action)?
-                && takes_back(&stored.event)
+                && stored.event.header().author == *author
             {
                 return Ok(true);
             }

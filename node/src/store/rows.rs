@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub enum Presence {
     /// Header and body are stored.
     Held,
-    /// The header is stored; its author took the words back.
+    /// The header is stored without words: its author took them back, or they have not come along yet.
     BodyDropped,
     /// Known, and not stored by this node's choice.
     Declined,
