@@ -5,9 +5,9 @@ use super::dto::{ExportLine, FsckAsk, FsckReport, ImportReport};
 use super::error::ApiError;
 use super::node::unexpected;
 use super::read::{blocking, readable};
-use crate::engine::{Answer, EmptyIndex, Ignored, Local, Verdict};
-use crate::runtime::{Context, index_folder, wall_ms};
-use crate::store::{Presence, SledIndex, set_aside};
+use crate::engine::{Answer, Ignored, Local, Verdict};
+use crate::runtime::{Context, replace_index};
+use crate::store::Presence;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
@@ -19,7 +19,6 @@ use roda_protocol::event::tag;
 use roda_protocol::id::{EventId, SpaceId};
 use serde::Deserialize;
 use std::io;
-use std::sync::Arc;
 
 /// Events of one step of an export.
 const EXPORT_STEP: usize = 128;
@@ -145,7 +144,7 @@ pub(super) async fn fsck(
 ) -> Result<Json<FsckReport>, ApiError> {
     let Json(FsckAsk { repair }) = body?;
     if repair {
-        let empty = blocking(context.clone(), empty_index).await?;
+        let empty = blocking(context.clone(), |context| Ok(replace_index(&context.home)?)).await?;
         match context.handle.ask(Local::Rebuild { empty }).await? {
             Answer::Done => {}
             Answer::Storage(reason) => {
@@ -161,15 +160,4 @@ pub(super) async fn fsck(
     .await?;
     context.handle.ask(Local::FetchLost).await?;
     Ok(Json(report))
-}
-
-/// Sets the index aside and makes an empty one. The old one goes on to serve readers from its open files until then.
-fn empty_index(context: &Context) -> Result<EmptyIndex, ApiError> {
-    let folder = index_folder(&context.home);
-    let stamp = format!("{:015}", wall_ms());
-    let io =
-        |error: io::Error| ApiError::new("storage", format!("can't set the index aside: {error}"), "check the disk");
-    set_aside(&folder, &stamp).map_err(io)?;
-    let index = SledIndex::open(&folder).map_err(crate::store::StoreError::from)?;
-    Ok(EmptyIndex(Arc::new(index)))
 }

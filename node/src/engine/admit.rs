@@ -273,7 +273,11 @@ impl Engine {
 
     pub(super) fn failed(&mut self, error: &StoreError) -> Verdict {
         tracing::error!(%error, "the store failed");
-        self.storage_problem = Some(error.to_string());
+        if error.is_of_index() {
+            self.wants_index = true;
+        } else {
+            self.storage_problem = Some(error.to_string());
+        }
         Verdict::Failed
     }
 }

@@ -248,6 +248,8 @@ pub enum Output {
         /// The answer.
         answer: Answer,
     },
+    /// The index is damaged: make an empty one and give it back as [`Local::Rebuild`].
+    ReplaceIndex,
     /// Tell whoever follows the node.
     Emit(Notice),
 }

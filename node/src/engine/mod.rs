@@ -48,6 +48,9 @@ pub const TICK_MS: u64 = 100;
 /// Staged events that are stored in one group: one fsync of the log for all.
 const GROUP_EVENTS_MAX: usize = 256;
 
+/// A damaged index that could not be replaced is tried again after this.
+const INDEX_RETRY_MS: u64 = 10_000;
+
 /// How often the disk's use is looked at.
 const DISK_CHECK_MS: u64 = 10_000;
 
@@ -91,6 +94,8 @@ pub struct Engine {
     disk_bytes: u64,
     disk_checked_ms: Option<u64>,
     storage_problem: Option<String>,
+    wants_index: bool,
+    index_asked_ms: Option<u64>,
     counters: BTreeMap<&'static str, u64>,
     out: Vec<Output>,
 }
@@ -127,6 +132,8 @@ impl Engine {
             disk_bytes: 0,
             disk_checked_ms: None,
             storage_problem: None,
+            wants_index: false,
+            index_asked_ms: None,
             counters: BTreeMap::new(),
             out: Vec::new(),
         };
@@ -395,6 +402,14 @@ impl Engine {
     }
 
     fn tick(&mut self, now: Now) {
+        if self.wants_index || self.store.has_damaged_index() {
+            if self.index_asked_ms.is_none_or(|asked| asked + INDEX_RETRY_MS <= now.steady_ms) {
+                self.index_asked_ms = Some(now.steady_ms);
+                self.wants_index = false;
+                self.out.push(Output::ReplaceIndex);
+            }
+            return;
+        }
         if self.store.take_found_lost() {
             let _ = self.fetch_lost();
         }

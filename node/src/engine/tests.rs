@@ -122,7 +122,7 @@ impl World {
                 Output::Reply { reply, answer } => self.answers.push((from, reply, answer)),
                 Output::Judge { judgement, .. } => self.judgements.push(judgement),
                 Output::Disconnect { reason, .. } => self.disconnects.push(reason),
-                Output::Emit(_) => {}
+                Output::Emit(_) | Output::ReplaceIndex => {}
             }
         }
     }

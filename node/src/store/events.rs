@@ -67,6 +67,14 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether a new index, derived from the log, mends it.
+    #[must_use]
+    pub fn is_of_index(&self) -> bool {
+        matches!(self, Self::Row | Self::Index(IndexError::Damaged { .. }))
+    }
+}
+
 /// An event on its way into the store.
 #[derive(Clone, Debug)]
 pub struct Arrival {
@@ -167,6 +175,12 @@ impl EventStore {
     #[must_use]
     pub fn network(&self) -> NetworkId {
         self.network
+    }
+
+    /// Whether the index has turned out damaged: it can be rebuilt from the log.
+    #[must_use]
+    pub fn has_damaged_index(&self) -> bool {
+        self.index().is_damaged()
     }
 
     /// Whether the index was empty when the store was opened: it is new, or was lost and is rebuilt.
