@@ -153,11 +153,12 @@ pub(super) async fn fsck(
             _ => return Err(unexpected()),
         }
     }
-    let report = blocking(context.clone(), move |context| {
-        let found = context.store.fsck()?;
-        Ok(FsckReport { events: found.events, problems: found.problems, repaired: repair })
-    })
-    .await?;
+    let found = blocking(context.clone(), |context| Ok(context.store.fsck()?)).await?;
     context.handle.ask(Local::FetchLost).await?;
-    Ok(Json(report))
+    if repair {
+        // What can be done is done, and it is in this report: the next one starts afresh.
+        let damaged = found.damaged.iter().map(|damage| (damage.start.0, damage.bytes)).collect();
+        context.handle.ask(Local::Repaired { damaged }).await?;
+    }
+    Ok(Json(FsckReport { events: found.events, problems: found.problems, repaired: repair }))
 }

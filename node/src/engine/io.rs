@@ -185,6 +185,11 @@ pub enum Local {
         /// An index without a row.
         empty: EmptyIndex,
     },
+    /// These damaged places of the log were told to people, and what stood there is asked from peers.
+    Repaired {
+        /// Start and length of each.
+        damaged: Vec<(u64, u64)>,
+    },
     /// Ask peers for events whose records in the log are damaged.
     FetchLost,
 }

@@ -267,6 +267,7 @@ impl Engine {
                 Ok(()) => Answer::Done,
                 Err(error) => Answer::Storage(error.to_string()),
             },
+            Local::Repaired { damaged } => self.repaired(&damaged),
             Local::FetchLost => self.fetch_lost(),
         };
         self.reply(reply, answer);
@@ -322,6 +323,14 @@ impl Engine {
                 let _ = self.failed(&error);
                 Answer::Storage(error.to_string())
             }
+        }
+    }
+
+    fn repaired(&mut self, damaged: &[(u64, u64)]) -> Answer {
+        let record = |(start, bytes): &(u64, u64)| LocalRecord::Damage { start: *start, bytes: *bytes };
+        match self.store.note(&damaged.iter().map(record).collect::<Vec<_>>()) {
+            Ok(()) => Answer::Done,
+            Err(error) => Answer::Storage(error.to_string()),
         }
     }
 

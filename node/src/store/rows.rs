@@ -102,6 +102,13 @@ pub enum LocalRecord {
         /// Which.
         id: EventId,
     },
+    /// A damaged place of the log was reported and repaired as far as it can be: it is no news any more.
+    Damage {
+        /// Position where it starts.
+        start: u64,
+        /// Its length.
+        bytes: u64,
+    },
     /// Who confirmed an own event.
     Delivery {
         /// Which.
