@@ -1,0 +1,40 @@
+//! The `roda` binary of this workspace and profile.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The path of `roda`, built at the first call of a process.
+///
+/// # Panics
+///
+/// If it does not build.
+pub fn roda_binary() -> PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(build).clone()
+}
+
+fn build() -> PathBuf {
+    let folder = profile_folder();
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "--quiet", "-p", "roda", "--bin", "roda"]);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    if folder.file_name().is_some_and(|name| name == "release") {
+        command.arg("--release");
+    }
+    if let Some(target) = folder.parent() {
+        command.arg("--target-dir").arg(target);
+    }
+    let status = command.status().expect("cargo runs");
+    assert!(status.success(), "`roda` does not build");
+    folder.join("roda")
+}
+
+/// The folder of the profile: tests are in its `deps`, programs in itself.
+fn profile_folder() -> PathBuf {
+    let program = std::env::current_exe().expect("a process knows its program");
+    let folder = program.parent().expect("a program is in a folder");
+    let is_deps = folder.file_name().is_some_and(|name| name == "deps");
+    let folder = if is_deps { folder.parent().unwrap_or(folder) } else { folder };
+    Path::to_path_buf(folder)
+}
