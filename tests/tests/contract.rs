@@ -109,7 +109,8 @@ fn every_command_on_real_nodes_prints_what_its_schema_says() {
     let ready = homes.holds("ana", UP, "up");
     homes.holds("ana", &[], "status");
     homes.holds("ana", &["id", "show"], "id");
-    homes.holds("ana", &["id", "name", "Ana \u{202e}"], "id");
+    homes.holds("ana", &["id", "name", "Ana"], "id");
+    assert_eq!(homes.fails("ana", &["id", "name", "\u{202e}anA"], 1), "invalid");
     let founded = homes.holds("ana", &["board", "new", "b", "--title", "B", "--rule", "r", "--work", "0"], "board");
     let board = text(&founded, "board");
     homes.holds("bo", UP, "up");
