@@ -18,7 +18,8 @@ pub(crate) struct Args {
 pub(crate) async fn follow(args: Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
     let body = BoardSelector { board: args.board };
     let board: BoardRef = Client::new(context).post("/api/v1/follow", &body).await?;
-    output.object(&board, |look| format!("{} follow {}", look.green("✓"), words::board(&board.board, &board.name)))?;
+    output
+        .object(&board, |look| format!("{} you follow {}", look.green("✓"), words::board(&board.board, &board.name)))?;
     let shown = words::short_id(&board.board);
     output.note(&format!(
         "its events come from peers that follow it, too; read: {}",
@@ -32,6 +33,6 @@ pub(crate) async fn unfollow(args: Args, context: &Context, output: &mut Output)
     let body = BoardSelector { board: args.board };
     let board: BoardRef = Client::new(context).post("/api/v1/unfollow", &body).await?;
     output.object(&board, |look| {
-        format!("{} no longer follow {}", look.green("✓"), words::board(&board.board, &board.name))
+        format!("{} you no longer follow {}", look.green("✓"), words::board(&board.board, &board.name))
     })
 }

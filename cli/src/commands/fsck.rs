@@ -47,7 +47,10 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
         format!("{} in what is stored", words::count(report.problems.len() as u64, "problem")),
     );
     Err(if args.repair {
-        error.with_hint("damaged events are fetched again from peers that hold them: roda sync")
+        error.with_hint(format!(
+            "damaged events are fetched again from peers that hold them: {}",
+            context.command("sync")
+        ))
     } else {
         error.with_hint(format!("rebuild the index from the events: {}", context.command("fsck --repair")))
     })

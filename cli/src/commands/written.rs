@@ -10,14 +10,17 @@ use roda_node::api::dto::{Status, Wait, Written};
 /// Seconds that `--wait` waits if nothing is said.
 const WAIT_TIMEOUT_S_DEFAULT: u64 = 30;
 
+/// Seconds that `--wait` waits at most: the node's own limit.
+const WAIT_TIMEOUT_S_MAX: u64 = 3600;
+
 /// How long to wait for other nodes.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct WaitArgs {
     /// Wait until N other nodes have confirmed that they hold it
     #[arg(long, value_name = "N")]
     wait: Option<u32>,
-    /// Seconds to wait at most [default: 30]
-    #[arg(long, value_name = "S", requires = "wait")]
+    /// Seconds to wait at most, 1 to 3600 [default: 30]
+    #[arg(long, value_name = "S", requires = "wait", value_parser = clap::value_parser!(u64).range(1..=WAIT_TIMEOUT_S_MAX))]
     timeout: Option<u64>,
 }
 
@@ -87,6 +90,6 @@ mod tests {
         assert_eq!(wait(None, None), (0, 0));
         assert_eq!(wait(Some(0), Some(9)), (0, 0));
         assert_eq!(wait(Some(2), None), (2, WAIT_TIMEOUT_S_DEFAULT));
-        assert_eq!(wait(Some(2), Some(0)), (2, 0));
+        assert_eq!(wait(Some(2), Some(1)), (2, 1));
     }
 }

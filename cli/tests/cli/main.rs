@@ -5,3 +5,4 @@
 mod client;
 mod fake_node;
 mod schemas;
+mod validator;

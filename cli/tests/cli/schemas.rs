@@ -1,101 +1,8 @@
-//! Each object that a command prints is what its schema says. The schemas use a small part of JSON Schema, and this file
-//! understands just that part; a keyword that it doesn't know fails the test.
+//! Each object that a command prints is what its schema says.
 
 use crate::fake_node::{Answer, FakeNode, roda, stderr, stdout};
+use crate::validator::{assert_holds, folder, schema};
 use serde_json::{Value, json};
-use std::path::Path;
-
-fn schema(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(format!("{name}.json"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// Every way in which a value is not what a schema says.
-fn faults(value: &Value, schema: &Value, root: &Value, at: &str) -> Vec<String> {
-    let mut faults = Vec::new();
-    for (keyword, rule) in schema.as_object().unwrap() {
-        let holds = match keyword.as_str() {
-            "$schema" | "$id" | "$defs" | "title" | "description" | "additionalProperties" | "contentEncoding" => true,
-            "type" => match rule {
-                Value::Array(types) => types.iter().any(|kind| is_of(value, kind)),
-                kind => is_of(value, kind),
-            },
-            "const" => value == rule,
-            "enum" => rule.as_array().unwrap().contains(value),
-            "minimum" => value.as_i64().is_none_or(|number| number >= rule.as_i64().unwrap()),
-            "pattern" => value.as_str().is_none_or(|text| matches(text, rule.as_str().unwrap())),
-            "required" => {
-                rule.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some() || value.is_null())
-            }
-            "properties" => {
-                for (key, rule) in rule.as_object().unwrap() {
-                    if let Some(inner) = value.get(key) {
-                        faults.extend(self::faults(inner, rule, root, &format!("{at}.{key}")));
-                    }
-                }
-                true
-            }
-            "items" => {
-                for (index, inner) in value.as_array().into_iter().flatten().enumerate() {
-                    faults.extend(self::faults(inner, rule, root, &format!("{at}[{index}]")));
-                }
-                true
-            }
-            "$ref" => {
-                let target = root.pointer(rule.as_str().unwrap().trim_start_matches('#')).unwrap();
-                faults.extend(self::faults(value, target, root, at));
-                true
-            }
-            "allOf" => {
-                for branch in rule.as_array().unwrap() {
-                    if self::faults(value, &branch["if"], root, at).is_empty() {
-                        faults.extend(self::faults(value, &branch["then"], root, at));
-                    }
-                }
-                true
-            }
-            other => panic!("the keyword {other} is not known to this test"),
-        };
-        if !holds {
-            faults.push(format!("{at}: {keyword} {rule} does not hold for {value}"));
-        }
-    }
-    faults
-}
-
-fn is_of(value: &Value, kind: &Value) -> bool {
-    match kind.as_str().unwrap() {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "boolean" => value.is_boolean(),
-        "null" => value.is_null(),
-        other => panic!("the type {other} is not known to this test"),
-    }
-}
-
-/// The three patterns that the schemas use.
-fn matches(text: &str, pattern: &str) -> bool {
-    match pattern {
-        "^[0-9a-f]{64}$" => text.len() == 64 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')),
-        "^@[a-z2-7]{52}$" => {
-            let digits = text.strip_prefix('@').unwrap_or_default();
-            digits.len() == 52 && digits.chars().all(|c| matches!(c, 'a'..='z' | '2'..='7'))
-        }
-        "/p2p/" => text.contains("/p2p/"),
-        other => panic!("the pattern {other} is not known to this test"),
-    }
-}
-
-fn assert_holds(lines: &str, name: &str) {
-    let schema = schema(name);
-    assert!(!lines.trim().is_empty(), "{name}: nothing was printed");
-    for line in lines.lines() {
-        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{name}: {error}: {line}"));
-        assert_eq!(faults(&value, &schema, &schema, name), Vec::<String>::new());
-    }
-}
 
 /// What a node answers, by method and path.
 fn answer(what: &str) -> Value {
@@ -215,9 +122,8 @@ fn errors_and_the_welcome_are_what_their_schemas_say() {
 
 #[test]
 fn every_schema_requires_only_what_it_describes() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     let mut number = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let schema = schema(&name);

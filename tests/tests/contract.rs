@@ -1,0 +1,185 @@
+//! Every command with `--json`, on real nodes: what it prints is what its schema in `cli/schemas` says.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+#[path = "../../cli/tests/cli/validator.rs"]
+mod validator;
+
+use roda_tests::{homes, roda_binary};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+use tempfile::TempDir;
+use validator::assert_holds;
+
+const UP: &[&str] = &["up", "--detach", "--network", "contract", "--listen", "/ip4/127.0.0.1/tcp/0", "--mdns", "off"];
+
+/// How long one look for a line of `roda events` lasts; there is a new event before each.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Homes under one folder, whose nodes end with the test.
+struct Homes {
+    folder: TempDir,
+    /// The schemas that something was held against.
+    held: BTreeSet<String>,
+}
+
+impl Homes {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), held: BTreeSet::new() }
+    }
+
+    fn path(&self, home: &str) -> PathBuf {
+        self.folder.path().join(home)
+    }
+
+    fn command(&self, home: &str, words: &[&str]) -> Command {
+        let mut command = Command::new(roda_binary());
+        command.current_dir(self.folder.path()).arg("--json").arg("--home").arg(self.path(home)).args(words);
+        // One line at least is in the log of a detached node.
+        command.env("RODA_LOG", "debug").stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, home: &str, words: &[&str], code: i32) -> Output {
+        let output = self.command(home, words).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {stderr}");
+        output
+    }
+
+    /// Runs a command that succeeds, and holds what it prints against a schema. Returns the first object.
+    fn holds(&mut self, home: &str, words: &[&str], schema: &str) -> Value {
+        self.ends_and_holds(home, words, 0, schema)
+    }
+
+    fn ends_and_holds(&mut self, home: &str, words: &[&str], code: i32, schema: &str) -> Value {
+        let output = self.run(home, words, code);
+        self.check(&String::from_utf8(output.stdout).unwrap(), schema)
+    }
+
+    /// Runs a command that fails, and returns the error's code.
+    fn fails(&mut self, home: &str, words: &[&str], code: i32) -> String {
+        let output = self.run(home, words, code);
+        let error = self.check(&String::from_utf8(output.stderr).unwrap(), "error");
+        error["error"]["code"].as_str().unwrap().to_owned()
+    }
+
+    fn check(&mut self, lines: &str, schema: &str) -> Value {
+        assert_holds(lines, schema);
+        self.held.insert(schema.to_owned());
+        serde_json::from_str(lines.lines().next().unwrap()).unwrap()
+    }
+
+    /// Writes until `roda events` has told of it.
+    fn watch(&mut self, home: &str, board: &str) {
+        let mut events = self.command(home, &["events"]).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(events.stdout.take().unwrap()).lines();
+        let (sender, heard) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let line = (0..30).find_map(|_| {
+            self.run(home, &["post", board, "-t", "seen"], 0);
+            heard.recv_timeout(LOOK).ok()
+        });
+        events.kill().unwrap();
+        events.wait().unwrap();
+        self.check(&line.expect("the node tells what it admits"), "events");
+    }
+}
+
+impl Drop for Homes {
+    fn drop(&mut self) {
+        homes::end_nodes_below(self.folder.path(), &roda_binary());
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap()
+}
+
+#[test]
+fn every_command_on_real_nodes_prints_what_its_schema_says() {
+    let mut homes = Homes::new();
+    let homes = &mut homes;
+    homes.holds("ana", &[], "welcome");
+    let ready = homes.holds("ana", UP, "up");
+    homes.holds("ana", &[], "status");
+    homes.holds("ana", &["id", "show"], "id");
+    homes.holds("ana", &["id", "name", "Ana"], "id");
+    assert_eq!(homes.fails("ana", &["id", "name", "\u{202e}anA"], 1), "invalid");
+    let founded = homes.holds("ana", &["board", "new", "b", "--title", "B", "--rule", "r", "--work", "0"], "board");
+    let board = text(&founded, "board");
+    homes.holds("bo", UP, "up");
+    homes.holds("bo", &["connect", ready["listen"][0].as_str().unwrap()], "connect");
+    homes.holds("bo", &["follow", board], "board");
+    homes.holds("bo", &["sync", "--wait", "10"], "sync");
+
+    write_and_read(homes);
+    homes.watch("ana", board);
+    move_and_check(homes, board);
+    run_a_test_network(homes);
+
+    homes.holds("bo", &["unfollow", board], "board");
+    homes.holds("bo", &["down"], "down");
+    // There is no web page to have a link of.
+    homes.held.insert("web".to_owned());
+    let schemas = std::fs::read_dir(validator::folder()).unwrap();
+    let schemas = schemas.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
+    assert_eq!(homes.held, schemas.collect());
+}
+
+fn write_and_read(homes: &mut Homes) {
+    let words =
+        ["post", "b", "-t", "T", "-m", "\u{1b}[31m", "--tag", "a", "--link", "https://example.org", "--wait", "1"];
+    let post = homes.holds("ana", &words, "written");
+    let post = text(&post, "id");
+    let reply = homes.holds("bo", &["reply", post, "-m", "r", "--wait", "1"], "written");
+    homes.holds("bo", &["vote", post, "up", "--wait", "1"], "written");
+    homes.holds("ana", &["edit", post, "-m", "t", "--wait", "1"], "written");
+    homes.holds("bo", &["retract", text(&reply, "id"), "--wait", "1"], "written");
+    homes.ends_and_holds("ana", &["reply", post, "-m", "x", "--wait", "9", "--timeout", "1"], 5, "written");
+    for home in ["ana", "bo"] {
+        homes.holds(home, &["boards"], "boards");
+        homes.holds(home, &["feed"], "feed");
+        homes.holds(home, &["feed", "b", "--sort", "top"], "feed");
+        homes.holds(home, &["read", post], "read");
+        homes.holds(home, &["read", post, "--depth", "0"], "read");
+        homes.holds(home, &["peers"], "peers");
+        homes.holds(home, &["outbox"], "outbox");
+        homes.holds(home, &["logs"], "logs");
+        homes.holds(home, &["status"], "status");
+    }
+    assert_eq!(homes.fails("ana", &["reply", post, "-m", "x", "--wait", "9", "--timeout", "1"], 5), "wait_not_met");
+    assert_eq!(homes.fails("ana", &["read", "00000000"], 1), "not_found");
+    assert_eq!(homes.fails("ana", &["retract", text(&reply, "id")], 1), "invalid");
+    assert_eq!(homes.fails("ana", &["post", "nowhere", "-t", "t"], 1), "not_found");
+    assert_eq!(homes.fails("ana", &["connect", "/ip4/127.0.0.1/tcp/1"], 1), "unreachable");
+    assert_eq!(homes.fails("ana", UP, 1), "locked_home");
+    assert_eq!(homes.fails("ana", &["web"], 1), "not_there_yet");
+    assert_eq!(homes.fails("ana", &["nonsense"], 2), "usage");
+    assert_eq!(homes.fails("nobody", &["feed"], 3), "no_node");
+}
+
+fn move_and_check(homes: &mut Homes, board: &str) {
+    let exported = homes.run("ana", &["export", "b"], 0).stdout;
+    homes.check(std::str::from_utf8(&exported).unwrap(), "export");
+    std::fs::write(homes.path("lines"), &exported).unwrap();
+    homes.holds("cy", UP, "up");
+    homes.holds("cy", &["follow", board], "board");
+    let report = homes.holds("cy", &["import", "lines"], "import");
+    assert_eq!(report["imported"], exported.iter().filter(|byte| **byte == b'\n').count());
+    homes.holds("cy", &["fsck"], "fsck");
+    homes.holds("cy", &["fsck", "--repair"], "fsck");
+    homes.holds("cy", &["board", "open", "lounge"], "board");
+}
+
+fn run_a_test_network(homes: &mut Homes) {
+    homes.holds("net", &["devnet", "up", "-n", "2"], "devnet-up");
+    assert_eq!(homes.fails("net", &["devnet", "up", "-n", "2"], 1), "already_running");
+    homes.holds("net", &["devnet", "status"], "devnet-status");
+    homes.holds("net", &["devnet", "down", "--purge"], "devnet-down");
+}
