@@ -6,6 +6,7 @@
 //! | file | what it owns |
 //! | --- | --- |
 //! | `binary` | the `roda` binary, built once |
+//! | `book`, `homes` | executed pages, and the homes whose nodes they start |
 //! | `cluster` | a node: its process, its home, its commands |
 //! | `socket` | the local API without a command in between: the stream of news, and what has to be fast |
 //! | `forge` | signed events in any number, and broken ones |
@@ -15,8 +16,12 @@
 
 pub mod attacker;
 pub mod binary;
+pub mod book;
 pub mod chance;
 pub mod cluster;
 pub mod forge;
+pub mod homes;
 pub mod socket;
 pub mod wait;
+
+pub use binary::roda_binary;
