@@ -12,13 +12,16 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, n
 use roda_protocol::id::{NetworkId, SpaceId};
 use std::collections::VecDeque;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long one wave may take before the attacker gives it up: the node may have sent it away in any state.
 const WAVE_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How long a connection may be silent before a wave counts as over.
+/// A wave is over when all of it was sent and the node has wanted nothing for so long.
 const QUIET: Duration = Duration::from_secs(2);
+
+/// How often the attacker looks whether there is room for more.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The largest gossip frame that the attacker's own library lets pass: far over the node's bound.
 const GOSSIP_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -101,16 +104,16 @@ impl Attacker {
             node: None,
             listens: false,
         };
-        loop {
+        let (mut seen, mut changed) = (*outcome, Instant::now());
+        while !work.is_done() || changed.elapsed() < QUIET {
             work.go_on(&mut swarm, &self.topic, outcome);
-            match tokio::time::timeout(QUIET, swarm.select_next_some()).await {
-                Ok(event) => {
-                    if work.hear(&mut swarm, event, outcome) {
-                        return;
-                    }
-                }
-                Err(_) if work.is_done() => return,
-                Err(_) => {}
+            if let Ok(event) = tokio::time::timeout(LOOK_INTERVAL, swarm.select_next_some()).await
+                && work.hear(&mut swarm, event, outcome)
+            {
+                return;
+            }
+            if seen != *outcome {
+                (seen, changed) = (*outcome, Instant::now());
             }
         }
     }

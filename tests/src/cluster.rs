@@ -212,7 +212,7 @@ impl TestNode {
     pub fn json(&self, args: &[&str]) -> Vec<Value> {
         let output = self.run(args);
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "`roda {}`: {stderr}{stdout}\n{}", args.join(" "), self.log());
+        assert!(output.status.success(), "`roda {}`: {stderr}{}", args.join(" "), self.log());
         stdout.lines().map(|line| serde_json::from_str(line).expect("lines of JSON")).collect()
     }
 

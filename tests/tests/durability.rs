@@ -19,7 +19,7 @@ const KILLS: usize = 50;
 const WRITERS: usize = 4;
 
 /// A kill comes this long after the writers began, at most.
-const KILL_WITHIN_MS: usize = 60;
+const KILL_WITHIN_MS: usize = 150;
 
 #[test]
 fn every_acknowledged_post_outlives_fifty_kills() {
@@ -183,10 +183,13 @@ fn a_damaged_record_costs_one_event_until_a_peer_gives_it_back() {
         eventually(&format!("the lost event (index kept: {has_index})"), DEADLINE, || healed(&damaged));
         let post = events[1].id().to_string();
         assert_eq!(damaged.shared_view(&post), nodes[0].shared_view(&post));
-        damaged.assert_sound();
         damaged.restart();
         assert_eq!(damaged.ids(), ids);
-        damaged.assert_sound();
+        // The place itself stays damaged, and fsck says where; no event is lost any more.
+        let report = damaged.run(&["fsck"]);
+        let report: Value = serde_json::from_slice(&report.stdout).expect("a report");
+        let problems: Vec<_> = report["problems"].as_array().into_iter().flatten().map(text).collect();
+        assert!(matches!(&problems[..], [one] if one.contains("damaged bytes in the log at")), "{problems:?}");
     }
 }
 

@@ -289,6 +289,10 @@ impl Engine {
                 *verdict = Verdict::Failed;
             });
         }
+        // An import can be of any size: it reaches others by comparison, not by gossip.
+        if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Admitted(_))) {
+            self.sync_all_soon();
+        }
         Answer::Imported(verdicts)
     }
 

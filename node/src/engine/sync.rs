@@ -117,6 +117,12 @@ impl Engine {
         self.syncs.soon.extend(names);
     }
 
+    /// Compare with everyone but this peer as soon as manners allow.
+    pub(super) fn sync_others_soon(&mut self, peer: &Peer) {
+        let others = self.peers.names().into_iter().filter(|other| other != peer);
+        self.syncs.soon.extend(others);
+    }
+
     pub(super) fn sync_asked(&mut self, space: Option<SpaceId>, wait_ms: u64, reply: ReplyTo, now: Now) {
         let peers: BTreeSet<Peer> = self.peers.names().into_iter().collect();
         for peer in &peers {

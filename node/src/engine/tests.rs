@@ -262,6 +262,35 @@ fn a_line_of_nodes_converges_without_gossip() {
 }
 
 #[test]
+fn what_came_by_comparison_goes_on_to_the_next_node_within_seconds() {
+    let mut world = World::new(5);
+    world.gossip = false;
+    let board = world.board(0);
+    (1..5).for_each(|at| world.follow(at, board));
+    (1..4).for_each(|at| world.link(at, at + 1));
+    world.run(5000);
+    world.link(0, 1);
+    world.run(8000);
+    assert!((0..5).all(|at| world.known(at, board) == 1), "each hop waits for its gap, none for the next minute");
+}
+
+#[test]
+fn an_import_goes_to_connected_peers_within_seconds() {
+    let mut world = World::new(2);
+    world.gossip = false;
+    let board = world.board(0);
+    world.follow(1, board);
+    world.link(0, 1);
+    world.run(3000);
+    let words = PostBody { title: "moved".into(), text: String::new(), link: None };
+    let draft = world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words));
+    let bytes = world.signed(1, draft).bytes().to_vec();
+    assert!(matches!(world.ask(0, Local::Import { events: vec![bytes] }), Answer::Imported(_)));
+    world.run(3000);
+    assert_eq!(world.known(1, board), 2);
+}
+
+#[test]
 fn a_comment_without_its_parent_is_held_and_the_parent_is_fetched() {
     let mut world = World::new(2);
     let board = world.board(0);

@@ -16,7 +16,7 @@ use crate::engine::{self, Answer, Engine, Local, Notice};
 use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{self, KeyError};
 use crate::network::{Command, Network, NetworkConfig, NetworkError};
-use crate::store::{EventStore, StoreError};
+use crate::store::{EventStore, JournalError, StoreError};
 use driver::Driver;
 use inbox::Inbox;
 use roda_protocol::id::{AuthorKey, NetworkId};
@@ -352,7 +352,9 @@ impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         let (code, hint) = match &error {
             StoreError::OtherNetwork => ("other_network", "pass the --network of this home, or another --home"),
-            StoreError::NewerFormat { .. } => ("format", "update roda; nothing was changed"),
+            StoreError::NewerFormat { .. } | StoreError::Journal(JournalError::Newer { .. }) => {
+                ("format", "update roda; nothing was changed")
+            }
             _ => ("storage", "check the disk; nothing was changed"),
         };
         Self { code, message: error.to_string(), hint: hint.into() }

@@ -281,15 +281,16 @@ impl EventStore {
     /// Derives the rows of records that the index has not seen.
     fn catch_up(&self) -> Result<CatchUp, StoreError> {
         let applied = match self.index().get(&keys::meta_key(meta::APPLIED))? {
-            Some(applied) => Position(rows::decode(&applied).ok_or(StoreError::Row)?),
-            None => self.journal.start(),
+            Some(applied) => Some(Position(rows::decode(&applied).ok_or(StoreError::Row)?)),
+            None => None,
         };
-        if applied > self.journal.end() {
-            // The index knows of records that the log lost: it can't be a derivation of it.
+        // It is where the last applied record starts, so a log that ends there has lost that record: the index can't be
+        // a derivation of it.
+        if applied.is_some_and(|applied| applied >= self.journal.end()) {
             return Err(StoreError::Row);
         }
         let mut counts = CatchUp::default();
-        let mut from = applied;
+        let mut from = applied.unwrap_or_else(|| self.journal.start());
         loop {
             let replay = self.journal.replay(from, REPLAY_BYTES)?;
             counts.records += replay.records.len() as u64;
