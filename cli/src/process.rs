@@ -4,7 +4,6 @@ use crate::args::Context;
 use crate::client::Client;
 use crate::error::{CliError, Kind};
 use roda_node::api::dto::ErrorBody;
-use roda_node::home::HomeError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -148,29 +147,21 @@ pub(crate) async fn stop(context: &Context) -> Result<(), CliError> {
         Ok(_) => {}
         Err(error) if error.code == "connection_lost" => {}
         // It may be on its way down already, or not up yet.
-        Err(error) if error.kind == Kind::NoNode && holder(context).is_some() => {}
+        Err(error) if error.kind == Kind::NoNode && matches!(context.home.holder(), Ok(Some(_))) => {}
         Err(error) => return Err(error),
     }
     let mut looks = tokio::time::interval(STOP_LOOK_INTERVAL);
     let wait = async {
-        while holder(context).is_some() {
+        while matches!(context.home.holder(), Ok(Some(_))) {
             looks.tick().await;
         }
     };
     if tokio::time::timeout(STOP_TIME_MAX, wait).await.is_ok() {
         return Ok(());
     }
-    let process = holder(context).flatten().map(|pid| format!(" (process {pid})")).unwrap_or_default();
+    let process = context.home.holder().ok().flatten().map(|pid| format!(" (process {pid})")).unwrap_or_default();
     let message = format!("the node{process} did not stop within {} s", STOP_TIME_MAX.as_secs());
     Err(CliError::failed("busy", message).with_hint("it loses nothing if it is ended by force: kill -9"))
-}
-
-/// Who has the home: none if nobody has; the process, if it can be told.
-fn holder(context: &Context) -> Option<Option<u32>> {
-    match context.home.lock() {
-        Err(HomeError::Locked { pid, .. }) => Some(pid),
-        Ok(_) | Err(HomeError::Io { .. }) => None,
-    }
 }
 
 #[cfg(test)]

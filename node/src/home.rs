@@ -81,6 +81,26 @@ impl Home {
         Ok(())
     }
 
+    /// The process that has the home, if one does. Takes nothing and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`HomeError::Io`].
+    pub fn holder(&self) -> Result<Option<u32>, HomeError> {
+        let path = self.data.join("lock");
+        let io = |source| HomeError::Io { path: path.clone(), source };
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io(error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(Some(read_pid(&mut file).unwrap_or(0))),
+            Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+
     /// Takes the home for this process, until the guard is dropped or the process ends in whatever way.
     ///
     /// # Errors
@@ -100,9 +120,7 @@ impl Home {
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-                return Err(HomeError::Locked { home: self.data.clone(), pid });
+                return Err(HomeError::Locked { home: self.data.clone(), pid: read_pid(&mut file) });
             }
             Err(std::fs::TryLockError::Error(source)) => return Err(io(source)),
         }
@@ -117,6 +135,12 @@ impl Home {
 #[derive(Debug)]
 pub struct HomeLock {
     _file: File,
+}
+
+fn read_pid(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
 }
 
 fn private_folder(path: &Path) -> std::io::Result<()> {

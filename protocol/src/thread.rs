@@ -1,7 +1,8 @@
 //! Threads: from a set of events to the tree that a reader sees.
 //!
-//! A pure function of the set: the order of arrival and doubles make no difference. Iterative throughout, so neither a
-//! deep chain nor a wide thread needs stack. What is not here is shown as a hole, never dropped with what hangs below it.
+//! A pure function of the thread's own events: the order of arrival, doubles and events of other threads make no
+//! difference. Iterative throughout, so neither a deep chain nor a wide thread needs stack. What is not here is shown as
+//! a hole, never dropped with what hangs below it.
 
 use crate::event::{Body, Kind};
 use crate::id::{AuthorKey, EventId};
@@ -97,14 +98,42 @@ impl Thread {
     }
 }
 
-/// Resolves the thread of a post from events in any order, doubles included. Events of other threads do no harm: a
-/// comment counts if it names this root, an action if its target is a member.
+/// Resolves the thread of a post from events in any order, doubles included. Events of other threads do no harm: only
+/// the thread's own count, also for depth. Those are the post, the comments that name it as their root, the edits and
+/// votes on these, and the retractions of any of these.
 #[must_use]
 pub fn resolve(root: EventId, items: impl IntoIterator<Item = Item>) -> Thread {
-    let items: BTreeMap<EventId, Item> = items.into_iter().map(|item| (item.id, item)).collect();
+    let items = own_events(root, items.into_iter().map(|item| (item.id, item)).collect());
     let registers = Registers::of(&items);
     let tree = Tree::of(root, &items);
     Thread { root, nodes: tree.walk(&items, &registers) }
+}
+
+/// Keeps what belongs to the thread. Depth counts refs among these alone; were it to count others, what else a node
+/// happens to hold would decide which edit is the last.
+fn own_events(root: EventId, items: BTreeMap<EventId, Item>) -> BTreeMap<EventId, Item> {
+    let is_place = |id: &EventId, item: &Item| match &item.kind {
+        Kind::Post(_) => *id == root,
+        Kind::Comment(comment) => comment.root == root && *id != root,
+        _ => false,
+    };
+    let (mut own, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        items.into_iter().partition(|(id, item)| is_place(id, item));
+    let acts_on_a_place = |item: &Item| match &item.kind {
+        Kind::Edit(edit) => own.contains_key(&edit.target),
+        Kind::Vote(vote) => own.contains_key(&vote.target),
+        _ => false,
+    };
+    let (actions, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        others.into_iter().partition(|(_, item)| acts_on_a_place(item));
+    own.extend(actions);
+    let takes_back = |item: &Item| match &item.kind {
+        Kind::Retract(retract) => retract.targets.iter().any(|target| own.contains_key(target)),
+        _ => false,
+    };
+    let retractions: Vec<(EventId, Item)> = others.into_iter().filter(|(_, item)| takes_back(item)).collect();
+    own.extend(retractions);
+    own
 }
 
 /// The last writers: what edits, retractions and votes come to.

@@ -144,9 +144,31 @@ fn a_comment_whose_parent_stands_in_another_thread_hangs_below_a_hole() {
     assert_eq!(thread.nodes.len(), 3);
 }
 
-/// A small world of events that name each other at random, also what is not there.
+#[test]
+fn what_an_edit_saw_of_other_threads_does_not_make_it_the_last() {
+    let elsewhere = |number, refs| Item {
+        kind: Kind::Comment(Comment { root: id(900), parent: id(900) }),
+        refs,
+        ..comment(number, 0, 1, 1100)
+    };
+    let shallow = edit(10, 1, 1, vec![id(1), id(33)]);
+    let own = [post(0), comment(1, 0, 1, 1100), shallow, edit(11, 1, 1, vec![id(1)]), edit(12, 1, 1, vec![id(11)])];
+    let chain = [elsewhere(30, vec![]), elsewhere(31, vec![id(30)]), elsewhere(32, vec![id(31)])];
+    let others = chain.into_iter().chain([vote(33, 32, 1, 1, vec![id(32)])]);
+    let alone = resolve(id(0), own.clone());
+    assert_eq!(text_of(&alone, 1), Some("edit 12".into()));
+    assert_eq!(resolve(id(0), own.into_iter().chain(others)), alone);
+}
+
+#[test]
+fn votes_on_what_is_not_here_are_not_counted_yet() {
+    let thread = resolve(id(0), [post(0), comment(2, 1, 1, 1200), vote(10, 1, 2, 1, vec![])]);
+    assert_eq!((thread.nodes[1].id, thread.nodes[1].up), (id(1), 0));
+}
+
+/// A small world of events that name each other at random, also what is not there and what stands in another thread.
 fn world() -> impl Strategy<Value = Vec<Item>> {
-    let one = (0_u32..6, 0_u32..12, 0_u8..3, 900_u64..1500, proptest::collection::vec(0_u32..40, 0..3));
+    let one = (0_u32..7, 0_u32..12, 0_u8..3, 900_u64..1500, proptest::collection::vec(0_u32..40, 0..3));
     proptest::collection::vec(one, 0..30).prop_map(|choices| {
         let mut items = vec![post(0)];
         for (number, (kind, target, by, time, refs)) in (1_u32..).zip(choices) {
@@ -157,6 +179,10 @@ fn world() -> impl Strategy<Value = Vec<Item>> {
                 2 => Item { refs, ..comment(number, target + 50, by, time) },
                 3 => edit(number, target, by, refs),
                 4 => vote(number, target, by, (time % 3) as i8 - 1, refs),
+                5 => {
+                    let kind = Kind::Comment(Comment { root: id(900), parent: id(target) });
+                    Item { refs, kind, ..comment(number, target, by, time) }
+                }
                 _ => retract(number, target, by),
             });
         }
@@ -167,6 +193,31 @@ fn world() -> impl Strategy<Value = Vec<Item>> {
 /// The same rules written the slow and obvious way: recursion and scans.
 mod naive {
     use super::*;
+
+    /// The post, its comments, edits and votes on these, and retractions of any of these.
+    pub(super) fn own(items: &[Item]) -> Vec<Item> {
+        let is_place = |item: &Item| match &item.kind {
+            Kind::Post(_) => item.id == id(0),
+            Kind::Comment(comment) => comment.root == id(0),
+            _ => false,
+        };
+        let has_place = |target: EventId| items.iter().any(|item| item.id == target && is_place(item));
+        let is_action = |item: &Item| match &item.kind {
+            Kind::Edit(edit) => has_place(edit.target),
+            Kind::Vote(vote) => has_place(vote.target),
+            _ => false,
+        };
+        let is_own = |item: &Item| {
+            let takes_back = match &item.kind {
+                Kind::Retract(retract) => items
+                    .iter()
+                    .any(|other| retract.targets.contains(&other.id) && (is_place(other) || is_action(other))),
+                _ => false,
+            };
+            is_place(item) || is_action(item) || takes_back
+        };
+        items.iter().filter(|item| is_own(item)).cloned().collect()
+    }
 
     pub(super) fn depth(items: &[Item], at: &EventId) -> Option<u64> {
         let item = items.iter().find(|item| item.id == *at)?;
@@ -280,7 +331,13 @@ proptest! {
     #[test]
     fn the_tree_is_that_of_the_naive_rules(items in world()) {
         let mut naive = Vec::new();
-        naive::lines(&items, id(0), 0, 0, &mut naive);
+        naive::lines(&naive::own(&items), id(0), 0, 0, &mut naive);
         prop_assert_eq!(lines(&resolve(id(0), items)), naive);
+    }
+
+    #[test]
+    fn a_thread_is_a_function_of_its_own_events(items in world()) {
+        let own = naive::own(&items);
+        prop_assert_eq!(resolve(id(0), own), resolve(id(0), items));
     }
 }

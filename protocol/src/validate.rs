@@ -10,10 +10,10 @@ use crate::limits::{BODY_BYTES_MAX, WORK_BITS_DEFAULT};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[repr(u16)]
 pub enum Invalid {
-    /// More bytes than an event or header may have.
+    /// More bytes than an event may have, or a promise of a body that would pass that.
     #[error("the event is larger than events may be")]
     TooLarge = 1,
-    /// The header is no canonical encoding.
+    /// The header is no canonical encoding or does not end within its limit, or the signature is cut short.
     #[error("the header is malformed")]
     Malformed = 2,
     /// A version that this node does not know. Not relayed.

@@ -152,7 +152,7 @@ impl Response {
         }
         let response: Self = codec::decode(bytes)?;
         let fits = match &response {
-            Self::Spaces(spaces) => spaces.len() <= SYNC_SPACES_MAX,
+            Self::Spaces(spaces) => spaces.len() <= SYNC_SPACES_MAX && spaces.is_sorted_by(|a, b| a.index < b.index),
             Self::Page { keys, .. } => keys.len() <= SYNC_PAGE_IDS_MAX && keys.is_sorted_by(|a, b| a < b),
             Self::Events { events, .. } => events_fit(events),
             Self::Holding(held) => held.len() <= SYNC_GET_IDS_MAX,
@@ -167,28 +167,5 @@ fn events_fit(events: &[EventBytes]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_read_back_what_was_written() {
-        let request = Request::Get { space: SpaceId([3; 32]), ids: vec![EventId([4; 32]); 5] };
-        assert_eq!(Request::from_bytes(&request.to_bytes()), Ok(request));
-        let response = Response::Events { events: vec![EventBytes(vec![1, 2, 3])], answered: 9 };
-        assert_eq!(Response::from_bytes(&response.to_bytes()), Ok(response));
-    }
-
-    #[test]
-    fn a_list_beyond_its_bound_is_malformed() {
-        let ids = vec![EventId([4; 32]); SYNC_GET_IDS_MAX + 1];
-        let request = Request::Holds { space: SpaceId([3; 32]), ids };
-        assert_eq!(Request::from_bytes(&request.to_bytes()), Err(DecodeError::Malformed));
-    }
-
-    #[test]
-    fn a_page_out_of_order_is_malformed() {
-        let key = (5, EventId([1; 32]));
-        let response = Response::Page { keys: vec![key, key], is_last: true };
-        assert_eq!(Response::from_bytes(&response.to_bytes()), Err(DecodeError::Malformed));
-    }
-}
+#[path = "wire_tests.rs"]
+mod tests;

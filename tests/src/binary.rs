@@ -1,35 +1,46 @@
-//! The `roda` binary under test: built once for each process of tests, from the code as it is.
+//! The `roda` binary of this workspace and profile.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The path of the `roda` binary, built in the profile of the test that asks.
+/// The path of `roda`, built at the first call of a process.
 ///
 /// # Panics
 ///
-/// The binary does not build.
+/// If it does not build.
 pub fn roda_binary() -> PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(build).clone()
 }
 
 fn build() -> PathBuf {
-    let test = std::env::current_exe().expect("a running test has a path");
-    // A test lies in the profile's `deps` folder; the binaries lie beside that.
-    let profile = test.parent().and_then(Path::parent).expect("a test lies in a target folder");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "-p", "roda", "--bin", "roda"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    // What this test's own cargo set for it would make build scripts run again.
+    let folder = profile_folder();
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "--quiet", "-p", "roda", "--bin", "roda"]);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    if folder.file_name().is_some_and(|name| name == "release") {
+        command.arg("--release");
+    }
+    // What cargo set for this test would make build scripts of dependencies run again, each time.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
-            cargo.env_remove(name);
+            command.env_remove(name);
         }
     }
-    if profile.ends_with("release") {
-        cargo.arg("--release");
+    if let Some(target) = folder.parent() {
+        command.arg("--target-dir").arg(target);
     }
-    let status = cargo.status().expect("cargo runs");
-    assert!(status.success(), "the roda binary does not build");
-    profile.join("roda")
+    let status = command.status().expect("cargo runs");
+    assert!(status.success(), "`roda` does not build");
+    folder.join("roda")
+}
+
+/// The folder of the profile: tests are in its `deps`, programs in itself.
+fn profile_folder() -> PathBuf {
+    let program = std::env::current_exe().expect("a process knows its program");
+    let folder = program.parent().expect("a program is in a folder");
+    let is_deps = folder.file_name().is_some_and(|name| name == "deps");
+    let folder = if is_deps { folder.parent().unwrap_or(folder) } else { folder };
+    Path::to_path_buf(folder)
 }

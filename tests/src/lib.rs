@@ -1,7 +1,27 @@
-//! The judge of Roda: what the tests on real nodes share.
+//! The judge of Roda: nodes as real processes, an attacker, and events made to order.
+//!
+//! Each test has networks and homes of its own and listens on loopback only. Waiting is for a condition, with a deadline
+//! (`wait`); no test waits for a fixed time.
+//!
+//! | file | what it owns |
+//! | --- | --- |
+//! | `binary` | the `roda` binary, built once |
+//! | `book`, `homes` | executed pages, and the homes whose nodes they start |
+//! | `cluster` | a node: its process, its home, its commands |
+//! | `socket` | the local API without a command in between: the stream of news, and what has to be fast |
+//! | `forge` | signed events in any number, and broken ones |
+//! | `attacker` | a libp2p program that breaks every rule |
+//! | `chance` | random numbers from a seed that is printed |
+//! | `wait` | deadlines |
 
+pub mod attacker;
 pub mod binary;
 pub mod book;
+pub mod chance;
+pub mod cluster;
+pub mod forge;
 pub mod homes;
+pub mod socket;
+pub mod wait;
 
 pub use binary::roda_binary;

@@ -73,7 +73,11 @@ pub(super) async fn found(
     follow_space(&context, board, None).await?;
     match context.handle.ask(Local::Write { bytes: signed.bytes().to_vec() }).await? {
         Answer::Written(Verdict::Admitted(_)) => Ok(Json(BoardRef { board: board.to_string(), name: new.name })),
-        Answer::Written(verdict) => Err(refused(verdict)),
+        Answer::Written(verdict) => {
+            // A board that was not founded is not followed either.
+            done(context.handle.ask(Local::Unfollow { space: board }).await?)?;
+            Err(refused(verdict))
+        }
         _ => Err(unexpected()),
     }
 }

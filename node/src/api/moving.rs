@@ -6,8 +6,8 @@ use super::error::ApiError;
 use super::node::unexpected;
 use super::read::{blocking, readable};
 use crate::engine::{Answer, Ignored, Local, Verdict};
-use crate::runtime::{Context, index_folder, wall_ms};
-use crate::store::{Index, Presence, SledIndex, set_aside};
+use crate::runtime::{Context, replace_index};
+use crate::store::Presence;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
@@ -19,7 +19,6 @@ use roda_protocol::event::tag;
 use roda_protocol::id::{EventId, SpaceId};
 use serde::Deserialize;
 use std::io;
-use std::sync::Arc;
 
 /// Events of one step of an export.
 const EXPORT_STEP: usize = 128;
@@ -121,7 +120,7 @@ pub(super) async fn import(
                 reject(&mut report, format!("event {id} is of a board that is not followed here: follow it first"));
             }
             Verdict::Ignored(id, _) => {
-                reject(&mut report, format!("the charter of the board of event {id} is not here"))
+                reject(&mut report, format!("the charter of the board of event {id} is not here"));
             }
             Verdict::Deferred(id) => reject(&mut report, format!("event {id} is dated in the future")),
             Verdict::Declined(id, why) => reject(&mut report, format!("event {id} was declined: {}", why.word())),
@@ -144,30 +143,22 @@ pub(super) async fn fsck(
     body: Result<Json<FsckAsk>, JsonRejection>,
 ) -> Result<Json<FsckReport>, ApiError> {
     let Json(FsckAsk { repair }) = body?;
-    let report = blocking(context.clone(), move |context| {
-        if repair {
-            rebuild(context)?;
-        }
-        let found = context.store.fsck()?;
-        Ok(FsckReport { events: found.events, problems: found.problems, repaired: repair })
-    })
-    .await?;
     if repair {
-        context.handle.ask(Local::Reload).await?;
+        let empty = blocking(context.clone(), |context| Ok(replace_index(&context.home)?)).await?;
+        match context.handle.ask(Local::Rebuild { empty }).await? {
+            Answer::Done => {}
+            Answer::Storage(reason) => {
+                return Err(ApiError::new("storage", reason, "restart the node, which tries again"));
+            }
+            _ => return Err(unexpected()),
+        }
     }
+    let found = blocking(context.clone(), |context| Ok(context.store.fsck()?)).await?;
     context.handle.ask(Local::FetchLost).await?;
-    Ok(Json(report))
-}
-
-fn rebuild(context: &Context) -> Result<(), ApiError> {
-    let folder = index_folder(&context.home);
-    let stamp = format!("{:015}", wall_ms());
-    let io =
-        |error: io::Error| ApiError::new("storage", format!("can't set the index aside: {error}"), "check the disk");
-    // The old index goes on to serve readers from its open files until the new one stands.
-    set_aside(&folder, &stamp).map_err(io)?;
-    let index = SledIndex::open(&folder).map_err(crate::store::StoreError::from)?;
-    let index: Arc<dyn Index> = Arc::new(index);
-    context.store.rebuild(index)?;
-    Ok(())
+    if repair {
+        // What can be done is done, and it is in this report: the next one starts afresh.
+        let damaged = found.damaged.iter().map(|damage| (damage.start.0, damage.bytes)).collect();
+        context.handle.ask(Local::Repaired { damaged }).await?;
+    }
+    Ok(Json(FsckReport { events: found.events, problems: found.problems, repaired: repair }))
 }

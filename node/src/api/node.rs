@@ -15,12 +15,14 @@ use tokio::sync::broadcast::error::RecvError;
 
 pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>, ApiError> {
     let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
-    let Answer::Counters(mut counters) = context.handle.ask(Local::Counters).await? else { return Err(unexpected()) };
+    let asked = context.handle.ask(Local::Counters).await?;
+    let Answer::Counters { mut counters, storage_problem } = asked else { return Err(unexpected()) };
     counters.insert("network_messages_ignored".into(), context.ignored.messages_ignored());
     counters.insert("network_requests_refused".into(), context.ignored.requests_refused());
     super::read::blocking(context, move |context| {
         let followed = context.store.spaces()?.into_iter().filter(|(_, row)| row.followed).count();
-        let notices = context.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let mut notices = context.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        notices.extend(storage_problem);
         Ok(Json(Status {
             peer_id: context.peer_id.clone(),
             author: context.me().to_string(),

@@ -96,7 +96,7 @@ fn newest(
         let page = context.store.posts(board.space, before, limit)?;
         posts.extend(page.into_iter().map(|(place, row)| (place, row, board)));
     }
-    posts.sort_by(|a, b| b.0.cmp(&a.0));
+    posts.sort_by_key(|(place, _, _)| std::cmp::Reverse(*place));
     posts.truncate(limit);
     let entry = |(place, row, board): (FeedPlace, EventRow, &KnownBoard)| {
         let cursor = format!("{}.{}", place.created_ms, row.id);
@@ -135,7 +135,7 @@ fn ranked(
             threads.push((sort.key(&stats, now_ms), row, board));
         }
     }
-    threads.sort_by(|a, b| b.0.cmp(&a.0));
+    threads.sort_by_key(|(key, _, _)| std::cmp::Reverse(*key));
     let skip = match before {
         None => 0,
         Some(cursor) => {
@@ -200,6 +200,7 @@ struct ThreadFacts {
     space: SpaceId,
     root: EventId,
     missing: Vec<EventId>,
+    wordless: Vec<EventId>,
     last_position: u64,
     read_mark: u64,
 }
@@ -211,6 +212,8 @@ fn read_thread(context: &Context, asked: EventId) -> Result<(ThreadPage, ThreadF
     let held = items.iter().filter(|(item, _)| matches!(item.kind, Kind::Post(_) | Kind::Comment(_))).count() as u64;
     let read_mark = context.store.read_mark(&root)?;
     let resolved = thread::resolve(root, items.into_iter().map(|(item, _)| item));
+    // Words that never came along are asked for again.
+    let wordless = resolved.nodes.iter().filter(|node| node.shown == Shown::Dropped).map(|node| node.id).collect();
     // A parent that stands in another thread is a hole here and yet not missing.
     let mut missing = Vec::new();
     for id in resolved.missing() {
@@ -236,7 +239,7 @@ fn read_thread(context: &Context, asked: EventId) -> Result<(ThreadPage, ThreadF
         },
     };
     let last_position = positions.values().max().copied().unwrap_or(0);
-    Ok((page, ThreadFacts { space, root, missing, last_position, read_mark }))
+    Ok((page, ThreadFacts { space, root, missing, wordless, last_position, read_mark }))
 }
 
 /// The thread of an event: its own if it is a post, else the one that it, or what it acts on, names.
@@ -318,8 +321,9 @@ async fn finish(context: &Shared, mut page: ThreadPage, facts: ThreadFacts) -> R
     page.completeness.peers_equal = compared.peers_equal;
     page.completeness.peers_asked = compared.peers_asked;
     page.completeness.checked_ms = compared.checked_ms;
-    if !facts.missing.is_empty() {
-        context.handle.ask(Local::Want { space: facts.space, ids: facts.missing }).await?;
+    let ids: Vec<EventId> = facts.missing.into_iter().chain(facts.wordless).collect();
+    if !ids.is_empty() {
+        context.handle.ask(Local::Want { space: facts.space, ids }).await?;
     }
     if facts.last_position > facts.read_mark {
         context.handle.ask(Local::Read { root: facts.root, position: facts.last_position }).await?;

@@ -5,7 +5,7 @@
 
 use super::Engine;
 use crate::engine::io::Judgement;
-use crate::store::{Arrival, LocalRecord, Presence};
+use crate::store::{Arrival, LocalRecord, Presence, StoreError};
 use roda_protocol::event::{Kind, Signed, Verified};
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::time::Now;
@@ -129,7 +129,7 @@ impl Engine {
             Err(invalid) => return Verdict::Invalid(invalid),
         };
         let id = signed.id();
-        match self.is_known(&id) {
+        match self.is_known(&signed) {
             Ok(false) => {}
             Ok(true) => return Verdict::Duplicate(id),
             Err(error) => return self.failed(&error),
@@ -158,11 +158,21 @@ impl Engine {
         Verdict::Admitted(id)
     }
 
-    fn is_known(&self, id: &EventId) -> Result<bool, crate::store::StoreError> {
-        if self.staged.iter().any(|arrival| arrival.event.id() == *id) {
+    /// Whether there is nothing to learn from this copy. A whole copy of an event whose words are missing here is news,
+    /// unless its author took them back: otherwise a peer could silence an author by sending bare headers first.
+    fn is_known(&self, event: &Signed) -> Result<bool, StoreError> {
+        let id = event.id();
+        if self.staged.iter().any(|arrival| arrival.event.id() == id) {
             return Ok(true);
         }
-        Ok(self.store.row(id)?.is_some_and(|row| row.presence != Presence::Lost))
+        Ok(match self.store.row(&id)?.map(|row| row.presence) {
+            None | Some(Presence::Lost) => false,
+            Some(Presence::Held | Presence::Declined) => true,
+            Some(Presence::BodyDropped) => {
+                let brings_words = event.header().body.len > 0 && event.has_body();
+                !brings_words || self.store.is_taken_back(&id, &event.header().author)?
+            }
+        })
     }
 
     /// The rules by which the event is judged, if its space is this node's concern.
@@ -241,7 +251,11 @@ impl Engine {
     fn after_commit(&mut self, arrival: &Arrival) {
         let event = &arrival.event;
         let id = event.id();
-        self.wants.found(&id);
+        if event.has_body() || !matches!(self.store.is_taken_back(&id, &event.header().author), Ok(false)) {
+            self.wants.found(&id);
+        } else {
+            self.wants.add(event.space(), id);
+        }
         self.know_author(event.header().author);
         if let Kind::Comment(comment) = event.kind() {
             for wanted in [comment.parent, comment.root] {
@@ -257,9 +271,13 @@ impl Engine {
         self.emit(crate::engine::io::Notice::Judged { event, verdict });
     }
 
-    pub(super) fn failed(&mut self, error: &crate::store::StoreError) -> Verdict {
+    pub(super) fn failed(&mut self, error: &StoreError) -> Verdict {
         tracing::error!(%error, "the store failed");
-        self.storage_problem = Some(error.to_string());
+        if error.is_of_index() {
+            self.wants_index = true;
+        } else {
+            self.storage_problem = Some(error.to_string());
+        }
         Verdict::Failed
     }
 }

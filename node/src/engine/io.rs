@@ -2,8 +2,10 @@
 
 use crate::engine::admit::{Admitted, Verdict};
 use crate::peer::Peer;
+use crate::store::Index;
 use roda_protocol::id::{EventId, SpaceId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Names a gossip message that waits for its judgement. Chosen by the network.
 pub type Delivery = u64;
@@ -108,6 +110,15 @@ pub enum Publication {
     Lost,
 }
 
+/// An index that was just made.
+pub struct EmptyIndex(pub Arc<dyn Index>);
+
+impl std::fmt::Debug for EmptyIndex {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("EmptyIndex")
+    }
+}
+
 /// What this node's own people want.
 #[derive(Debug)]
 pub enum Local {
@@ -168,8 +179,17 @@ pub enum Local {
     },
     /// Counters by name.
     Counters,
-    /// The index was rebuilt from the log: read again what the engine keeps of it.
-    Reload,
+    /// Derive the whole index from the log again, into this empty one. The engine does nothing else meanwhile: it is the
+    /// only writer.
+    Rebuild {
+        /// An index without a row.
+        empty: EmptyIndex,
+    },
+    /// These damaged places of the log were told to people, and what stood there is asked from peers.
+    Repaired {
+        /// Start and length of each.
+        damaged: Vec<(u64, u64)>,
+    },
     /// Ask peers for events whose records in the log are damaged.
     FetchLost,
 }
@@ -233,6 +253,8 @@ pub enum Output {
         /// The answer.
         answer: Answer,
     },
+    /// The index is damaged: make an empty one and give it back as [`Local::Rebuild`].
+    ReplaceIndex,
     /// Tell whoever follows the node.
     Emit(Notice),
 }
@@ -271,7 +293,12 @@ pub enum Answer {
         held_by: u32,
     },
     /// To `Counters`.
-    Counters(BTreeMap<String, u64>),
+    Counters {
+        /// Counters by name.
+        counters: BTreeMap<String, u64>,
+        /// What the disk did not do, if it failed since the node started.
+        storage_problem: Option<String>,
+    },
     /// The disk does not do what it should.
     Storage(String),
 }

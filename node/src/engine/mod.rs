@@ -20,8 +20,8 @@ mod wants;
 
 pub use admit::{Admitted, Declined, Ignored, Verdict};
 pub use io::{
-    Answer, Compared, Delivery, Input, Judgement, Local, Notice, Output, PeerInfo, Publication, ReplyTo, SyncSummary,
-    Token,
+    Answer, Compared, Delivery, EmptyIndex, Input, Judgement, Local, Notice, Output, PeerInfo, Publication, ReplyTo,
+    SyncSummary, Token,
 };
 
 use crate::peer::Peer;
@@ -47,6 +47,9 @@ pub const TICK_MS: u64 = 100;
 
 /// Staged events that are stored in one group: one fsync of the log for all.
 const GROUP_EVENTS_MAX: usize = 256;
+
+/// A damaged index that could not be replaced is tried again after this.
+const INDEX_RETRY_MS: u64 = 10_000;
 
 /// How often the disk's use is looked at.
 const DISK_CHECK_MS: u64 = 10_000;
@@ -91,6 +94,8 @@ pub struct Engine {
     disk_bytes: u64,
     disk_checked_ms: Option<u64>,
     storage_problem: Option<String>,
+    wants_index: bool,
+    index_asked_ms: Option<u64>,
     counters: BTreeMap<&'static str, u64>,
     out: Vec<Output>,
 }
@@ -127,6 +132,8 @@ impl Engine {
             disk_bytes: 0,
             disk_checked_ms: None,
             storage_problem: None,
+            wants_index: false,
+            index_asked_ms: None,
             counters: BTreeMap::new(),
             out: Vec::new(),
         };
@@ -253,11 +260,14 @@ impl Engine {
             Local::Peers => Answer::Peers(self.peer_infos()),
             Local::Completeness { space } => Answer::Completeness(self.syncs.compared(space)),
             Local::Delivery { id } => self.outbox.delivery(&id),
-            Local::Counters => Answer::Counters(self.all_counters()),
-            Local::Reload => match self.reload() {
+            Local::Counters => {
+                Answer::Counters { counters: self.all_counters(), storage_problem: self.storage_problem.clone() }
+            }
+            Local::Rebuild { empty } => match self.store.rebuild(empty.0).and_then(|_| self.reload()) {
                 Ok(()) => Answer::Done,
                 Err(error) => Answer::Storage(error.to_string()),
             },
+            Local::Repaired { damaged } => self.repaired(&damaged),
             Local::FetchLost => self.fetch_lost(),
         };
         self.reply(reply, answer);
@@ -278,6 +288,10 @@ impl Engine {
             verdicts.iter_mut().filter(|verdict| matches!(verdict, Verdict::Admitted(_))).for_each(|verdict| {
                 *verdict = Verdict::Failed;
             });
+        }
+        // An import can be of any size: it reaches others by comparison, not by gossip.
+        if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Admitted(_))) {
+            self.sync_all_soon();
         }
         Answer::Imported(verdicts)
     }
@@ -313,6 +327,14 @@ impl Engine {
                 let _ = self.failed(&error);
                 Answer::Storage(error.to_string())
             }
+        }
+    }
+
+    fn repaired(&mut self, damaged: &[(u64, u64)]) -> Answer {
+        let record = |(start, bytes): &(u64, u64)| LocalRecord::Damage { start: *start, bytes: *bytes };
+        match self.store.note(&damaged.iter().map(record).collect::<Vec<_>>()) {
+            Ok(()) => Answer::Done,
+            Err(error) => Answer::Storage(error.to_string()),
         }
     }
 
@@ -393,6 +415,14 @@ impl Engine {
     }
 
     fn tick(&mut self, now: Now) {
+        if self.wants_index || self.store.has_damaged_index() {
+            if self.index_asked_ms.is_none_or(|asked| asked + INDEX_RETRY_MS <= now.steady_ms) {
+                self.index_asked_ms = Some(now.steady_ms);
+                self.wants_index = false;
+                self.out.push(Output::ReplaceIndex);
+            }
+            return;
+        }
         if self.store.take_found_lost() {
             let _ = self.fetch_lost();
         }
@@ -433,12 +463,6 @@ impl Engine {
         all.insert("wanted".into(), self.wants.len() as u64);
         all.insert("known".into(), self.store.known().total() as u64);
         all
-    }
-
-    /// What the disk did not do, if it failed since the node started.
-    #[must_use]
-    pub fn storage_problem(&self) -> Option<&str> {
-        self.storage_problem.as_deref()
     }
 }
 

@@ -61,7 +61,7 @@ impl Outbox {
         Answer::Delivery { sent, held_by: u32::try_from(held_by).unwrap_or(u32::MAX) }
     }
 
-    /// Own events of a space, newest first as far as ids allow, that this peer has not confirmed and that still need it.
+    /// Own events of a space, by id, that this peer has not confirmed and that still need it.
     pub(super) fn unconfirmed(&self, space: SpaceId, peer: &Peer, limit: usize) -> Vec<EventId> {
         let needs = |entry: &Entry| {
             entry.space == space

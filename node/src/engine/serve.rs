@@ -142,6 +142,10 @@ impl Engine {
         if self.author_spaces.len() > authors_before && space.is_some() {
             self.sync_soon(peer);
         }
+        // Gossip does not carry these on; without this each further hop would wait for its minute.
+        if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Admitted(_))) {
+            self.sync_others_soon(peer);
+        }
         verdicts
     }
 

@@ -23,6 +23,9 @@ const INBOUND_PATIENCE_MS: u64 = 700;
 /// A busy peer is asked again after this.
 const BUSY_PAUSE_MS: u64 = 500;
 
+/// Bytes that one space takes in the greeting: a tag of 8 and a digest of 28.
+const DIGEST_BYTES: u64 = 36;
+
 /// Events of one push at most.
 const PUSH_EVENTS_MAX: usize = 256;
 
@@ -39,6 +42,9 @@ enum Purpose {
     Want { peer: Peer, space: SpaceId },
     Holds { peer: Peer, ids: Vec<EventId> },
 }
+
+/// Events of one push: their ids, and their bytes.
+type Pushed = (Vec<EventId>, Vec<EventBytes>);
 
 /// People who wait for comparisons.
 #[derive(Debug)]
@@ -109,6 +115,12 @@ impl Engine {
     pub(super) fn sync_all_soon(&mut self) {
         let names = self.peers.names();
         self.syncs.soon.extend(names);
+    }
+
+    /// Compare with everyone but this peer as soon as manners allow.
+    pub(super) fn sync_others_soon(&mut self, peer: &Peer) {
+        let others = self.peers.names().into_iter().filter(|other| other != peer);
+        self.syncs.soon.extend(others);
     }
 
     pub(super) fn sync_asked(&mut self, space: Option<SpaceId>, wait_ms: u64, reply: ReplyTo, now: Now) {
@@ -360,6 +372,11 @@ impl Engine {
             last = Some(index);
             let is_equal = self.is_equal(session, space, digest);
             self.note_compared(session, space, is_equal, now);
+            if let Some(tally) = session.tallies.get_mut(&space) {
+                // Its part of a request and a response that name all spaces.
+                tally.rounds += 1;
+                tally.bytes += DIGEST_BYTES;
+            }
             if !is_equal {
                 session.todo.push_back(space);
             }
@@ -484,7 +501,7 @@ impl Engine {
     }
 
     /// The next events of the page that only this node has, as many as one request carries.
-    fn next_push(&self, work: &mut Work) -> Result<Option<(Vec<EventId>, Vec<EventBytes>)>, StoreError> {
+    fn next_push(&self, work: &mut Work) -> Result<Option<Pushed>, StoreError> {
         while let Some(after) = work.push_after {
             let known = self.store.known();
             let (_, ours) = known.compare(work.space, after, &work.page, work.is_last, PUSH_EVENTS_MAX);

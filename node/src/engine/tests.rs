@@ -122,7 +122,7 @@ impl World {
                 Output::Reply { reply, answer } => self.answers.push((from, reply, answer)),
                 Output::Judge { judgement, .. } => self.judgements.push(judgement),
                 Output::Disconnect { reason, .. } => self.disconnects.push(reason),
-                Output::Emit(_) => {}
+                Output::Emit(_) | Output::ReplaceIndex => {}
             }
         }
     }
@@ -262,6 +262,35 @@ fn a_line_of_nodes_converges_without_gossip() {
 }
 
 #[test]
+fn what_came_by_comparison_goes_on_to_the_next_node_within_seconds() {
+    let mut world = World::new(5);
+    world.gossip = false;
+    let board = world.board(0);
+    (1..5).for_each(|at| world.follow(at, board));
+    (1..4).for_each(|at| world.link(at, at + 1));
+    world.run(5000);
+    world.link(0, 1);
+    world.run(8000);
+    assert!((0..5).all(|at| world.known(at, board) == 1), "each hop waits for its gap, none for the next minute");
+}
+
+#[test]
+fn an_import_goes_to_connected_peers_within_seconds() {
+    let mut world = World::new(2);
+    world.gossip = false;
+    let board = world.board(0);
+    world.follow(1, board);
+    world.link(0, 1);
+    world.run(3000);
+    let words = PostBody { title: "moved".into(), text: String::new(), link: None };
+    let draft = world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words));
+    let bytes = world.signed(1, draft).bytes().to_vec();
+    assert!(matches!(world.ask(0, Local::Import { events: vec![bytes] }), Answer::Imported(_)));
+    world.run(3000);
+    assert_eq!(world.known(1, board), 2);
+}
+
+#[test]
 fn a_comment_without_its_parent_is_held_and_the_parent_is_fetched() {
     let mut world = World::new(2);
     let board = world.board(0);
@@ -298,6 +327,27 @@ fn words_that_were_taken_back_leave_the_store_whichever_comes_first() {
     assert_eq!(world.ask(1, Local::Import { events: vec![bytes] }), Answer::Imported(vec![Verdict::Duplicate(post)]));
     assert!(!world.engines[1].store.event(&post).unwrap().unwrap().event.has_body());
     assert_eq!(world.thread(0, post), world.thread(1, post));
+}
+
+#[test]
+fn a_bare_header_does_not_keep_the_words_out() {
+    let mut world = World::new(1);
+    let board = world.board(0);
+    let words = PostBody { title: "whole".into(), text: String::new(), link: None };
+    let whole = world.signed(5, world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words)));
+    let bare = whole.bytes_without_body().to_vec();
+    let id = whole.id();
+    assert_eq!(
+        world.ask(0, Local::Import { events: vec![bare.clone()] }),
+        Answer::Imported(vec![Verdict::Admitted(id)])
+    );
+    assert_eq!(world.engines[0].wants.len(), 1, "the words are asked from peers");
+    let whole = whole.bytes().to_vec();
+    assert_eq!(world.ask(0, Local::Import { events: vec![whole] }), Answer::Imported(vec![Verdict::Admitted(id)]));
+    assert!(world.engines[0].store.event(&id).unwrap().unwrap().event.has_body());
+    assert_eq!(world.ask(0, Local::Import { events: vec![bare] }), Answer::Imported(vec![Verdict::Duplicate(id)]));
+    assert_eq!(world.known(0, board), 2);
+    assert_eq!(world.engines[0].store.fsck().unwrap().problems, Vec::<String>::new());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use libp2p::gossipsub::{
 use super::NetworkError;
 
 /// What the name of every topic begins with; others are neither joined nor remembered.
-pub const TOPIC_PREFIX: &str = "/roda/1/";
+pub use roda_protocol::gossip::TOPIC_PREFIX;
 
 /// The longest name of a topic, in bytes. Names travel with every message: short ones pay.
 pub const TOPIC_BYTES_MAX: usize = 64;
@@ -134,7 +134,7 @@ fn config() -> Result<Config, NetworkError> {
 
 /// A message's name: a hash of *all* its bytes, so that a copy with a broken signature doesn't shadow the real one.
 fn message_id(bytes: &[u8]) -> MessageId {
-    MessageId::new(&blake3::hash(bytes).as_bytes()[..20])
+    MessageId::new(&roda_protocol::gossip::message_id(bytes))
 }
 
 /// Starts keeping scores. Peers that share an address with others are suspected of being one; those on this machine's

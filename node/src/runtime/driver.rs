@@ -1,7 +1,8 @@
 //! The engine's thread: takes from the inbox, lets the engine decide, carries its outputs out. Decides nothing.
 
 use super::inbox::{Inbox, Item};
-use crate::engine::{self, Engine, Input, Notice, Output, Publication};
+use crate::engine::{self, Engine, Input, Local, Notice, Output, Publication};
+use crate::home::Home;
 use crate::network::{self, Command, Event, PublishFailure};
 use roda_protocol::time::Now;
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub(super) struct Driver {
     pub(super) inbox: Inbox,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) notices: broadcast::Sender<Notice>,
+    home: Home,
     deliveries: BTreeMap<u64, network::Delivery>,
     requests: BTreeMap<u64, network::ReplyToken>,
     questions: BTreeMap<u64, oneshot::Sender<engine::Answer>>,
@@ -34,6 +36,7 @@ impl Driver {
         inbox: Inbox,
         commands: mpsc::Sender<Command>,
         notices: broadcast::Sender<Notice>,
+        home: Home,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -41,6 +44,7 @@ impl Driver {
             inbox,
             commands,
             notices,
+            home,
             deliveries: BTreeMap::new(),
             requests: BTreeMap::new(),
             questions: BTreeMap::new(),
@@ -108,6 +112,20 @@ impl Driver {
         })
     }
 
+    /// Gives the engine an empty index, which it fills from the log.
+    fn replace_index(&mut self) {
+        tracing::warn!("the index turned out damaged and is rebuilt from the log");
+        match super::replace_index(&self.home) {
+            Ok(empty) => {
+                let reply = self.name();
+                let outputs =
+                    self.engine.handle(vec![Input::Local { ask: Local::Rebuild { empty }, reply }], self.now());
+                self.carry_out(outputs);
+            }
+            Err(error) => tracing::error!(%error, "the index can't be replaced"),
+        }
+    }
+
     fn carry_out(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             let command = match output {
@@ -121,6 +139,10 @@ impl Driver {
                 Output::Emit(notice) => {
                     // Nobody may be listening.
                     let _ = self.notices.send(notice);
+                    continue;
+                }
+                Output::ReplaceIndex => {
+                    self.replace_index();
                     continue;
                 }
                 Output::Judge { delivery, judgement } => {

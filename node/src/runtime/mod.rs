@@ -8,7 +8,7 @@ mod inbox;
 mod open;
 
 pub(crate) use driver::wall_ms;
-pub(crate) use open::index_folder;
+pub(crate) use open::replace_index;
 
 use crate::api;
 use crate::config::{Config, ConfigError};
@@ -16,7 +16,7 @@ use crate::engine::{self, Answer, Engine, Local, Notice};
 use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{self, KeyError};
 use crate::network::{Command, Network, NetworkConfig, NetworkError};
-use crate::store::{EventStore, StoreError};
+use crate::store::{EventStore, JournalError, StoreError};
 use driver::Driver;
 use inbox::Inbox;
 use roda_protocol::id::{AuthorKey, NetworkId};
@@ -183,19 +183,18 @@ impl Node {
         let (key, is_new) = identity::author(&home.config)?;
         let (network_seed, _) = identity::seed(&home.config.join("network.key"))?;
         let network_id = NetworkId::of(&settings.network);
-        let (store, notices) = {
-            let home = home.clone();
-            let stamp = wall_ms().to_string();
-            blocking(move || open::open(&home, network_id, &stamp)).await??
-        };
-        let store = Arc::new(store);
         let engine_config = engine::Config {
             work_bits_min: config.admission.work_bits_min,
             disk_bytes_max: config.admission.disk_bytes_max,
             denied_authors: config.admission.authors().map_err(|reason| internal(&reason))?,
             seed: identity::random()?,
         };
-        let (engine, first) = Engine::new(Arc::clone(&store), key.public(), engine_config)?;
+        let (store, (engine, first), mut notices) = {
+            let (home, me) = (home.clone(), key.public());
+            let stamp = format!("{:015}", wall_ms());
+            let make = move |store: &Arc<EventStore>| Engine::new(Arc::clone(store), me, engine_config.clone());
+            blocking(move || open::open(&home, network_id, &stamp, make)).await??
+        };
         let inbox = Inbox::default();
         let network_config = NetworkConfig {
             key_seed: *network_seed,
@@ -206,10 +205,17 @@ impl Node {
             connect: settings.connect,
             agent: concat!("roda/", env!("CARGO_PKG_VERSION")).to_owned(),
         };
-        let network = Network::start(network_config, inbox.clone()).await?;
+        let network = match Network::start(network_config.clone(), inbox.clone()).await {
+            // A machine without multicast is no reason not to run.
+            Err(NetworkError::Multicast { cause }) => {
+                notices.push(format!("nodes on the local network are not looked for: {cause}"));
+                Network::start(NetworkConfig { mdns: false, ..network_config }, inbox.clone()).await?
+            }
+            other => other?,
+        };
         let (notice_sender, _) = broadcast::channel(NOTICES_MAX);
         let handle = Handle { inbox: inbox.clone(), commands: network.commands(), notices: notice_sender.clone() };
-        let driver = Driver::new(engine, inbox.clone(), network.commands(), notice_sender);
+        let driver = Driver::new(engine, inbox.clone(), network.commands(), notice_sender, home.clone());
         let (thread, engine_ended) = run_engine(driver, first)?;
         let ready = Ready {
             network: settings.network.clone(),
@@ -346,7 +352,9 @@ impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         let (code, hint) = match &error {
             StoreError::OtherNetwork => ("other_network", "pass the --network of this home, or another --home"),
-            StoreError::NewerFormat { .. } => ("format", "update roda; nothing was changed"),
+            StoreError::NewerFormat { .. } | StoreError::Journal(JournalError::Newer { .. }) => {
+                ("format", "update roda; nothing was changed")
+            }
             _ => ("storage", "check the disk; nothing was changed"),
         };
         Self { code, message: error.to_string(), hint: hint.into() }

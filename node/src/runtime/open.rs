@@ -1,26 +1,33 @@
 //! Opening a home's log and index. The log must open; the index may be damaged in any way: it is set aside and rebuilt.
 
+use crate::engine::EmptyIndex;
 use crate::home::Home;
-use crate::store::{EventStore, FileLog, Index, IndexError, Journal as _, SledIndex, StoreError, set_aside};
+use crate::store::{CatchUp, EventStore, FileLog, Index, Journal as _, SledIndex, StoreError, set_aside};
 use roda_protocol::id::NetworkId;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where the log and the index of a home are.
-pub(crate) fn log_folder(home: &Home) -> PathBuf {
+fn log_folder(home: &Home) -> PathBuf {
     home.data.join("log")
 }
 
-pub(crate) fn index_folder(home: &Home) -> PathBuf {
+fn index_folder(home: &Home) -> PathBuf {
     home.data.join("index")
 }
 
-/// Opens the store, and says what a person should know of it. `stamp` names a damaged index that is set aside.
+/// Opens the store and what is made of it, and says what a person should know of it. An index that turns out damaged on
+/// the way is set aside under the name `stamp`, and rebuilt from the log.
 ///
 /// # Errors
 ///
 /// [`StoreError`] if the log can't be used, or the index can't even be made anew.
-pub(super) fn open(home: &Home, network: NetworkId, stamp: &str) -> Result<(EventStore, Vec<String>), StoreError> {
+pub(super) fn open<T>(
+    home: &Home,
+    network: NetworkId,
+    stamp: &str,
+    make: impl Fn(&Arc<EventStore>) -> Result<T, StoreError>,
+) -> Result<(Arc<EventStore>, T, Vec<String>), StoreError> {
     let mut notices = Vec::new();
     let (log, report) = FileLog::open(&log_folder(home))?;
     if report.torn_bytes_cut > 0 {
@@ -28,34 +35,48 @@ pub(super) fn open(home: &Home, network: NetworkId, stamp: &str) -> Result<(Even
     }
     let log = Arc::new(log);
     let folder = index_folder(home);
-    let is_first_index = !folder.exists() && log.end() == log.start();
-    let problem = match SledIndex::open(&folder) {
-        Ok(index) => match EventStore::open(Arc::clone(&log) as _, Arc::new(index), network) {
-            Ok((store, caught_up)) => {
-                let is_rebuilt = caught_up.records > 0 && store.had_no_index();
-                if is_rebuilt && !is_first_index {
-                    notices.push(format!("the index was missing and was rebuilt from {} records", caught_up.records));
-                }
-                note_damage(caught_up.damaged, &mut notices);
-                return Ok((store, notices));
-            }
-            Err(error @ (StoreError::Index(IndexError::Damaged { .. }) | StoreError::Row)) => error.to_string(),
-            Err(other) => return Err(other),
-        },
-        Err(error @ IndexError::Damaged { .. }) => error.to_string(),
-        Err(other) => return Err(other.into()),
+    let is_first = !folder.exists() && log.end() == log.start();
+    let attempt = |folder: &Path| -> Result<(Arc<EventStore>, T, CatchUp), StoreError> {
+        let index: Arc<dyn Index> = Arc::new(SledIndex::open(folder)?);
+        let (store, caught_up) = EventStore::open(Arc::clone(&log) as _, index, network)?;
+        let store = Arc::new(store);
+        let made = make(&store)?;
+        Ok((store, made, caught_up))
     };
-    tracing::warn!(problem, "the index is damaged");
-    let aside = set_aside(&folder, stamp).map_err(|source| StoreError::SetAside { folder: folder.clone(), source })?;
-    let index: Arc<dyn Index> = Arc::new(SledIndex::open(&folder)?);
-    let (store, caught_up) = EventStore::open(log, index, network)?;
-    notices.push(format!(
-        "the index was damaged and was rebuilt from {} records of the log; the old one is in {}",
-        caught_up.records,
-        aside.display()
-    ));
+    let (store, made, caught_up) = match attempt(&folder) {
+        Err(error) if error.is_of_index() => {
+            tracing::warn!(%error, "the index is damaged");
+            let aside = set_index_aside(home, stamp)?;
+            let (store, made, caught_up) = attempt(&folder)?;
+            notices.push(format!(
+                "the index was damaged and was rebuilt from {} records of the log; the old one is in {}",
+                caught_up.records,
+                aside.display()
+            ));
+            (store, made, caught_up)
+        }
+        other => other?,
+    };
+    if store.had_no_index() && !is_first && notices.is_empty() {
+        notices.push(format!("the index was missing and was rebuilt from {} records", caught_up.records));
+    }
     note_damage(caught_up.damaged, &mut notices);
-    Ok((store, notices))
+    Ok((store, made, notices))
+}
+
+fn set_index_aside(home: &Home, stamp: &str) -> Result<PathBuf, StoreError> {
+    let folder = index_folder(home);
+    set_aside(&folder, stamp).map_err(|source| StoreError::SetAside { folder, source })
+}
+
+/// Sets the index aside and makes an empty one. The old one goes on to serve readers from its open files until then.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub(crate) fn replace_index(home: &Home) -> Result<EmptyIndex, StoreError> {
+    set_index_aside(home, &format!("{:015}", super::wall_ms()))?;
+    Ok(EmptyIndex(Arc::new(SledIndex::open(&index_folder(home))?)))
 }
 
 fn note_damage(damaged: u64, notices: &mut Vec<String>) {

@@ -11,7 +11,7 @@ use super::known::KnownSets;
 use super::rows::{self, EventRow, LocalRecord, OwnRow, Presence};
 use super::writing::{Interner, Writing};
 use roda_protocol::event::{Kind, Verified};
-use roda_protocol::id::{AuthorKey, NetworkId, SpaceId};
+use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
 use roda_protocol::validate::Invalid;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +65,14 @@ pub enum StoreError {
         /// The format on disk.
         found: u32,
     },
+}
+
+impl StoreError {
+    /// Whether a new index, derived from the log, mends it.
+    #[must_use]
+    pub fn is_of_index(&self) -> bool {
+        matches!(self, Self::Row | Self::Index(IndexError::Damaged { .. }))
+    }
 }
 
 /// An event on its way into the store.
@@ -169,6 +177,12 @@ impl EventStore {
         self.network
     }
 
+    /// Whether the index has turned out damaged: it can be rebuilt from the log.
+    #[must_use]
+    pub fn has_damaged_index(&self) -> bool {
+        self.index().is_damaged()
+    }
+
     /// Whether the index was empty when the store was opened: it is new, or was lost and is rebuilt.
     #[must_use]
     pub fn had_no_index(&self) -> bool {
@@ -267,15 +281,16 @@ impl EventStore {
     /// Derives the rows of records that the index has not seen.
     fn catch_up(&self) -> Result<CatchUp, StoreError> {
         let applied = match self.index().get(&keys::meta_key(meta::APPLIED))? {
-            Some(applied) => Position(rows::decode(&applied).ok_or(StoreError::Row)?),
-            None => self.journal.start(),
+            Some(applied) => Some(Position(rows::decode(&applied).ok_or(StoreError::Row)?)),
+            None => None,
         };
-        if applied > self.journal.end() {
-            // The index knows of records that the log lost: it can't be a derivation of it.
+        // It is where the last applied record starts, so a log that ends there has lost that record: the index can't be
+        // a derivation of it.
+        if applied.is_some_and(|applied| applied >= self.journal.end()) {
             return Err(StoreError::Row);
         }
         let mut counts = CatchUp::default();
-        let mut from = applied;
+        let mut from = applied.unwrap_or_else(|| self.journal.start());
         loop {
             let replay = self.journal.replay(from, REPLAY_BYTES)?;
             counts.records += replay.records.len() as u64;
@@ -386,14 +401,20 @@ impl EventStore {
             other.header().author == author
                 && matches!(other.kind(), Kind::Retract(retract) if retract.targets.binary_search(&event.id()).is_ok())
         };
-        if batch.iter().any(|other| takes_back(&other.event)) {
-            return Ok(true);
-        }
-        let Some(number) = self.number_of(&event.id())? else { return Ok(false) };
+        Ok(batch.iter().any(|other| takes_back(&other.event)) || self.is_taken_back(&event.id(), &author)?)
+    }
+
+    /// Whether a retraction of the event by this author is held.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn is_taken_back(&self, id: &EventId, author: &AuthorKey) -> Result<bool, StoreError> {
+        let Some(number) = self.number_of(id)? else { return Ok(false) };
         for action in self.actions_of(number)? {
             if action.tag == roda_protocol::event::tag::RETRACT
                 && let Some(stored) = self.read_row(&action)?
-                && takes_back(&stored.event)
+                && stored.event.header().author == *author
             {
                 return Ok(true);
             }
@@ -454,3 +475,7 @@ impl EventStore {
         self.found_lost.swap(false, Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+#[path = "events_tests.rs"]
+mod tests;

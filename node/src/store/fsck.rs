@@ -1,11 +1,11 @@
 //! Does the index say what the log says? Nothing is changed here, but that events whose records are damaged are marked lost.
 
 use super::events::{EventStore, StoreError};
-use super::journal::{Position, RecordKind};
-use super::rows::{EventRow, Presence};
+use super::journal::{Damage, Position, Record, RecordKind};
+use super::rows::{self, EventRow, LocalRecord, Presence};
 use roda_protocol::event::{Kind, Verified};
 use roda_protocol::validate::{self, SpaceRules};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of log that one step reads.
 const STEP_BYTES: usize = 1024 * 1024;
@@ -20,6 +20,8 @@ pub struct Fsck {
     pub events: u64,
     /// One line for each thing that is wrong.
     pub problems: Vec<String>,
+    /// Damaged places of the log that nobody has been told of yet.
+    pub damaged: Vec<Damage>,
 }
 
 impl Fsck {
@@ -48,14 +50,14 @@ impl EventStore {
         })?;
         let known: usize = rows.len();
         let mut rules = BTreeMap::new();
+        let mut repaired = BTreeSet::new();
         let mut from = self.journal.start();
         loop {
             let replay = self.journal.replay(from, STEP_BYTES)?;
-            for damage in &replay.damaged {
-                found.problem(format!("{} damaged bytes in the log at {}", damage.bytes, damage.start));
-            }
+            found.damaged.extend(replay.damaged);
             for record in &replay.records {
                 if record.kind == RecordKind::Local {
+                    note_repair(record, &mut repaired);
                     continue;
                 }
                 found.events += 1;
@@ -74,6 +76,10 @@ impl EventStore {
                 break;
             }
             from = replay.next;
+        }
+        found.damaged.retain(|damage| !repaired.contains(&(damage.start.0, damage.bytes)));
+        for damage in found.damaged.clone() {
+            found.problem(format!("{} damaged bytes in the log at {}", damage.bytes, damage.start));
         }
         for row in rows.into_values() {
             match row.presence {
@@ -100,15 +106,18 @@ impl EventStore {
     /// [`StoreError`].
     pub fn find_damage(&self) -> Result<u64, StoreError> {
         let mut damaged = Vec::new();
+        let mut repaired = BTreeSet::new();
         let mut from = self.journal.start();
         loop {
             let replay = self.journal.replay(from, STEP_BYTES)?;
             damaged.extend(replay.damaged);
+            replay.records.iter().for_each(|record| note_repair(record, &mut repaired));
             if replay.next == from {
                 break;
             }
             from = replay.next;
         }
+        damaged.retain(|damage| !repaired.contains(&(damage.start.0, damage.bytes)));
         if damaged.is_empty() {
             return Ok(0);
         }
@@ -124,6 +133,15 @@ impl EventStore {
         })?;
         hit.iter().try_for_each(|row| self.mark_lost(row))?;
         Ok(damaged.len() as u64)
+    }
+}
+
+/// Remembers that a damaged place is known already.
+fn note_repair(record: &Record, repaired: &mut BTreeSet<(u64, u64)>) {
+    if record.kind == RecordKind::Local
+        && let Some(LocalRecord::Damage { start, bytes }) = rows::decode(&record.payload)
+    {
+        repaired.insert((start, bytes));
     }
 }
 

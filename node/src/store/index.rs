@@ -143,6 +143,11 @@ pub trait Index: Send + Sync {
     /// # Errors
     /// The disk refused.
     fn disk_bytes(&self) -> Result<u64, IndexError>;
+
+    /// Whether the index has turned out damaged since it was opened: it answers nothing more and wants to be replaced.
+    fn is_damaged(&self) -> bool {
+        false
+    }
 }
 
 /// Why an index couldn't do what it was asked.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub enum Presence {
     /// Header and body are stored.
     Held,
-    /// The header is stored; its author took the words back.
+    /// The header is stored without words: its author took them back, or they have not come along yet.
     BodyDropped,
     /// Known, and not stored by this node's choice.
     Declined,
@@ -101,6 +101,13 @@ pub enum LocalRecord {
     Own {
         /// Which.
         id: EventId,
+    },
+    /// A damaged place of the log was reported and repaired as far as it can be: it is no news any more.
+    Damage {
+        /// Position where it starts.
+        start: u64,
+        /// Its length.
+        bytes: u64,
     },
     /// Who confirmed an own event.
     Delivery {

@@ -198,6 +198,10 @@ impl Index for SledIndex {
         .map_err(|error| self.stop_after(error))
     }
 
+    fn is_damaged(&self) -> bool {
+        matches!(self.broken.get(), Some(Broken::Damaged(_)))
+    }
+
     fn disk_bytes(&self) -> Result<u64, IndexError> {
         let sum = folder_bytes(&self.folder);
         sum.map_err(|source| IndexError::Io { action: "measure", path: self.folder.clone(), source })

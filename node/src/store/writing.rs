@@ -177,7 +177,7 @@ impl<'a> Writing<'a> {
 
     pub(super) fn local(&mut self, record: &LocalRecord, position: Position) -> Result<(), StoreError> {
         match record {
-            LocalRecord::Network(_) | LocalRecord::Own { .. } => {}
+            LocalRecord::Network(_) | LocalRecord::Own { .. } | LocalRecord::Damage { .. } => {}
             LocalRecord::Space { space, row } => self.put(keys::space_key(space), rows::encode(row))?,
             LocalRecord::Read { root, position } => self.put(keys::read_key(root), rows::encode(position))?,
             LocalRecord::Delivery { id, row } => self.own(id, row)?,

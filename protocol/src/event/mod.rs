@@ -102,3 +102,6 @@ impl BodyCommitment {
         Self { len, commitment: *hasher.finalize().as_bytes() }
     }
 }
+
+#[cfg(test)]
+mod tests;

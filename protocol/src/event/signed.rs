@@ -43,6 +43,11 @@ impl Signed {
         let head = &bytes[..bytes.len().min(HEADER_BYTES_MAX)];
         let (header, header_len) = codec::decode_prefix::<Header>(head).map_err(|_| Invalid::Malformed)?;
         let kind = check_header(&header)?;
+        // A promise that could never be kept is refused also where the body is absent: both forms are judged alike.
+        let whole = header_len + SIGNATURE_BYTES + SALT_BYTES + header.body.len as usize;
+        if whole > EVENT_BYTES_MAX {
+            return Err(Invalid::TooLarge);
+        }
         let signed = Self {
             network: *network,
             id: work::event_id(network, &bytes[..header_len]),

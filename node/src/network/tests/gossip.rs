@@ -1,3 +1,4 @@
+use crate::engine::Judgement;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 

@@ -4,6 +4,7 @@ mod connections;
 mod gossip;
 mod requests;
 
+use crate::engine::Judgement;
 use std::future::Future;
 use std::time::Duration;
 

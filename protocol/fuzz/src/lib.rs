@@ -1,0 +1,118 @@
+//! What each fuzz target does with any bytes: nothing may panic, and what is accepted keeps its promises.
+//!
+//! The bodies are here, apart from the fuzzer, so that ordinary tests replay the corpora (`tests/tests/corpus.rs`).
+
+use roda_protocol::codec;
+use roda_protocol::event::{Body, BodyCommitment, Header, Kind, RawKind, Signed, Signer};
+use roda_protocol::id::{AuthorKey, NetworkId, SpaceId};
+use roda_protocol::limits::BODY_BYTES_MAX;
+use roda_protocol::text::{Untrusted, board_name_normalised, display_width, is_clean_name};
+use roda_protocol::validate::{SpaceRules, validate};
+use roda_protocol::wire::{Request, Response};
+
+fn network() -> NetworkId {
+    NetworkId::of("roda-test")
+}
+
+/// Bytes as an event: what is accepted is the one encoding of itself, and the same event without its words.
+pub fn event(bytes: &[u8]) {
+    let Ok(signed) = Signed::decode(&network(), bytes) else { return };
+    assert_eq!(signed.bytes(), bytes);
+    assert!(bytes.starts_with(&codec::encode(signed.header())));
+    if !matches!(signed.kind(), Kind::Unknown { .. }) {
+        assert_eq!(signed.kind().to_raw(), signed.header().kind);
+    }
+    let bare = Signed::decode(&network(), signed.bytes_without_body()).expect("the form without words is an event");
+    assert_eq!((bare.id(), bare.space()), (signed.id(), signed.space()));
+    let free = SpaceRules { work_bits: 0, body_bytes_max: BODY_BYTES_MAX as u32 };
+    let verdict = validate(signed, &free).map(|verified| verified.id());
+    assert_eq!(validate(bare, &free).map(|verified| verified.id()), verdict, "words decide no validity");
+}
+
+/// The first byte chooses a kind, the others are its words: they are read back as themselves, or unreadable.
+pub fn words(bytes: &[u8]) {
+    let Some((kind, body)) = bytes.split_first() else { return };
+    let signed = event_with(*kind, body);
+    match signed.body() {
+        Some(Body::None | Body::Unreadable) => {}
+        Some(words) => {
+            assert!(words.fits());
+            assert_eq!(words.to_bytes(), body);
+        }
+        None => panic!("the event is whole"),
+    }
+}
+
+/// An unsigned event of a kind that has words.
+fn event_with(kind: u8, body: &[u8]) -> Signed {
+    let author = AuthorKey([1; 32]);
+    let board = SpaceId([2; 32]);
+    let id = [3; 32];
+    // Tag, fields and space of the smallest example of each kind.
+    let charter = [&1_u64.to_le_bytes()[..], b"x", &[0; 8], &[0; 8], &[0, 0], &49136_u32.to_le_bytes(), &[0]].concat();
+    let label = [&1_u64.to_le_bytes()[..], &[0; 4], &id, &1_u64.to_le_bytes(), b"x", &[0], &[0; 8]].concat();
+    let (tag, fields, space) = match kind % 6 {
+        0 => (1, charter, SpaceId::ZERO),
+        1 => (2, vec![0; 8], board),
+        2 => (3, [id, id].concat(), board),
+        3 => (4, id.to_vec(), board),
+        4 => (7, label, board),
+        _ => (11, vec![0; 64], SpaceId::of_author(author)),
+    };
+    let salt = [0; 16];
+    let body = &body[..body.len().min(BODY_BYTES_MAX)];
+    let header = Header {
+        version: 1,
+        space,
+        author,
+        signer: Signer::Root,
+        created_ms: 0,
+        refs: vec![],
+        kind: RawKind { tag, fields },
+        body: BodyCommitment::of(&salt, body),
+        work: 0,
+    };
+    let mut bytes = [&codec::encode(&header)[..], &[0; 64]].concat();
+    if !body.is_empty() {
+        bytes.extend_from_slice(&salt);
+        bytes.extend_from_slice(body);
+    }
+    Signed::decode(&network(), &bytes).expect("sound, though nobody signed it")
+}
+
+/// Bytes as a request.
+pub fn wire_request(bytes: &[u8]) {
+    if let Ok(request) = Request::from_bytes(bytes) {
+        assert_eq!(request.to_bytes(), bytes);
+    }
+}
+
+/// Bytes as a response.
+pub fn wire_response(bytes: &[u8]) {
+    if let Ok(response) = Response::from_bytes(bytes) {
+        assert_eq!(response.to_bytes(), bytes);
+    }
+}
+
+/// Bytes as a stranger's text: what is shown holds no control, keeps its width, and is not changed by showing it again.
+pub fn text(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let untrusted = Untrusted::new(text.clone());
+    let line = untrusted.line(None);
+    assert!(!line.chars().any(char::is_control));
+    assert_eq!(Untrusted::new(line.clone()).line(None), line);
+    let block = untrusted.block();
+    assert!(block.chars().all(|character| character == '\n' || !character.is_control()));
+    assert_eq!(Untrusted::new(block.clone()).block(), block);
+    for columns in [0, 1, 7, 80] {
+        assert!(display_width(&untrusted.line(Some(columns))) <= columns);
+    }
+    for row in untrusted.wrapped(40, "> ").lines() {
+        assert!(row.starts_with("> ") && !row.chars().any(char::is_control));
+    }
+    let _ = is_clean_name(&text, 32);
+    if let Ok(name) = board_name_normalised(&text) {
+        assert!(is_clean_name(&name, 32));
+        assert_eq!(board_name_normalised(&name), Ok(name));
+    }
+}

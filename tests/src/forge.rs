@@ -1,0 +1,108 @@
+//! Signed events in any number, made without a node, and broken ones.
+
+use data_encoding::BASE64;
+use roda_protocol::event::{
+    Author, Body, Charter, CharterBody, Comment, CommentBody, Draft, Kind, Post, PostBody, Signed,
+};
+use roda_protocol::id::{EventId, NetworkId, SpaceId};
+use roda_protocol::keys::SecretKey;
+use roda_protocol::limits::SALT_BYTES;
+use serde_json::json;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How long before now a forge's first event is dated: room for an hour of milliseconds, none of them in the future.
+const START_BEFORE_NOW_MS: u64 = 3_600_000;
+
+/// An author without a node. Each event is dated a millisecond after the one before.
+#[derive(Debug)]
+pub struct Forge {
+    network: NetworkId,
+    key: SecretKey,
+    clock_ms: u64,
+}
+
+impl Forge {
+    /// An author of a network, the same for the same number.
+    #[must_use]
+    pub fn new(network: &str, number: u8) -> Self {
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
+        let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
+        let key = SecretKey::from_seed(&[number; 32]);
+        Self { network: NetworkId::of(network), key, clock_ms: now_ms.saturating_sub(START_BEFORE_NOW_MS) }
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        self.network
+    }
+
+    /// Founds a board whose events need no work.
+    pub fn board(&mut self, name: &str) -> Signed {
+        let charter = Charter { work_bits: 0, ..Charter::new(name.to_owned(), self.key.public()) };
+        let words = CharterBody { title: name.to_owned(), description: String::new(), rules: Vec::new() };
+        self.sign(SpaceId::ZERO, Vec::new(), Kind::Charter(charter), Body::Charter(words))
+    }
+
+    /// Starts a thread.
+    pub fn post(&mut self, board: SpaceId, title: &str, text: &str) -> Signed {
+        let words = PostBody { title: title.to_owned(), text: text.to_owned(), link: None };
+        self.sign(board, Vec::new(), Kind::Post(Post::default()), Body::Post(words))
+    }
+
+    /// Answers an event of a thread.
+    pub fn comment(&mut self, board: SpaceId, root: EventId, parent: EventId, text: &str) -> Signed {
+        let words = CommentBody { text: text.to_owned() };
+        self.sign(board, vec![parent], Kind::Comment(Comment { root, parent }), Body::Comment(words))
+    }
+
+    /// A board, a post, and so many comments below it, about every third of them an answer to another comment.
+    pub fn thread(&mut self, name: &str, comments: usize) -> Vec<Signed> {
+        let charter = self.board(name);
+        let board = charter.space();
+        let post = self.post(board, "A long thread", "It begins here.");
+        let root = post.id();
+        let mut events = vec![charter, post];
+        for number in 0..comments {
+            let parent = if number % 3 == 2 { events[events.len() / 2 + 1].id() } else { root };
+            let text = format!("Comment {number}: a sentence or two of about the usual length, as people write.");
+            events.push(self.comment(board, root, parent, &text));
+        }
+        events
+    }
+
+    fn sign(&mut self, space: SpaceId, refs: Vec<EventId>, kind: Kind, body: Body) -> Signed {
+        self.clock_ms += 1;
+        let mut salt = [0; SALT_BYTES];
+        salt[..8].copy_from_slice(&self.clock_ms.to_le_bytes());
+        let draft = Draft { space, created_ms: self.clock_ms, refs, kind, body, salt };
+        draft.sign(&Author::Root(&self.key), &self.network, 0).expect("a forge keeps the rules")
+    }
+}
+
+/// The same event with a signature that does not hold. Its id is that of the real one.
+#[must_use]
+pub fn with_broken_signature(event: &Signed) -> Vec<u8> {
+    let mut bytes = event.bytes().to_vec();
+    // The signature's scalar is the last of what stands before the words.
+    bytes[event.bytes_without_body().len() - 20] ^= 1;
+    bytes
+}
+
+/// Events as `roda import` reads them.
+#[must_use]
+pub fn export_lines(events: &[Signed]) -> String {
+    let line = |event: &Signed| {
+        let line = json!({
+            "id": event.id().to_string(),
+            "board": event.space().to_string(),
+            "kind": event.kind().word(),
+            "author": event.header().author.to_string(),
+            "created_ms": event.header().created_ms,
+            "text": "",
+            "bytes": BASE64.encode(event.bytes()),
+        });
+        format!("{line}\n")
+    };
+    events.iter().map(line).collect()
+}

@@ -1,0 +1,328 @@
+//! What was acknowledged stays: through kills, damaged files and restarts.
+
+use roda_tests::chance::Chance;
+use roda_tests::cluster::{TestNode, flat, network_name, nodes, refusal, text};
+use roda_tests::forge::Forge;
+use roda_tests::socket;
+use roda_tests::wait::{DEADLINE, eventually};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Kills of a node amid posts. None of 50 failing bounds the rate of failures at 6 % (95 % confidence).
+const KILLS: usize = 50;
+
+/// Who writes at once while the node is killed: their events share groups of the log.
+const WRITERS: usize = 4;
+
+/// A kill comes this long after the writers began, at most.
+const KILL_WITHIN_MS: usize = 150;
+
+#[test]
+fn every_acknowledged_post_outlives_fifty_kills() {
+    let mut chance = Chance::new("kills");
+    let mut node = TestNode::start(&network_name());
+    let board = node.found("kills");
+    let acknowledged = Mutex::new(BTreeSet::new());
+    for cycle in 0..KILLS {
+        let patience = Duration::from_millis(chance.below(KILL_WITHIN_MS) as u64);
+        let (path, acknowledged, board) = (node.socket(), &acknowledged, &board);
+        std::thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let path = path.clone();
+                scope.spawn(move || write_until_refused(&path, board, &format!("{cycle}-{writer}"), acknowledged));
+            }
+            // The point of time is what is random here, not something that is waited for.
+            std::thread::sleep(patience);
+            node.kill9();
+        });
+        node.launch(&[]);
+        let held: BTreeSet<String> = node.ids().into_iter().collect();
+        let acknowledged = acknowledged.lock().expect("no writer panicked");
+        let lost: Vec<_> = acknowledged.difference(&held).collect();
+        assert!(lost.is_empty(), "cycle {cycle} lost {} of {}: {lost:?}", lost.len(), acknowledged.len());
+        node.assert_sound();
+    }
+    let count = acknowledged.lock().expect("no writer panicked").len();
+    println!("{count} acknowledged posts, {} held, {KILLS} kills", node.ids().len());
+    assert!(count >= KILLS, "the posts were too few to prove anything: {count}");
+}
+
+fn write_until_refused(path: &Path, board: &str, writer: &str, acknowledged: &Mutex<BTreeSet<String>>) {
+    for number in 0.. {
+        let body = json!({ "board": board, "title": format!("{writer}-{number}"), "text": "words" });
+        let Ok(written) = socket::post(path, "/api/v1/posts", &body) else { return };
+        acknowledged.lock().expect("no writer panicked").insert(text(&written["id"]));
+    }
+}
+
+/// A stopped node with 400 events of one thread, and their ids.
+fn stopped_node() -> (TestNode, Vec<String>) {
+    let mut node = TestNode::start(&network_name());
+    let events = Forge::new(node.network(), 1).thread("damage", 398);
+    node.follow(&events[0].space().to_string());
+    node.import(&events);
+    let ids = node.ids();
+    assert_eq!(ids.len(), 400);
+    node.stop();
+    (node, ids)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("the folder is there").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("there is room");
+        }
+    }
+}
+
+/// Starts over damage, checks that nothing is missing, and gives what the node said about it.
+fn starts_whole(node: &mut TestNode, ids: &[String], damage: &str) -> String {
+    node.launch(&[]);
+    assert_eq!(node.ids(), ids, "after {damage}: {}", node.notices());
+    node.assert_sound();
+    let notices = node.notices();
+    node.stop();
+    notices
+}
+
+#[test]
+fn the_loss_of_the_index_costs_nothing() {
+    let mut chance = Chance::new("index");
+    let (mut node, ids) = stopped_node();
+    let (index, sound) = (node.index_folder(), node.home().join("sound"));
+    copy(&index, &sound);
+    let restore = |index: &Path| {
+        fs::remove_dir_all(index).expect("it is there");
+        copy(&sound, index);
+    };
+    assert_eq!(starts_whole(&mut node, &ids, "nothing at all"), "[]");
+
+    fs::remove_dir_all(&index).expect("it is there");
+    let said = starts_whole(&mut node, &ids, "the index's loss");
+    assert!(said.contains("rebuilt"), "{said}");
+
+    let length = usize::try_from(fs::metadata(sound.join("db")).expect("it is there").len()).expect("it is small");
+    for part in [0, 1, 2, 3] {
+        restore(&index);
+        let bytes = fs::read(index.join("db")).expect("it is there");
+        fs::write(index.join("db"), &bytes[..length * part / 4]).expect("there is room");
+        starts_whole(&mut node, &ids, &format!("the index's truncation to {part} quarters"));
+    }
+    let mut rebuilt = 0;
+    for round in 0..12 {
+        restore(&index);
+        let mut bytes = fs::read(index.join("db")).expect("it is there");
+        // From one byte to a hole in every page.
+        for _ in 0..1 << round {
+            bytes[chance.below(length)] ^= 1 << chance.below(8);
+        }
+        fs::write(index.join("db"), bytes).expect("there is room");
+        let said = starts_whole(&mut node, &ids, &format!("{} flipped bits of the index", 1 << round));
+        rebuilt += usize::from(said.contains("rebuilt"));
+    }
+    assert!(rebuilt > 0, "no flip was even noticed");
+    restore(&index);
+    fs::write(index.join("conf"), b"no configuration").expect("there is room");
+    starts_whole(&mut node, &ids, "the index's configuration");
+}
+
+/// The one segment of a small log.
+fn segment(node: &TestNode) -> PathBuf {
+    let mut files: Vec<_> = fs::read_dir(node.log_folder()).expect("it is there").flatten().collect();
+    assert_eq!(files.len(), 1);
+    files.remove(0).path()
+}
+
+fn flip_within(file: &Path, needle: &[u8]) {
+    let mut bytes = fs::read(file).expect("it is there");
+    let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the event is in the log");
+    bytes[at + needle.len() / 2] ^= 0x10;
+    fs::write(file, bytes).expect("there is room");
+}
+
+#[test]
+fn a_damaged_record_costs_one_event_until_a_peer_gives_it_back() {
+    for has_index in [true, false] {
+        let mut nodes = nodes(2);
+        let events = Forge::new(nodes[0].network(), 1).thread("damage", 198);
+        for node in &nodes {
+            node.follow(&events[0].space().to_string());
+            node.import(&events);
+        }
+        let mut damaged = nodes.remove(0);
+        let ids = damaged.ids();
+        damaged.stop();
+        let lost = &events[100];
+        flip_within(&segment(&damaged), lost.bytes());
+        if !has_index {
+            fs::remove_dir_all(damaged.index_folder()).expect("it is there");
+        }
+
+        damaged.launch(&[]);
+        let said = eventually("word of the damage", DEADLINE, || {
+            let notices = damaged.object(&["status"])["notices"].to_string();
+            notices.contains("damaged").then_some(notices)
+        });
+        assert!(said.contains("fetched from peers"), "{said}");
+        let rest = damaged.ids();
+        assert_eq!(rest.len(), ids.len() - 1, "the rest is served (index kept: {has_index})");
+        assert!(!rest.contains(&lost.id().to_string()));
+        let page = damaged.read(&events[1].id().to_string());
+        assert!(flat(&page["thread"]).len() >= 198, "the thread is shown");
+
+        damaged.connect(&nodes[0]);
+        let healed = |node: &TestNode| (node.ids() == ids).then_some(());
+        eventually(&format!("the lost event (index kept: {has_index})"), DEADLINE, || healed(&damaged));
+        let post = events[1].id().to_string();
+        assert_eq!(damaged.shared_view(&post), nodes[0].shared_view(&post));
+        damaged.restart();
+        assert_eq!(damaged.ids(), ids);
+        // The place itself stays damaged, and fsck says where; no event is lost any more.
+        let report = damaged.run(&["fsck"]);
+        let report: Value = serde_json::from_slice(&report.stdout).expect("a report");
+        let problems: Vec<_> = report["problems"].as_array().into_iter().flatten().map(text).collect();
+        assert!(matches!(&problems[..], [one] if one.contains("damaged bytes in the log at")), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_torn_tail_of_the_log_is_cut() {
+    let mut chance = Chance::new("tail");
+    let (mut node, ids) = stopped_node();
+    for length in [1, 8, 9, 100, 5000] {
+        let file = segment(&node);
+        let mut bytes = fs::read(&file).expect("it is there");
+        bytes.extend(chance.bytes(length));
+        fs::write(&file, bytes).expect("there is room");
+        let said = starts_whole(&mut node, &ids, &format!("{length} bytes of an unfinished write"));
+        assert!(said.contains(&format!("cut {length} bytes")), "{said}");
+    }
+    // A record of which the end never reached the disk.
+    let file = segment(&node);
+    let bytes = fs::read(&file).expect("it is there");
+    fs::write(&file, &bytes[..bytes.len() - 3]).expect("there is room");
+    node.launch(&[]);
+    assert!(node.notices().contains("cut"), "{}", node.notices());
+    assert!(node.ids().len() >= ids.len() - 1);
+    node.assert_sound();
+}
+
+/// All that a node shows, as text.
+fn everything(node: &TestNode, roots: &[&str]) -> String {
+    let mut lines =
+        vec![node.json(&["boards"]), node.json(&["feed"]), node.json(&["outbox"]), node.json(&["id", "show"])];
+    lines.push(roots.iter().map(|root| node.read(root)["thread"].take()).collect());
+    serde_json::to_string_pretty(&lines).expect("it was JSON")
+}
+
+#[test]
+fn both_were_restarted_in_between_and_lost_nothing() {
+    let mut nodes = nodes(2);
+    nodes[1].connect(&nodes[0]);
+    let board = nodes[0].found("kept");
+    let quiet = nodes[0].found("quiet");
+    nodes[0].object(&["unfollow", &quiet]);
+    nodes[1].follow(&board);
+    nodes[0].object(&["id", "name", "Ada"]);
+    let post = nodes[0].post(&board, "A post");
+    let unread = nodes[0].post(&board, "Another");
+    nodes[1].holds(nodes[0].events() - 1);
+    let reply = nodes[1].reply(&post, "An answer");
+    nodes[1].object(&["vote", &post, "up"]);
+    nodes[1].object(&["vote", &reply, "up"]);
+    nodes[1].object(&["vote", &reply, "none"]);
+    let gone = nodes[1].reply(&post, "Words in haste");
+    nodes[1].object(&["retract", &gone]);
+    nodes[0].object(&["edit", &post, "-m", "Better words"]);
+    let shown = |node: &TestNode| {
+        let thread = node.read(&post)["thread"].take();
+        let is_all = flat(&thread).len() == 3 && thread["votes"]["up"] == 1 && thread["edited"].is_u64();
+        (is_all && flat(&thread).iter().any(|node| node["retracted"] == true)).then_some(())
+    };
+    nodes.iter().for_each(|node| eventually("the same thread on both", DEADLINE, || shown(node)));
+    for node in &nodes {
+        let is_held = |line: &Value| line["state"] == "held" || line["board"] == quiet.as_str();
+        eventually("the outbox to be delivered", DEADLINE, || {
+            let lines = node.json(&["outbox"]);
+            lines.iter().filter(|line| line["board"] == board.as_str()).all(is_held).then_some(())
+        });
+    }
+    // Read marks and states of delivery are only worth a comparison while nobody changes them.
+    let alone = |nodes: &mut [TestNode], kill: bool| {
+        for node in nodes {
+            if kill {
+                node.kill9()
+            } else {
+                node.stop()
+            }
+            node.launch(&[]);
+        }
+    };
+    let before: Vec<_> = nodes.iter().map(|node| everything(node, &[&post])).collect();
+    let unread_before = nodes[1].json(&["feed"]).iter().find(|line| line["id"] == unread.as_str()).cloned();
+    for kill in [false, true] {
+        alone(&mut nodes, kill);
+        let after: Vec<_> = nodes.iter().map(|node| everything(node, &[&post])).collect();
+        assert_eq!(before, after, "killed: {kill}");
+        assert_eq!(unread_before, nodes[1].json(&["feed"]).iter().find(|line| line["id"] == unread.as_str()).cloned());
+    }
+    nodes.iter().for_each(TestNode::assert_sound);
+}
+
+#[test]
+fn a_home_has_one_node_and_one_network() {
+    let mut node = TestNode::start(&network_name());
+    let up = |node: &TestNode, network: &str| {
+        let words = ["up", "--mdns", "off", "--listen", "/ip4/127.0.0.1/tcp/0", "--network", network];
+        refusal(&node.run(&words))
+    };
+    let error = up(&node, node.network());
+    assert_eq!(error["code"], "locked_home");
+    let pid = node.ready()["pid"].to_string();
+    assert!(text(&error["message"]).contains(&format!("process {pid}")), "{error}");
+    assert_eq!(node.object(&["status"])["pid"].to_string(), pid, "the first one still serves");
+
+    node.stop();
+    let error = up(&node, &network_name());
+    assert_eq!(error["code"], "other_network");
+    node.launch(&[]);
+}
+
+#[test]
+fn a_log_of_a_newer_format_is_refused_and_left_as_it_is() {
+    let (mut node, ids) = stopped_node();
+    let file = segment(&node);
+    let sound = fs::read(&file).expect("it is there");
+    let mut newer = sound.clone();
+    newer[4..8].copy_from_slice(&99_u32.to_le_bytes());
+    let checksum = crc32(&newer[..12]);
+    newer[12..16].copy_from_slice(&checksum.to_le_bytes());
+    fs::write(&file, &newer).expect("there is room");
+    let words = ["up", "--mdns", "off", "--listen", "/ip4/127.0.0.1/tcp/0", "--network", node.network()];
+    let error = refusal(&node.run(&words));
+    assert!(text(&error["message"]).contains("99"), "{error}");
+    assert_eq!(error["code"], "format", "{error}");
+    assert!(fs::read(&file).expect("it is there") == newer, "nothing was changed");
+    fs::write(&file, sound).expect("there is room");
+    assert_eq!(starts_whole(&mut node, &ids, "a visit of a newer version"), "[]");
+}
+
+/// CRC-32 of IEEE 802.3, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 };
+        }
+    }
+    !crc
+}

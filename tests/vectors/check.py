@@ -1,0 +1,1036 @@
+#!/usr/bin/env python3
+"""A second implementation of protocol/README.md, written from its text, that judges the golden vectors beside it.
+
+Prints `N checks passed`, or what differs, with exit code 1. Needs Python 3.9 and the package `blake3`.
+"""
+
+import base64
+import bisect
+import hashlib
+import json
+import re
+import sys
+import unicodedata
+from pathlib import Path
+
+from blake3 import blake3
+
+HERE = Path(__file__).resolve().parent
+SPECIFICATION = (HERE / "../../protocol/README.md").resolve().read_text(encoding="utf-8")
+
+
+# ---- Checks ----
+
+passed = 0
+failures = []
+
+
+def check(what, found, expected):
+    global passed
+    if found == expected:
+        passed += 1
+    else:
+        failures.append(f"{what}\n    found    {shorten(found)}\n    expected {shorten(expected)}")
+
+
+def shorten(value):
+    text = repr(value)
+    return text if len(text) <= 400 else text[:400] + "..."
+
+
+def load(name):
+    return json.loads((HERE / name).read_text(encoding="utf-8"))
+
+
+def unhex(text):
+    return bytes.fromhex(text)
+
+
+# ---- Section 9: limits, read from the document itself ----
+
+LIMITS = {name: int(value) for name, value in re.findall(r"^\| `([a-z_]+)` \| (\d+) \|", SPECIFICATION, re.MULTILINE)}
+
+
+# ---- Section 1: conventions ----
+
+
+class Malformed(Exception):
+    pass
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, count):
+        if count > len(self.data) - self.at:
+            raise Malformed("the bytes end early")
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+
+class Integer:
+    def __init__(self, size, signed=False):
+        self.size, self.signed = size, signed
+
+    def read(self, reader):
+        return int.from_bytes(reader.take(self.size), "little", signed=self.signed)
+
+    def write(self, value):
+        return value.to_bytes(self.size, "little", signed=self.signed)
+
+
+U8, U16, U32, U64, I8 = Integer(1), Integer(2), Integer(4), Integer(8), Integer(1, signed=True)
+
+
+class Bool:
+    def read(self, reader):
+        byte = U8.read(reader)
+        if byte > 1:
+            raise Malformed("a bool is 0 or 1")
+        return byte == 1
+
+    def write(self, value):
+        return bytes([value])
+
+
+class Raw:
+    """N raw bytes, held as hex."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def read(self, reader):
+        return reader.take(self.size).hex()
+
+    def write(self, value):
+        data = unhex(value)
+        assert len(data) == self.size
+        return data
+
+
+class Bytes:
+    """Bytes behind a length, held as hex."""
+
+    def read(self, reader):
+        return reader.take(U64.read(reader)).hex()
+
+    def write(self, value):
+        return U64.write(len(value) // 2) + unhex(value)
+
+
+class String:
+    def read(self, reader):
+        try:
+            return reader.take(U64.read(reader)).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Malformed("a string is UTF-8") from error
+
+    def write(self, value):
+        data = value.encode("utf-8")
+        return U64.write(len(data)) + data
+
+
+class List:
+    def __init__(self, element):
+        self.element = element
+
+    def read(self, reader):
+        count = U64.read(reader)
+        if count > len(reader.data):
+            raise Malformed("more elements than bytes")
+        return [self.element.read(reader) for _ in range(count)]
+
+    def write(self, value):
+        return U64.write(len(value)) + b"".join(self.element.write(each) for each in value)
+
+
+class Option:
+    def __init__(self, element):
+        self.element = element
+
+    def read(self, reader):
+        return self.element.read(reader) if Bool().read(reader) else None
+
+    def write(self, value):
+        return b"\0" if value is None else b"\1" + self.element.write(value)
+
+
+class Struct:
+    def __init__(self, **fields):
+        self.fields = fields
+
+    def read(self, reader):
+        return {name: kind.read(reader) for name, kind in self.fields.items()}
+
+    def write(self, value):
+        return b"".join(kind.write(value[name]) for name, kind in self.fields.items())
+
+
+class Tuple:
+    def __init__(self, *elements):
+        self.elements = elements
+
+    def read(self, reader):
+        return [kind.read(reader) for kind in self.elements]
+
+    def write(self, value):
+        return b"".join(kind.write(each) for kind, each in zip(self.elements, value))
+
+
+class Enum:
+    """A variant without fields is its name; one with fields is {name: fields}."""
+
+    def __init__(self, **variants):
+        self.variants = list(variants.items())
+
+    def read(self, reader):
+        number = U32.read(reader)
+        if number >= len(self.variants):
+            raise Malformed("no such variant")
+        name, fields = self.variants[number]
+        return name if fields is None else {name: fields.read(reader)}
+
+    def write(self, value):
+        name = value if isinstance(value, str) else next(iter(value))
+        number = [variant for variant, _ in self.variants].index(name)
+        fields = self.variants[number][1]
+        return U32.write(number) + (b"" if fields is None else fields.write(value[name]))
+
+
+def decode(kind, data):
+    reader = Reader(data)
+    value = kind.read(reader)
+    if reader.at != len(data):
+        raise Malformed("bytes follow the value")
+    return value
+
+
+def ascends(values):
+    return all(a < b for a, b in zip(values, values[1:]))
+
+
+def derive(context, data):
+    return blake3(data, derive_key_context=context).digest()
+
+
+ID = Raw(32)
+ZERO = "00" * 32
+
+
+# ---- Section 2: names of things ----
+
+
+def network_id(name):
+    return blake3(name.encode("utf-8")).digest()
+
+
+def event_id(network, header):
+    return derive("roda/1/event-id", network + header).hex()
+
+
+def author_space(author):
+    return derive("roda/1/author-space", unhex(author)).hex()
+
+
+def open_board(normalised):
+    return derive("roda/1/open-board", normalised.encode("utf-8")).hex()
+
+
+def author_text(author):
+    return "@" + base64.b32encode(unhex(author)).decode().rstrip("=").lower()
+
+
+# ---- Section 8: names that people choose ----
+
+NAMES = load("names.json")
+
+
+def in_table(table, character):
+    ranges, code = NAMES[table], ord(character)
+    at = bisect.bisect_right(ranges, [code, 0x110000]) - 1
+    return at >= 0 and ranges[at][0] <= code <= ranges[at][1]
+
+
+def is_clean_name(name, chars_max):
+    if not 1 <= len(name) <= chars_max or any(in_table("hidden", character) for character in name):
+        return False
+    if name[0] == " " or name[-1] == " " or "  " in name:
+        return False
+    marks, previous = 0, " "
+    for character in name:
+        marks = marks + 1 if in_table("marks", character) else 0
+        if marks > 4 or (marks == 1 and previous == " "):
+            return False
+        previous = character
+    return True
+
+
+def normalised_board_name(name):
+    text = unicodedata.normalize("NFKC", name)
+    text = "".join(character.lower() for character in text).replace("ς", "σ")
+    text = "-".join(unicodedata.normalize("NFKC", text).split())
+    if not is_clean_name(text, 32):
+        return None
+    bases = ""
+    for character in text:
+        if in_table("marks", character):
+            if bases == "" or bases[-1] in "-_.":
+                return None
+            continue
+        if not (character.isalnum() or character in "-_."):
+            return None
+        bases += character
+    return text if bases[0] not in "-_." and bases[-1] not in "-_." else None
+
+
+# ---- Section 5: signatures ----
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
+IDENTITY = (0, 1, 1, 0)
+
+
+def add(a, b):
+    x1, y1, z1, t1 = a
+    x2, y2, z2, t2 = b
+    e, f = (y1 - x1) * (y2 - x2) % P, (y1 + x1) * (y2 + x2) % P
+    g, h = 2 * D * t1 * t2 % P, 2 * z1 * z2 % P
+    e, f, g, h = f - e, h - g, h + g, f + e
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+
+def multiply(scalar, point):
+    result = IDENTITY
+    while scalar:
+        if scalar & 1:
+            result = add(result, point)
+        point = add(point, point)
+        scalar >>= 1
+    return result
+
+
+def negate(point):
+    x, y, z, t = point
+    return (P - x, y, z, P - t)
+
+
+def encode_point(point):
+    x, y, z, _ = point
+    inverse = pow(z, P - 2, P)
+    x, y = x * inverse % P, y * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def decode_point(data):
+    number = int.from_bytes(data, "little")
+    y, sign = (number & (2**255 - 1)) % P, number >> 255
+    u, v = (y * y - 1) % P, (D * y * y + 1) % P
+    square = u * pow(v, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if x * x % P != square:
+        x = x * ROOT_OF_MINUS_ONE % P
+    if x * x % P != square:
+        return None
+    if x & 1 != sign:
+        x = (P - x) % P
+    return (x, y, 1, x * y % P)
+
+
+def is_small(point):
+    for _ in range(3):
+        point = add(point, point)
+    x, y, z, _ = point
+    return x % P == 0 and (y - z) % P == 0
+
+
+BASE = decode_point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def challenge(r, key, message):
+    return int.from_bytes(hashlib.sha512(r + key + message).digest(), "little") % L
+
+
+def is_signed(key, message, signature):
+    r, s = signature[:32], int.from_bytes(signature[32:], "little")
+    if s >= L:
+        return False
+    point_a, point_r = decode_point(key), decode_point(r)
+    if point_a is None or point_r is None or is_small(point_a) or is_small(point_r):
+        return False
+    k = challenge(r, key, message)
+    return encode_point(add(multiply(s, BASE), multiply(k, negate(point_a)))) == r
+
+
+def expand(seed):
+    digest = hashlib.sha512(seed).digest()
+    secret = int.from_bytes(digest[:32], "little") & (2**254 - 8) | 2**254
+    return secret, digest[32:]
+
+
+def public_key(seed):
+    return encode_point(multiply(expand(seed)[0], BASE))
+
+
+def sign(seed, message):
+    secret, prefix = expand(seed)
+    nonce = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % L
+    r = encode_point(multiply(nonce, BASE))
+    s = (nonce + challenge(r, public_key(seed), message) * secret) % L
+    return r + s.to_bytes(32, "little")
+
+
+def preimage(domain, network, message):
+    return domain.encode() + b"\0" + network + message
+
+
+def device_message(device, expires_ms):
+    return unhex(device) + U64.write(expires_ms)
+
+
+# ---- Section 6: work ----
+
+
+def work_bits(name):
+    return min(255, 256 - int.from_bytes(derive("roda/1/work", unhex(name)), "big").bit_length())
+
+
+# ---- Sections 3 and 4: events ----
+
+HEADER = Struct(
+    version=U8,
+    space=ID,
+    author=ID,
+    signer=Enum(root=None, device=Struct(device=ID, expires_ms=U64, certificate=Raw(64))),
+    created_ms=U64,
+    refs=List(ID),
+    tag=U16,
+    fields=Bytes(),
+    body_len=U32,
+    commitment=ID,
+    work=U64,
+)
+
+KINDS = {
+    1: ("charter", Struct(name=String(), language=String(), stewards=List(ID), threshold=U8, work_bits=U8, body_bytes_max=U32, forked_from=Option(ID))),
+    2: ("post", Struct(tags=List(String()))),
+    3: ("comment", Struct(root=ID, parent=ID)),
+    4: ("edit", Struct(target=ID)),
+    5: ("retract", Struct(targets=List(ID))),
+    6: ("vote", Struct(target=ID, value=I8)),
+    7: ("label", Struct(targets=List(Enum(event=ID, author=ID)), value=String(), rule=Option(U8), expires_ms=U64)),
+    8: ("steward", Struct(subject=ID, rank=Option(U8))),
+    9: ("checkpoint", Struct(heads=List(ID))),
+    10: ("vouch", Struct(subject=ID, board=ID, weight=U8)),
+    11: ("profile", Struct(next_root=ID, revocation=ID)),
+    12: ("revoke", Struct(root=ID, subject=Enum(device=ID, root=None), heads=List(ID))),
+    13: ("succeed", Struct(old=ID)),
+}
+
+BODIES = {
+    "charter": Struct(title=String(), description=String(), rules=List(String())),
+    "post": Struct(title=String(), text=String(), link=Option(String())),
+    "comment": Struct(text=String()),
+    "edit": Struct(title=Option(String()), text=String(), link=Option(String())),
+    "label": Struct(reason=String()),
+    "profile": Struct(name=String(), about=String(), links=List(String())),
+}
+
+
+def fits(text, least, most):
+    return least <= len(text.encode("utf-8")) <= LIMITS[most]
+
+
+def keeps_rules(word, fields):
+    """The rules of a kind's fields, but for the life of a label."""
+    if word == "charter":
+        stewards = fields["stewards"]
+        return (
+            is_clean_name(fields["name"], LIMITS["name_chars_max"])
+            and fits(fields["language"], 0, "language_bytes_max")
+            and re.fullmatch(r"[A-Za-z0-9-]*", fields["language"]) is not None
+            and len(stewards) <= LIMITS["stewards_max"]
+            and ascends(stewards)
+            and (1 if stewards else 0) <= fields["threshold"] <= len(stewards)
+            and fields["work_bits"] <= LIMITS["work_bits_max"]
+            and fields["body_bytes_max"] <= LIMITS["body_bytes_max"]
+        )
+    if word == "post":
+        tags = fields["tags"]
+        clean = all(is_clean_name(tag, LIMITS["name_chars_max"]) and fits(tag, 1, "tag_bytes_max") for tag in tags)
+        return clean and len(tags) <= LIMITS["tags_max"] and ascends([tag.encode("utf-8") for tag in tags])
+    if word == "retract":
+        return 1 <= len(fields["targets"]) <= LIMITS["retract_targets_max"] and ascends(fields["targets"])
+    if word == "vote":
+        return fields["value"] in (-1, 0, 1)
+    if word == "label":
+        order = [(0, target["event"]) if "event" in target else (1, target["author"]) for target in fields["targets"]]
+        return (
+            1 <= len(order) <= LIMITS["label_targets_max"]
+            and ascends(order)
+            and fits(fields["value"], 1, "label_value_bytes_max")
+            and re.fullmatch(r"[a-z0-9-]+", fields["value"]) is not None
+            and fields["rule"] != 0
+        )
+    if word == "steward":
+        return fields["rank"] != 0
+    if word in ("checkpoint", "revoke"):
+        least = 1 if word == "checkpoint" else 0
+        return least <= len(fields["heads"]) <= LIMITS["heads_max"] and ascends(fields["heads"])
+    if word == "vouch":
+        return fields["weight"] <= 1
+    return True
+
+
+def is_right_space(word, fields, space, author):
+    if word == "charter":
+        return space == ZERO
+    if word == "vouch":
+        return space == fields["board"] and space != ZERO
+    if word in ("profile", "revoke", "succeed"):
+        return space == author_space({"profile": author, "revoke": fields.get("root"), "succeed": fields.get("old")}[word])
+    return space != ZERO
+
+
+def is_readable(word, words):
+    link_fits = words.get("link") is None or fits(words["link"], 0, "link_bytes_max")
+    if word == "charter":
+        rules = words["rules"]
+        each = all(fits(rule, 0, "rule_bytes_max") for rule in rules)
+        return fits(words["title"], 0, "title_bytes_max") and len(rules) <= LIMITS["rules_max"] and each
+    if word == "post":
+        return fits(words["title"], 1, "title_bytes_max") and link_fits
+    if word == "comment":
+        return words["text"] != ""
+    if word == "edit":
+        return (words["title"] is None or fits(words["title"], 1, "title_bytes_max")) and link_fits
+    if word == "label":
+        return fits(words["reason"], 0, "reason_bytes_max")
+    each = all(fits(link, 0, "link_bytes_max") for link in words["links"])
+    return is_clean_name(words["name"], LIMITS["name_chars_max"]) and len(words["links"]) <= LIMITS["profile_links_max"] and each
+
+
+def read_body(word, data):
+    """The words, None where there are none, or "unreadable"."""
+    if word not in BODIES or data == b"":
+        return None
+    try:
+        words = decode(BODIES[word], data)
+    except Malformed:
+        return "unreadable"
+    return words if is_readable(word, words) else "unreadable"
+
+
+class Invalid(Exception):
+    def __init__(self, code):
+        super().__init__(f"code {code}")
+        self.code = code
+
+
+def require(condition, code):
+    if not condition:
+        raise Invalid(code)
+
+
+class Event:
+    """Checks 1 to 13 of section 7."""
+
+    def __init__(self, network, data):
+        require(len(data) <= LIMITS["event_bytes_max"], 1)
+        require(data, 2)
+        require(data[0] == 1, 3)
+        reader = Reader(data[: LIMITS["header_bytes_max"]])
+        try:
+            header = HEADER.read(reader)
+        except Malformed as error:
+            raise Invalid(2) from error
+        self.network, self.data, self.header, self.header_len = network, data, header, reader.at
+        require(len(header["refs"]) <= LIMITS["refs_max"] and ascends(header["refs"]), 4)
+        length = header["body_len"]
+        require(length <= LIMITS["body_bytes_max"] and (length > 0 or header["commitment"] == ZERO), 8)
+        self.word, kind = KINDS.get(header["tag"], ("unknown", None))
+        try:
+            self.fields = decode(kind, unhex(header["fields"])) if kind else {}
+        except Malformed as error:
+            raise Invalid(5) from error
+        require(keeps_rules(self.word, self.fields), 6)
+        require(is_right_space(self.word, self.fields, header["space"], header["author"]), 7)
+        if self.word == "label":
+            most = min(header["created_ms"] + LIMITS["label_life_ms_max"], 2**64 - 1)
+            require(self.fields["expires_ms"] <= most, 6)
+        fixed = self.header_len + LIMITS["signature_bytes"] + LIMITS["salt_bytes"]
+        require(fixed + length <= LIMITS["event_bytes_max"], 1)
+        require(len(data) >= self.header_len + LIMITS["signature_bytes"], 2)
+        self.signature = data[self.header_len : self.header_len + 64]
+        rest = data[self.header_len + 64 :]
+        if rest:
+            require(length > 0 and len(rest) == LIMITS["salt_bytes"] + length, 9)
+            require(blake3(rest).hexdigest() == header["commitment"], 9)
+        self.has_body = bool(rest) or length == 0
+        self.body = read_body(self.word, rest[LIMITS["salt_bytes"] :]) if self.has_body else "dropped"
+        self.id = event_id(network, data[: self.header_len])
+
+    @property
+    def set(self):
+        return self.id if self.word == "charter" else self.header["space"]
+
+    def validate(self, work_bits_floor, body_bytes_max):
+        """Checks 14 to 17 of section 7."""
+        if self.word == "charter":
+            work_bits_floor, body_bytes_max = self.fields["work_bits"], self.fields["body_bytes_max"]
+        require(self.header["body_len"] <= body_bytes_max, 8)
+        require(work_bits(self.id) >= work_bits_floor, 11)
+        key = unhex(self.header["author"])
+        if self.header["signer"] != "root":
+            device = self.header["signer"]["device"]
+            message = preimage("roda/1/device", self.network, device_message(device["device"], device["expires_ms"]))
+            require(self.header["created_ms"] <= device["expires_ms"], 10)
+            require(is_signed(key, message, unhex(device["certificate"])), 10)
+            key = unhex(device["device"])
+        message = preimage("roda/1/event", self.network, self.data[: self.header_len])
+        require(is_signed(key, message, self.signature), 12)
+
+    def encoded(self):
+        """Every part written anew from its value."""
+        header = dict(self.header)
+        if self.word != "unknown":
+            header["fields"] = KINDS[header["tag"]][1].write(self.fields).hex()
+        data = HEADER.write(header) + self.signature
+        if not self.has_body or self.header["body_len"] == 0:
+            return data
+        salt = self.data[self.header_len + 64 :][: LIMITS["salt_bytes"]]
+        return data + salt + BODIES[self.word].write(self.body)
+
+
+# ---- Sections 10 to 12: views. Ids are 32 bytes here, so that they compare as they should. ----
+
+
+def depths(refs):
+    """The depth of each event of a set, given the refs of each."""
+    done = {}
+    for start in refs:
+        stack = [start]
+        while stack:
+            below = [ref for ref in refs[stack[-1]] if ref in refs and ref not in done]
+            if below:
+                stack.extend(below)
+            else:
+                event = stack.pop()
+                done[event] = 1 + max((done[ref] for ref in refs[event] if ref in refs), default=0)
+    return done
+
+
+def own_events(root, events):
+    def word(event):
+        return event["kind"]["word"]
+
+    def fields(event):
+        return event["kind"]["fields"]
+
+    places = {
+        name: event
+        for name, event in events.items()
+        if (word(event) == "post" and name == root) or (word(event) == "comment" and fields(event)["root"] == root)
+    }
+    actions = {
+        name: event for name, event in events.items() if word(event) in ("edit", "vote") and fields(event)["target"] in places
+    }
+    both = {**places, **actions}
+    retractions = {
+        name: event
+        for name, event in events.items()
+        if word(event) == "retract" and any(target in both for target in fields(event)["targets"])
+    }
+    return places, actions, retractions
+
+
+def resolve(root, events):
+    places, actions, retractions = own_events(root, events)
+    own = {**places, **actions, **retractions}
+    depth = depths({name: event["refs"] for name, event in own.items()})
+    retracted = {
+        target
+        for event in retractions.values()
+        for target in event["kind"]["fields"]["targets"]
+        if target in own and target not in retractions and own[target]["author"] == event["author"]
+    }
+    edits, votes = {}, {}
+    for name in sorted((name for name in actions if name not in retracted), key=lambda name: (depth[name], name)):
+        event = actions[name]
+        target = event["kind"]["fields"]["target"]
+        if event["kind"]["word"] == "vote":
+            votes[target, event["author"]] = event["kind"]["fields"]["value"]
+        elif places[target]["author"] == event["author"] and isinstance(event["body"], dict):
+            edits[target] = event
+
+    children, holes = {}, set()
+    for name, event in places.items():
+        if event["kind"]["word"] == "comment":
+            parent = event["kind"]["fields"]["parent"]
+            children.setdefault(parent, []).append(name)
+            if parent not in places and parent != root:
+                holes.add(parent)
+    claimed = {name: event["created_ms"] for name, event in places.items()}
+    for hole in holes:
+        claimed[hole] = min(places[name]["created_ms"] for name in children[hole])
+    claimed.setdefault(root, 0)
+    children.setdefault(root, []).extend(holes)
+
+    nodes, stack = [], [(root, None, 0, 0)]
+    while stack:
+        name, parent, level, not_before = stack.pop()
+        display = max(claimed[name], not_before)
+        nodes.append(node(name, parent, level, display, places.get(name), retracted, edits, votes))
+        below = sorted(children.get(name, []), key=lambda child: (max(claimed[child], display), child))
+        level = min(level + 1, LIMITS["reply_depth_max"])
+        stack.extend((child, name, level, display) for child in reversed(below))
+    return nodes
+
+
+def node(name, parent, level, display, event, retracted, edits, votes):
+    shared = {"id": name, "depth": level, "display_ms": display}
+    if event is None:
+        empty = {"parent": None, "author": None, "created_ms": 0, "edited_ms": None, "tags": [], "up": 0, "down": 0}
+        return {**shared, **empty, "shown": "missing"}
+    shown, edited = content(name, event, retracted, edits)
+    return {
+        **shared,
+        "parent": parent,
+        "author": event["author"],
+        "created_ms": event["created_ms"],
+        "edited_ms": edited,
+        "tags": event["kind"]["fields"].get("tags", []),
+        "up": sum(value == 1 for (target, _), value in votes.items() if target == name),
+        "down": sum(value == -1 for (target, _), value in votes.items() if target == name),
+        "shown": shown,
+    }
+
+
+def content(name, event, retracted, edits):
+    if name in retracted:
+        return "retracted", None
+    if event["body"] == "dropped":
+        return "dropped", None
+    if not isinstance(event["body"], dict):
+        return "unreadable", None
+    own, is_post = event["body"], event["kind"]["word"] == "post"
+    edit = edits.get(name)
+    words = edit["body"] if edit else own
+    shown = {"title": "", "text": words["text"], "link": None}
+    if is_post:
+        shown["title"] = own["title"] if words["title"] is None else words["title"]
+        shown["link"] = words["link"]
+    return shown, edit["created_ms"] if edit else None
+
+
+def profile_in_force(events):
+    depth = depths({event["id"]: event["refs"] for event in events})
+    readable = [event for event in events if isinstance(event["body"], dict)]
+    return max(readable, key=lambda event: (depth[event["id"]], event["id"]), default=None)
+
+
+# ---- Sections 13 to 15: gossip and sync ----
+
+
+def topic(context, data):
+    return "/roda/1/" + derive(context, data)[:16].hex()
+
+
+def board_topic(network, space):
+    return topic("roda/1/topic", network + unhex(space))
+
+
+def author_topics(network):
+    return [topic("roda/1/author-topic", network + bytes([number])) for number in range(LIMITS["author_topics"])]
+
+
+def author_topic(network, space):
+    return author_topics(network)[unhex(space)[0] % LIMITS["author_topics"]]
+
+
+def message_id(data):
+    return blake3(data).digest()[:20].hex()
+
+
+def lthash(ids):
+    lanes = [0] * 1024
+    for name in ids:
+        expanded = blake3(b"lt1" + unhex(name)).digest(length=2048)
+        for lane in range(1024):
+            lanes[lane] = (lanes[lane] + int.from_bytes(expanded[2 * lane : 2 * lane + 2], "little")) % 2**16
+    return b"".join(U16.write(lane) for lane in lanes)
+
+
+def digest(salt, keys):
+    state = lthash([name for _, name in keys])
+    return blake3(state + U64.write(len(keys)), key=salt).digest()[:16].hex()
+
+
+def space_tag(salt, space):
+    return blake3(unhex(space), key=salt).digest()[:8].hex()
+
+
+KEY = Tuple(U64, ID)
+REQUEST = Enum(
+    spaces=Struct(salt=ID, tags=List(Raw(8))),
+    page=Struct(space=ID, after=Option(KEY)),
+    get=Struct(space=ID, ids=List(ID)),
+    push=Struct(space=ID, events=List(Bytes())),
+    holds=Struct(space=ID, ids=List(ID)),
+)
+RESPONSE = Enum(
+    spaces=List(Struct(index=U32, count=U64, digest=Raw(16))),
+    page=Struct(keys=List(KEY), is_last=Bool()),
+    events=Struct(events=List(Bytes()), answered=U32),
+    holding=List(Bool()),
+    not_followed=None,
+    busy=None,
+)
+
+
+def events_fit(events):
+    each = all(len(event) // 2 <= LIMITS["event_bytes_max"] for event in events)
+    return len(events) <= LIMITS["sync_get_ids_max"] and each
+
+
+def read_message(kind, data):
+    is_request = kind is REQUEST
+    if len(data) > LIMITS["sync_request_bytes_max" if is_request else "sync_response_bytes_max"]:
+        raise Malformed("too large")
+    message = decode(kind, data)
+    if isinstance(message, str):
+        return message
+    name, fields = next(iter(message.items()))
+    if name == "spaces":
+        spaces = fields["tags"] if is_request else fields
+        fit = len(spaces) <= LIMITS["sync_spaces_max"]
+        fit = fit and (is_request or ascends([space["index"] for space in spaces]))
+    elif name == "page":
+        fit = is_request or (len(fields["keys"]) <= LIMITS["sync_page_ids_max"] and ascends(fields["keys"]))
+    elif name in ("get", "holds"):
+        fit = len(fields["ids"]) <= LIMITS["sync_get_ids_max"]
+    elif name == "holding":
+        fit = len(fields) <= LIMITS["sync_get_ids_max"]
+    else:
+        fit = events_fit(fields["events"])
+    if not fit:
+        raise Malformed("a list passes its bound")
+    return message
+
+
+# ---- The vectors ----
+
+
+def check_ids():
+    vectors = load("ids.json")
+    for case in vectors["networks"]:
+        check(f"network {case['name']!r}", network_id(case["name"]).hex(), case["id"])
+    for case in vectors["authors"]:
+        check("author's space", author_space(case["key"]), case["space"])
+        check("author as text", author_text(case["key"]), case["text"])
+    for case in vectors["open_boards"]:
+        check(f"open board {case['normalised']!r}", open_board(case["normalised"]), case["space"])
+    for case in vectors["topics"]:
+        network = network_id(case["network"])
+        check("topic of a board", board_topic(network, case["space"]), case["as_board"])
+        check("topic of an author", author_topic(network, case["space"]), case["as_author_space"])
+    for case in vectors["author_topics"]:
+        check("author topics", author_topics(network_id(case["network"])), case["topics"])
+    for case in vectors["message_ids"]:
+        check("message id", message_id(unhex(case["bytes"])), case["id"])
+    for case in vectors["work"]:
+        check("work", work_bits(case["id"]), case["bits"])
+
+
+def check_names():
+    for table in ("hidden", "marks"):
+        flat = [code for span in NAMES[table] for code in span]
+        check(f"the table {table} ascends", flat, sorted(flat))
+    for case in NAMES["names"]:
+        check(f"name {case['name']!r}", is_clean_name(case["name"], case["chars_max"]), case["is_clean"])
+    for case in NAMES["boards"]:
+        check(f"board name {case['name']!r}", normalised_board_name(case["name"]), case["normalised"])
+
+
+def verdict(network, data, floor, body_bytes_max):
+    try:
+        event = Event(network, data)
+        event.validate(floor, body_bytes_max)
+    except Invalid as invalid:
+        return invalid.code
+    return 0
+
+
+def check_events():
+    vectors = load("events.json")
+    network = network_id(vectors["network"])
+    for case in vectors["events"]:
+        data, name = unhex(case["bytes"]), case["name"]
+        event = Event(network, data)
+        check(f"{name}: encoded again", event.encoded().hex(), case["bytes"])
+        check(f"{name}: verdict", verdict(network, data, 0, LIMITS["body_bytes_max"]), 0)
+        signer = event.header["signer"]
+        found = {
+            "name": name,
+            "bytes": case["bytes"],
+            "id": event.id,
+            "set": event.set,
+            "work_bits": work_bits(event.id),
+            "header_len": event.header_len,
+            "signature": event.signature.hex(),
+            "signer": signer if signer == "root" else signer["device"],
+            "kind": {"word": event.word, "fields": event.fields},
+            "body": event.body,
+        }
+        for field in ("version", "space", "author", "created_ms", "refs", "tag", "body_len", "commitment", "work"):
+            found[field] = event.header[field]
+        for field in sorted(found.keys() | case.keys()):
+            check(f"{name}: {field}", found.get(field), case.get(field))
+        bare = data[: event.header_len + 64]
+        check(f"{name}: without its words", Event(network, bare).id, event.id)
+
+
+def check_signatures():
+    for case in load("signatures.json")["cases"]:
+        message = preimage(case["domain"], network_id(case["network"]), unhex(case["message"]))
+        found = is_signed(unhex(case["key"]), message, unhex(case["signature"]))
+        check(f"signature: {case['name']}", found, case["valid"])
+
+
+def check_invalid():
+    vectors = load("invalid.json")
+    network = network_id(vectors["network"])
+    for case in vectors["cases"]:
+        parts = [unhex(part) if isinstance(part, str) else unhex(part[0]) * part[1] for part in case["bytes"]]
+        rules = case["rules"]
+        found = verdict(network, b"".join(parts), rules["work_bits"], rules["body_bytes_max"])
+        check(f"verdict: {case['name']}", found, case["code"])
+
+
+def number_id(number):
+    return blake3(U32.write(number)).digest()
+
+
+def numbers_to_ids(fields):
+    convert = {"root", "parent", "target"}
+    fields = {name: number_id(value) if name in convert else value for name, value in fields.items()}
+    if "targets" in fields:
+        fields["targets"] = [number_id(target) for target in fields["targets"]]
+    return fields
+
+
+def check_threads():
+    vectors = load("threads.json")
+    numbers = {number_id(number): number for number in range(1000)}
+    for case in vectors["threads"]:
+        events = {}
+        for event in case["events"]:
+            kind = {"word": event["kind"]["word"], "fields": numbers_to_ids(event["kind"]["fields"])}
+            refs = [number_id(ref) for ref in event["refs"]]
+            events[number_id(event["id"])] = {**event, "refs": refs, "kind": kind}
+        nodes = resolve(number_id(case["root"]), events)
+        missing = [numbers[name] for name in sorted(node["id"] for node in nodes if node["shown"] == "missing")]
+        for node in nodes:
+            node["id"] = numbers[node["id"]]
+            node["parent"] = None if node["parent"] is None else numbers[node["parent"]]
+        name = f"thread: {case['name']}"
+        check(f"{name}: order", [node["id"] for node in nodes], [node["id"] for node in case["nodes"]])
+        for found, expected in zip(nodes, case["nodes"]):
+            check(f"{name}: node {expected['id']}", found, expected)
+        check(f"{name}: missing", missing, case["missing"])
+    for case in vectors["profiles"]:
+        events = [
+            {**event, "id": number_id(event["id"]), "refs": [number_id(ref) for ref in event["refs"]]}
+            for event in case["events"]
+        ]
+        found = profile_in_force(events)
+        check(f"profile: {case['name']}", numbers[found["id"]] if found else None, case["in_force"])
+        check(f"profile: {case['name']}: name", found["body"]["name"] if found else None, case["shown_name"])
+
+
+def check_sync():
+    vectors = load("sync.json")
+    for kind, cases in ((REQUEST, vectors["requests"]), (RESPONSE, vectors["responses"])):
+        for case in cases:
+            message = read_message(kind, unhex(case["bytes"]))
+            check("message", message, case["message"])
+            check("message, encoded again", kind.write(message).hex(), case["bytes"])
+    for case in vectors["malformed"]:
+        head, (byte, times) = case["bytes"]
+        for kind in (REQUEST, RESPONSE):
+            try:
+                found = read_message(kind, unhex(head) + unhex(byte) * times)
+            except Malformed:
+                found = "malformed"
+            check(f"message: {case['name']}", found, "malformed")
+    for case in vectors["tags"]:
+        check("tag", space_tag(unhex(case["salt"]), case["space"]), case["tag"])
+    for case in vectors["lthash"]:
+        state = lthash(case["ids"])
+        check("LtHash", blake3(state).hexdigest(), case["state_blake3"])
+        check("LtHash, first lanes", state[:32].hex(), case["first_lanes"])
+        check("LtHash, last lanes", state[-32:].hex(), case["last_lanes"])
+    for case in vectors["digests"]:
+        check("keys ascend", ascends(case["keys"]), True)
+        for each in case["digests"]:
+            check("digest", digest(unhex(each["salt"]), case["keys"]), each["digest"])
+
+
+def check_example():
+    section = SPECIFICATION.split("## 16. A worked example")[1].split("## 17.")[0]
+    rows = re.findall(r"^\| (\d+) \| `([0-9a-f]+)` \| (.*) \|$", section, re.MULTILINE)
+    offset = 0
+    for at, data, what in rows:
+        check(f"example: offset of {what}", int(at), offset)
+        offset += len(data) // 2
+    data = unhex("".join(data for _, data, _ in rows))
+    derived = dict(re.findall(r"^\| ([a-z ]+) \| `(.+)` \|$", section, re.MULTILINE))
+    network = network_id("roda-main")
+    check("example: verdict", verdict(network, data, LIMITS["work_bits_default"], LIMITS["body_bytes_max"]), 0)
+    event = Event(network, data)
+    check("example: encoded again", event.encoded(), data)
+    check("example: space", event.header["space"], open_board("cooking"))
+    found = {
+        "network": network.hex(),
+        "header length": str(event.header_len),
+        "event id": event.id,
+        "work hash": derive("roda/1/work", unhex(event.id)).hex(),
+        "work bits": str(work_bits(event.id)),
+        "gossip message id": message_id(data),
+        "topic": board_topic(network, event.set),
+    }
+    check("example: derived", {name: derived.get(name) for name in found}, found)
+    root, device = b"\1" * 32, b"\2" * 32
+    signer = event.header["signer"]["device"]
+    check("example: author", public_key(root).hex(), event.header["author"])
+    check("example: device", public_key(device).hex(), signer["device"])
+    certified = preimage("roda/1/device", network, device_message(signer["device"], signer["expires_ms"]))
+    check("example: certificate", sign(root, certified).hex(), signer["certificate"])
+    message = preimage("roda/1/event", network, data[: event.header_len])
+    check("example: signature", sign(device, message), event.signature)
+
+
+def main():
+    for part in (
+        check_example, check_ids, check_names, check_events, check_signatures, check_invalid, check_threads, check_sync,
+    ):
+        before = passed + len(failures)
+        try:
+            part()
+        except (AssertionError, IndexError, Invalid, KeyError, Malformed, TypeError, ValueError) as error:
+            failures.append(f"{part.__name__} stopped: {type(error).__name__}: {error}")
+        if passed + len(failures) == before:
+            failures.append(f"{part.__name__} found nothing to check")
+    for failure in failures[:20]:
+        print(f"differs: {failure}", file=sys.stderr)
+    if failures:
+        print(f"{len(failures)} checks failed, {passed} passed", file=sys.stderr)
+        return 1
+    print(f"{passed} checks passed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
