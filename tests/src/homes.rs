@@ -1,6 +1,6 @@
 //! Nodes that a test left running: found by the locks of their homes, and ended.
 
-use roda_node::home::{Home, HomeError};
+use roda_node::home::Home;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -25,13 +25,11 @@ pub fn end_nodes_below(folder: &Path, binary: &Path) {
     }
 }
 
-/// The process that holds a home.
+/// The process that holds a home, if it can be told.
 #[must_use]
 pub fn holder(home: &Path) -> Option<u32> {
-    match Home::at(home).lock() {
-        Err(HomeError::Locked { pid, .. }) => pid,
-        _ => None,
-    }
+    // A process that can't be told is 0, and that is no process to end.
+    Home::at(home).holder().ok().flatten().filter(|pid| *pid != 0)
 }
 
 fn find(folder: &Path, depth: usize, homes: &mut Vec<PathBuf>) {
