@@ -73,9 +73,8 @@ fn lines(
         return got.is_empty().then(|| captures.clone());
     };
     if pattern == "..." {
-        return (0..=got.len()).find_map(|skipped| {
-            lines(rest, &got[skipped..], captures, (at.0 + 1, at.1 + skipped), furthest)
-        });
+        return (0..=got.len())
+            .find_map(|skipped| lines(rest, &got[skipped..], captures, (at.0 + 1, at.1 + skipped), furthest));
     }
     let (first, others) = got.split_first()?;
     let captures = line(pattern, first, captures)?;
