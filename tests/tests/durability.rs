@@ -190,6 +190,12 @@ fn a_damaged_record_costs_one_event_until_a_peer_gives_it_back() {
         let report: Value = serde_json::from_slice(&report.stdout).expect("a report");
         let problems: Vec<_> = report["problems"].as_array().into_iter().flatten().map(text).collect();
         assert!(matches!(&problems[..], [one] if one.contains("damaged bytes in the log at")), "{problems:?}");
+        // A repair notes the place, and it is news no more.
+        let _ = damaged.run(&["fsck", "--repair"]);
+        damaged.assert_sound();
+        damaged.restart();
+        assert_eq!(damaged.ids(), ids);
+        damaged.assert_sound();
     }
 }
 
