@@ -396,8 +396,8 @@ pub fn refusal(output: &Output) -> Value {
         "expected a refusal: {stderr}{}",
         String::from_utf8_lossy(&output.stdout)
     );
-    let said = stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    said.last().unwrap_or_else(|| panic!("no error object in {stderr:?}"))["error"].take()
+    let mut said = stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    said.next_back().unwrap_or_else(|| panic!("no error object in {stderr:?}"))["error"].take()
 }
 
 /// A string of an answer.
