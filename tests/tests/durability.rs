@@ -265,9 +265,9 @@ fn both_were_restarted_in_between_and_lost_nothing() {
     let alone = |nodes: &mut [TestNode], kill: bool| {
         for node in nodes {
             if kill {
-                node.kill9()
+                node.kill9();
             } else {
-                node.stop()
+                node.stop();
             }
             node.launch(&[]);
         }
