@@ -565,6 +565,7 @@ impl Engine {
     }
 
     pub(super) fn tick_wants(&mut self, now: Now) {
+        self.wants.expire(now);
         for peer in self.peers.names() {
             let is_asking = |purpose: &Purpose| matches!(purpose, Purpose::Want { peer: asked, .. } if *asked == peer);
             if self.syncs.requests.values().any(is_asking) {

@@ -446,5 +446,7 @@ fn ten_thousand_comments_of_unknown_parents_keep_the_wants_bounded() {
         world.ask(0, Local::Import { events: chunk.to_vec() });
     }
     assert_eq!(world.known(0, board), 10_001);
-    assert!(world.engines[0].wants.len() <= 2000);
+    assert_eq!(world.engines[0].wants.len(), 2000);
+    world.run(125_000);
+    assert_eq!(world.engines[0].wants.len(), 0, "invented parents keep no room for good");
 }

@@ -16,12 +16,17 @@ const TRIES_MAX: u32 = 4;
 /// Gossip may bring the parent in a moment: it is asked for only after this.
 const PATIENCE_MS: u64 = 300;
 
+/// After this an event leaves the list whoever was asked: invented parents must not keep real ones out. A reader who meets
+/// the hole puts it on the list again.
+const LIFE_MS: u64 = 120_000;
+
 /// Until the next peer is asked.
 const RETRY_MS: u64 = 5000;
 
 #[derive(Debug)]
 struct Want {
     space: SpaceId,
+    since_ms: Option<u64>,
     due_ms: Option<u64>,
     asked: BTreeSet<Peer>,
 }
@@ -36,8 +41,13 @@ impl Wants {
     /// Puts an event on the list, if there is room.
     pub(super) fn add(&mut self, space: SpaceId, id: EventId) {
         if self.wants.len() < WANTS_MAX {
-            self.wants.entry(id).or_insert(Want { space, due_ms: None, asked: BTreeSet::new() });
+            self.wants.entry(id).or_insert(Want { space, since_ms: None, due_ms: None, asked: BTreeSet::new() });
         }
+    }
+
+    /// Takes off what has been on the list too long.
+    pub(super) fn expire(&mut self, now: Now) {
+        self.wants.retain(|_, want| *want.since_ms.get_or_insert(now.steady_ms) + LIFE_MS > now.steady_ms);
     }
 
     /// Takes it off: it is here.

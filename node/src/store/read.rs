@@ -88,7 +88,7 @@ impl EventStore {
         }
         let record = match self.journal.read(Position(row.position)) {
             Ok(record) => record,
-            Err(JournalError::Damaged { .. }) => {
+            Err(JournalError::Damaged { .. } | JournalError::Absent { .. }) => {
                 tracing::warn!(id = %row.id, "a damaged record of the log: the event is asked from peers");
                 self.mark_lost(row)?;
                 return Ok(None);
