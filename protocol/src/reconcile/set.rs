@@ -75,13 +75,11 @@ impl KnownSet {
     /// The digest under a salt. Equal digests of a fresh salt mean equal sets.
     #[must_use]
     pub fn digest(&self, salt: &[u8; 32]) -> Digest {
-        let state = self.running.clone().unwrap_or_else(|| self.computed());
-        let mut hasher = blake3::Hasher::new_keyed(salt);
-        hasher.update(&state.to_bytes());
-        hasher.update(&(self.members.len() as u64).to_le_bytes());
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        digest
+        let count = self.members.len() as u64;
+        match &self.running {
+            Some(running) => running.digest(count, salt),
+            None => self.computed().digest(count, salt),
+        }
     }
 
     fn computed(&self) -> LtHash {
