@@ -1,4 +1,5 @@
-//! The one encoding of everything that is hashed, signed or sent: bincode, little-endian, fixed-size integers.
+//! The encodings of everything that is hashed, signed or sent: bincode, little-endian. What is hashed or signed has
+//! fixed-size integers; messages between nodes are compact, with integers of as many bytes as they need.
 //!
 //! Owns the only use of bincode. One value has one byte string: decoding encodes the value again and compares, and must
 //! end at the last byte. Never allocates more than the limit, whatever lengths the bytes claim. Wire types hold no maps,
@@ -28,8 +29,12 @@ const _: () = assert!(
         && crate::limits::SYNC_RESPONSE_BYTES_MAX <= VALUE_BYTES_MAX
 );
 
-fn encoder() -> impl bincode::config::Config {
-    bincode::config::standard().with_little_endian().with_fixed_int_encoding()
+fn fixed() -> impl bincode::config::Config {
+    bincode::config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<VALUE_BYTES_MAX>()
+}
+
+fn compact() -> impl bincode::config::Config {
+    bincode::config::standard().with_little_endian().with_variable_int_encoding().with_limit::<VALUE_BYTES_MAX>()
 }
 
 /// The byte string of a value.
@@ -39,7 +44,21 @@ fn encoder() -> impl bincode::config::Config {
 /// Never for wire types: they hold nothing that the encoding lacks.
 #[must_use]
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    bincode::serde::encode_to_vec(value, encoder()).expect("wire types are encodable and memory is the only sink")
+    encode_by(value, fixed())
+}
+
+/// The compact byte string of a message: lengths, tags of enums and integers below 251 take one byte.
+///
+/// # Panics
+///
+/// Never for wire types: they hold nothing that the encoding lacks.
+#[must_use]
+pub fn encode_compact<T: Serialize>(value: &T) -> Vec<u8> {
+    encode_by(value, compact())
+}
+
+fn encode_by<T: Serialize>(value: &T, config: impl bincode::config::Config) -> Vec<u8> {
+    bincode::serde::encode_to_vec(value, config).expect("wire types are encodable and memory is the only sink")
 }
 
 /// The value whose encoding is exactly these bytes.
@@ -48,8 +67,16 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 ///
 /// [`DecodeError`], which says in what way the bytes are not such an encoding.
 pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let (value, used) = decode_prefix(bytes)?;
-    if used == bytes.len() { Ok(value) } else { Err(DecodeError::Trailing) }
+    whole(bytes, decode_by(bytes, fixed())?)
+}
+
+/// The message whose compact encoding is exactly these bytes.
+///
+/// # Errors
+///
+/// [`DecodeError`], which says in what way the bytes are not such an encoding.
+pub fn decode_compact<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    whole(bytes, decode_by(bytes, compact())?)
 }
 
 /// The value whose encoding is a prefix of these bytes, and the length of that prefix.
@@ -58,10 +85,19 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, Decode
 ///
 /// [`DecodeError::Malformed`] or [`DecodeError::NotCanonical`].
 pub fn decode_prefix<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
-    let config =
-        bincode::config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<VALUE_BYTES_MAX>();
+    decode_by(bytes, fixed())
+}
+
+fn whole<T>(bytes: &[u8], (value, used): (T, usize)) -> Result<T, DecodeError> {
+    if used == bytes.len() { Ok(value) } else { Err(DecodeError::Trailing) }
+}
+
+fn decode_by<T: Serialize + DeserializeOwned>(
+    bytes: &[u8],
+    config: impl bincode::config::Config,
+) -> Result<(T, usize), DecodeError> {
     let (value, used) = bincode::serde::decode_from_slice::<T, _>(bytes, config).map_err(|_| DecodeError::Malformed)?;
-    if encode(&value) == bytes[..used] { Ok((value, used)) } else { Err(DecodeError::NotCanonical) }
+    if encode_by(&value, config) == bytes[..used] { Ok((value, used)) } else { Err(DecodeError::NotCanonical) }
 }
 
 #[cfg(test)]
@@ -80,6 +116,16 @@ mod tests {
         assert_eq!(decode::<Vec<u8>>(&bytes), Err(DecodeError::Malformed));
         assert_eq!(decode::<String>(&bytes), Err(DecodeError::Malformed));
         assert_eq!(decode::<Vec<[u8; 32]>>(&bytes), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn a_message_has_one_compact_form() {
+        assert_eq!(encode_compact(&250_u64), [250]);
+        assert_eq!(encode_compact(&251_u64), [251, 251, 0]);
+        assert_eq!(decode_compact::<u64>(&[251, 251, 0]), Ok(251));
+        assert_eq!(decode_compact::<u64>(&[251, 7, 0]), Err(DecodeError::NotCanonical));
+        assert_eq!(decode_compact::<u64>(&[7, 0]), Err(DecodeError::Trailing));
+        assert_eq!(decode_compact::<Vec<u64>>(&[253, 0, 0, 0, 0, 1, 0, 0, 0]), Err(DecodeError::Malformed));
     }
 
     #[test]

@@ -1,28 +1,62 @@
-//! The loaded members of one epoch: what the comparison of an epoch works on.
+//! The members of one epoch as comparisons need them: with the summary of every range, and a sketch.
 
-use super::{EpochKey, Tree};
+use super::sketch::Symbol;
+use super::{EpochKey, Sketch, Tree};
 
-/// The members of one epoch.
+/// The set of one epoch.
 #[derive(Clone, Debug, Default)]
 pub struct EpochSet {
     tree: Tree,
+    /// None while the set is small.
+    sketch: Option<Sketch>,
 }
 
 impl EpochSet {
-    /// A set of these members, which ascend.
+    /// A set of these members, ascending.
     pub fn from_sorted(keys: impl IntoIterator<Item = EpochKey>) -> Self {
-        Self { tree: Tree::from_sorted(keys) }
+        let mut set = Self { tree: Tree::from_sorted(keys), sketch: None };
+        set.fit_sketch();
+        set
     }
 
     /// Adds a member; false if it was there.
     pub fn insert(&mut self, key: EpochKey) -> bool {
-        self.tree.insert(key)
+        if !self.tree.insert(key) {
+            return false;
+        }
+        if Sketch::symbols_for(self.tree.len()) == self.symbols().len() {
+            if let Some(sketch) = &mut self.sketch {
+                sketch.insert(key.short());
+            }
+        } else {
+            self.fit_sketch();
+        }
+        true
     }
 
-    /// The members with their order and sums.
+    /// Sketches all members anew, in as many symbols as so many members need.
+    fn fit_sketch(&mut self) {
+        let symbols = Sketch::symbols_for(self.tree.len());
+        if symbols == 0 {
+            return;
+        }
+        let mut sketch = Sketch::new(symbols);
+        for key in self.tree.range(&EpochKey::FIRST, &EpochKey::END) {
+            sketch.insert(key.short());
+        }
+        self.sketch = Some(sketch);
+    }
+
+    /// The members.
     #[must_use]
     pub fn tree(&self) -> &Tree {
         &self.tree
+    }
+
+    /// The symbols of the sketch; none while the set is small.
+    #[must_use]
+    pub fn symbols(&self) -> &[Symbol] {
+        self.sketch.as_ref().map_or(&[], Sketch::symbols)
     }
 
     /// How many members.
@@ -37,9 +71,9 @@ impl EpochSet {
         self.tree.is_empty()
     }
 
-    /// Bytes of memory that the set takes.
+    /// Bytes of memory that it takes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() - size_of::<Tree>() + self.tree.memory_bytes()
+        size_of::<Self>() + self.tree.memory_bytes() + self.symbols().len() * size_of::<Symbol>()
     }
 }
