@@ -5,7 +5,7 @@
 
 use super::Engine;
 use crate::engine::io::Judgement;
-use crate::store::{Arrival, LocalRecord, Presence, StoreError};
+use crate::store::{Arrival, Presence, StoreError};
 use roda_protocol::event::{Kind, Signed, Verified};
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::time::Now;
@@ -152,7 +152,7 @@ impl Engine {
         if source == Source::Peer
             && let Some(why) = self.appetite(&event)
         {
-            return self.decline(&event, why);
+            return self.decline(&event, why, now);
         }
         self.stage(event, source, now);
         Verdict::Admitted(id)
@@ -207,14 +207,8 @@ impl Engine {
         (self.disk_bytes >= self.config.disk_bytes_max).then_some(Declined::Quota)
     }
 
-    fn decline(&mut self, event: &Verified, why: Declined) -> Verdict {
-        let record = LocalRecord::Declined {
-            id: event.id(),
-            space: event.space(),
-            created_ms: event.header().created_ms,
-            tag: event.header().kind.tag,
-        };
-        if let Err(error) = self.store.note(&[record]) {
+    fn decline(&mut self, event: &Verified, why: Declined, now: Now) -> Verdict {
+        if let Err(error) = self.store.decline(event, now.wall_ms) {
             return self.failed(&error);
         }
         let verdict = Verdict::Declined(event.id(), why);

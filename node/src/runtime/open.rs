@@ -1,4 +1,5 @@
-//! Opening a home's log and index. The log must open; the index may be damaged in any way: it is set aside and rebuilt.
+//! Opening a home's log and index. The log must open; the index may be damaged in any way: it is set aside and rebuilt. One
+//! that an older version wrote is made anew.
 
 use crate::engine::EmptyIndex;
 use crate::home::Home;
@@ -43,7 +44,19 @@ pub(super) fn open<T>(
         let made = make(&store)?;
         Ok((store, made, caught_up))
     };
-    let (store, made, caught_up) = match attempt(&folder) {
+    let mut opened = attempt(&folder);
+    if let Err(StoreError::OlderIndex { found }) = opened {
+        tracing::warn!(format = found, "the index is of an older version");
+        remove_index(&folder)?;
+        opened = attempt(&folder);
+        if let Ok((_, _, caught_up)) = &opened {
+            let records = caught_up.records;
+            notices.push(format!(
+                "the index had the format of an older version and was made anew from {records} records of the log"
+            ));
+        }
+    }
+    let (store, made, caught_up) = match opened {
         Err(error) if error.is_of_index() => {
             tracing::warn!(%error, "the index is damaged");
             let aside = set_index_aside(home, stamp)?;
@@ -67,6 +80,11 @@ pub(super) fn open<T>(
 fn set_index_aside(home: &Home, stamp: &str) -> Result<PathBuf, StoreError> {
     let folder = index_folder(home);
     set_aside(&folder, stamp).map_err(|source| StoreError::SetAside { folder, source })
+}
+
+/// Removes an index of an older version. Nothing is lost: all of it is derived from the log.
+fn remove_index(folder: &Path) -> Result<(), StoreError> {
+    std::fs::remove_dir_all(folder).map_err(|source| StoreError::Remove { folder: folder.to_path_buf(), source })
 }
 
 /// Sets the index aside and makes an empty one. The old one goes on to serve readers from its open files until then.

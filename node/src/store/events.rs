@@ -1,24 +1,25 @@
 //! The event store: the log is the truth, the index is derived from it and may be lost at any moment.
 //!
-//! Owns what rows an event or local record leads to ([`EventStore::admit`] and the catch-up at start take the same path).
+//! Owns the way of an event or local record into log and index ([`super::opening`] takes the same path from the log alone).
 //! Decides nothing about events: the engine does. One writer, the engine's thread; any number of readers. A failed write
 //! leaves the store as it was; a damaged index is an error that the opener answers with a rebuild.
 
-use super::index::{Batch, Direction, Index, IndexError};
-use super::journal::{Journal, JournalError, Position, Record, RecordKind};
-use super::keys::{self, meta};
+use super::index::{Direction, Index, IndexError};
+use super::journal::{Journal, JournalError, RecordKind};
+use super::keys;
 use super::known::KnownSets;
 use super::rows::{self, EventRow, LocalRecord, OwnRow, Presence};
 use super::writing::{Interner, Writing};
 use roda_protocol::event::{Kind, Verified};
-use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
+use roda_protocol::id::{AuthorKey, EventId, NetworkId};
 use roda_protocol::validate::Invalid;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-/// Format of log records and index rows. A newer one on disk is refused.
-pub const FORMAT: u32 = 1;
+/// Format of the index's rows. A newer one on disk is refused; an older index is made anew from the log, whose segments
+/// have a format of their own.
+pub const INDEX_FORMAT: u32 = 2;
 
 /// Peers that are remembered as holders of an own event: enough for any `--wait`.
 pub const HOLDERS_MAX: usize = 32;
@@ -26,9 +27,6 @@ pub const HOLDERS_MAX: usize = 32;
 /// Events of one index batch: larger batches make sled's memory grow (batches of 256 reached 5 GB resident in a
 /// measurement, of 64 stayed at 330 MB).
 pub(super) const BATCH_EVENTS_MAX: usize = 64;
-
-/// Bytes of log that one step of the catch-up reads.
-const REPLAY_BYTES: usize = 1024 * 1024;
 
 /// Rows that one step of a long scan takes.
 pub(super) const SCAN_ROWS: usize = 1024;
@@ -60,10 +58,24 @@ pub enum StoreError {
     #[error("this home belongs to another network; use another --home for each network")]
     OtherNetwork,
     /// The home was written by a newer version.
-    #[error("this home has format {found} and this version knows {FORMAT}; use the newer roda that wrote it")]
+    #[error("this home has format {found} and this version knows {INDEX_FORMAT}; use the newer roda that wrote it")]
     NewerFormat {
         /// The format on disk.
         found: u32,
+    },
+    /// The index was written by an older version: it is removed and made anew.
+    #[error("the index has the older format {found}; restart the node, which makes it anew from the log")]
+    OlderIndex {
+        /// The format on disk.
+        found: u32,
+    },
+    /// An index of an older format can't be removed.
+    #[error("the index {} has an older format and can't be removed: {source}. Remove it; it is rebuilt", folder.display())]
+    Remove {
+        /// The index.
+        folder: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
 }
 
@@ -103,8 +115,9 @@ pub struct EventStore {
     pub(super) known: KnownSets,
     pub(super) writer: Mutex<Interner>,
     pub(super) names: RwLock<HashMap<AuthorKey, Option<String>>>,
-    found_lost: AtomicBool,
-    had_no_index: AtomicBool,
+    pub(super) found_lost: AtomicBool,
+    pub(super) found_damaged_index: AtomicBool,
+    pub(super) had_no_index: AtomicBool,
 }
 
 impl std::fmt::Debug for EventStore {
@@ -113,62 +126,9 @@ impl std::fmt::Debug for EventStore {
     }
 }
 
-/// Counts of what opening a store did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CatchUp {
-    /// Records of the log that the index did not have yet.
-    pub records: u64,
-    /// Damaged records that were met.
-    pub damaged: u64,
-}
-
 impl EventStore {
-    /// Opens a store, and derives the rows that the index lacks from the log.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`]; `Index` and `Row` are answered by opening again with an empty index.
-    pub fn open(
-        journal: Arc<dyn Journal>,
-        index: Arc<dyn Index>,
-        network: NetworkId,
-    ) -> Result<(Self, CatchUp), StoreError> {
-        let store = Self {
-            journal,
-            index: RwLock::new(index),
-            network,
-            known: KnownSets::default(),
-            writer: Mutex::new(Interner::default()),
-            names: RwLock::new(HashMap::new()),
-            found_lost: AtomicBool::new(false),
-            had_no_index: AtomicBool::new(false),
-        };
-        store.check_meta()?;
-        store.load()?;
-        let caught_up = store.catch_up()?;
-        Ok((store, caught_up))
-    }
-
-    /// Throws the index away for an empty one and derives every row from the log again.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub fn rebuild(&self, empty: Arc<dyn Index>) -> Result<CatchUp, StoreError> {
-        *self.index.write().unwrap_or_else(PoisonError::into_inner) = empty;
-        self.check_meta()?;
-        self.load()?;
-        self.catch_up()
-    }
-
     pub(super) fn index(&self) -> Arc<dyn Index> {
         Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The sets of known events.
-    #[must_use]
-    pub fn known(&self) -> &KnownSets {
-        &self.known
     }
 
     /// The network whose events these are.
@@ -180,7 +140,12 @@ impl EventStore {
     /// Whether the index has turned out damaged: it can be rebuilt from the log.
     #[must_use]
     pub fn has_damaged_index(&self) -> bool {
-        self.index().is_damaged()
+        self.found_damaged_index.load(Ordering::Relaxed) || self.index().is_damaged()
+    }
+
+    /// Notes that rows of the index turned out damaged where nobody could be told.
+    pub(super) fn note_damaged_index(&self) {
+        self.found_damaged_index.store(true, Ordering::Relaxed);
     }
 
     /// Whether the index was empty when the store was opened: it is new, or was lost and is rebuilt.
@@ -196,65 +161,6 @@ impl EventStore {
     /// [`StoreError::Index`].
     pub fn disk_bytes(&self) -> Result<u64, StoreError> {
         Ok(self.journal.bytes() + self.index().disk_bytes()?)
-    }
-
-    fn check_meta(&self) -> Result<(), StoreError> {
-        let index = self.index();
-        if let Some(format) = index.get(&keys::meta_key(meta::FORMAT))? {
-            let found: u32 = rows::decode(&format).ok_or(StoreError::Row)?;
-            if found > FORMAT {
-                return Err(StoreError::NewerFormat { found });
-            }
-        }
-        match index.get(&keys::meta_key(meta::NETWORK))? {
-            Some(network) if network != self.network.0 => return Err(StoreError::OtherNetwork),
-            Some(_) => return Ok(()),
-            None => self.had_no_index.store(true, Ordering::Relaxed),
-        }
-        if self.journal.end() == self.journal.start() {
-            let record = rows::encode(&LocalRecord::Network(self.network.0));
-            self.journal.append(&[(RecordKind::Local, &record)])?;
-            self.journal.sync()?;
-        }
-        let mut batch = Batch::default();
-        batch.put(keys::meta_key(meta::FORMAT), rows::encode(&FORMAT));
-        batch.put(keys::meta_key(meta::NETWORK), self.network.0.to_vec());
-        index.commit(&batch)?;
-        Ok(())
-    }
-
-    /// Reads what lives in memory from the index.
-    fn load(&self) -> Result<(), StoreError> {
-        let mut interner = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        *interner = Interner::default();
-        self.known.clear();
-        self.names.write().unwrap_or_else(PoisonError::into_inner).clear();
-        let mut spaces = BTreeMap::new();
-        self.scan_all(keys::space_numbers_range(), |key, value| {
-            let space = SpaceId(keys::id_in(key).ok_or(StoreError::Row)?);
-            let number = keys::number_at_end(value).ok_or(StoreError::Row)?;
-            spaces.insert(number, space);
-            Ok(())
-        })?;
-        interner.spaces = spaces.iter().map(|(number, space)| (*space, *number)).collect();
-        self.scan_all(keys::events_range(), |_, value| {
-            let row: EventRow = rows::decode(value).ok_or(StoreError::Row)?;
-            interner.events += 1;
-            let space = spaces.get(&row.space).ok_or(StoreError::Row)?;
-            self.known.insert(*space, (row.created_ms, row.id));
-            Ok(())
-        })?;
-        // Numbers are never reused, also those of ids that are named and not known.
-        interner.next = match self.index().get(&keys::meta_key(meta::NEXT))? {
-            Some(next) => rows::decode(&next).ok_or(StoreError::Row)?,
-            None => 1,
-        };
-        // A damaged index can open without a word and lack rows.
-        let events: u64 = match self.index().get(&keys::meta_key(meta::EVENTS))? {
-            Some(events) => rows::decode(&events).ok_or(StoreError::Row)?,
-            None => 0,
-        };
-        if events == interner.events { Ok(()) } else { Err(StoreError::Row) }
     }
 
     pub(super) fn scan_all(
@@ -276,67 +182,6 @@ impl EventStore {
                 _ => return Ok(()),
             }
         }
-    }
-
-    /// Derives the rows of records that the index has not seen.
-    fn catch_up(&self) -> Result<CatchUp, StoreError> {
-        let applied = match self.index().get(&keys::meta_key(meta::APPLIED))? {
-            Some(applied) => Some(Position(rows::decode(&applied).ok_or(StoreError::Row)?)),
-            None => None,
-        };
-        // It is where the last applied record starts, so a log that ends there has lost that record: the index can't be
-        // a derivation of it.
-        if applied.is_some_and(|applied| applied >= self.journal.end()) {
-            return Err(StoreError::Row);
-        }
-        let mut counts = CatchUp::default();
-        let mut from = applied.unwrap_or_else(|| self.journal.start());
-        loop {
-            let replay = self.journal.replay(from, REPLAY_BYTES)?;
-            counts.records += replay.records.len() as u64;
-            counts.damaged += replay.damaged.len() as u64;
-            for chunk in replay.records.chunks(BATCH_EVENTS_MAX) {
-                self.replay_chunk(chunk)?;
-            }
-            if replay.next == from {
-                break;
-            }
-            from = replay.next;
-        }
-        self.index().flush()?;
-        Ok(counts)
-    }
-
-    fn replay_chunk(&self, records: &[Record]) -> Result<(), StoreError> {
-        let mut own = None;
-        let mut writing = Writing::begin(self);
-        for record in records {
-            match record.kind {
-                RecordKind::Local => {
-                    let local: LocalRecord = rows::decode(&record.payload).ok_or(StoreError::Record)?;
-                    match &local {
-                        LocalRecord::Network(network) if *network != self.network.0 => {
-                            return Err(StoreError::OtherNetwork);
-                        }
-                        LocalRecord::Own { id } => own = Some(*id),
-                        _ => {}
-                    }
-                    writing.local(&local, record.position)?;
-                }
-                RecordKind::Event | RecordKind::Scrubbed => {
-                    let stored = self.read_payload(&record.payload)?;
-                    let is_own = own.take() == Some(stored.event.id());
-                    let dropped = record.kind == RecordKind::Scrubbed || !stored.event.has_body();
-                    let presence = if dropped { Presence::BodyDropped } else { Presence::Held };
-                    writing.event(&stored.event, record.position, presence)?;
-                    if is_own {
-                        writing.own(&stored.event.id(), &OwnRow::default())?;
-                    }
-                }
-            }
-            writing.applied(record.position);
-        }
-        writing.commit()
     }
 
     pub(super) fn read_payload(&self, payload: &[u8]) -> Result<Stored, StoreError> {
@@ -368,10 +213,7 @@ impl EventStore {
             }
             let keeps_words = arrival.event.has_body() && !self.is_retracted(&arrival.event, arrivals)?;
             let bytes = if keeps_words { arrival.event.bytes() } else { arrival.event.bytes_without_body() };
-            let mut payload = Vec::with_capacity(8 + bytes.len());
-            payload.extend_from_slice(&arrival.received_ms.to_le_bytes());
-            payload.extend_from_slice(bytes);
-            payloads.push((RecordKind::Event, payload));
+            payloads.push((RecordKind::Event, payload(arrival.received_ms, bytes)));
             is_event.push(Some((arrival, if keeps_words { Presence::Held } else { Presence::BodyDropped })));
         }
         let records: Vec<(RecordKind, &[u8])> =
@@ -392,6 +234,30 @@ impl EventStore {
         self.index().flush()?;
         self.forget_names(arrivals);
         Ok(())
+    }
+
+    /// Makes an event known without its words, by this node's choice: readers never see it, and peers who lack it can be
+    /// given its header, the proof that it is one. Durable when this returns. An event that is known stays as it is, unless
+    /// it was lost.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn decline(&self, event: &Verified, received_ms: u64) -> Result<(), StoreError> {
+        let id = event.id();
+        if self.row(&id)?.is_some_and(|row| row.presence != Presence::Lost) {
+            return Ok(());
+        }
+        let marker = rows::encode(&LocalRecord::DeclinedNext { id });
+        let bare = payload(received_ms, event.bytes_without_body());
+        let positions = self.journal.append(&[(RecordKind::Local, &marker), (RecordKind::Event, &bare)])?;
+        self.journal.sync()?;
+        let mut writing = Writing::begin(self);
+        writing.declined(event, positions[1])?;
+        // Not the event's own position: read again without its marker, it would be an event like any other.
+        writing.applied(positions[0]);
+        writing.commit()?;
+        Ok(self.index().flush()?)
     }
 
     /// Whether the author took this event back, in the store or in the same batch.
@@ -457,13 +323,10 @@ impl EventStore {
     /// Marks the event as known and lost: its record in the log is damaged.
     pub(super) fn mark_lost(&self, row: &EventRow) -> Result<(), StoreError> {
         // The writer may have stored the event anew since the row was read.
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(number) = self.number_of(&row.id)? else { return Ok(()) };
+        let mut writing = Writing::begin(self);
         if self.row(&row.id)?.as_ref() == Some(row) {
-            let mut batch = Batch::default();
-            let lost = EventRow { presence: Presence::Lost, ..row.clone() };
-            batch.put(keys::event_key(number), rows::encode(&lost));
-            self.index().commit(&batch)?;
+            writing.lost(row)?;
+            writing.commit()?;
         }
         self.found_lost.store(true, Ordering::Relaxed);
         Ok(())
@@ -474,6 +337,14 @@ impl EventStore {
     pub fn take_found_lost(&self) -> bool {
         self.found_lost.swap(false, Ordering::Relaxed)
     }
+}
+
+/// An event's record in the log.
+fn payload(received_ms: u64, event: &[u8]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(8 + event.len());
+    payload.extend_from_slice(&received_ms.to_le_bytes());
+    payload.extend_from_slice(event);
+    payload
 }
 
 #[cfg(test)]

@@ -1,81 +1,10 @@
-use super::super::{MemoryIndex, MemoryJournal, SpaceRow};
+use super::super::journal::Position;
+use super::super::keys::meta;
+use super::super::samples::{Disks, board, charter, dump, event, post};
+use super::super::{Batch, MemoryIndex, SpaceRow};
 use super::*;
-use roda_protocol::event::{
-    Author, Body, Charter, CharterBody, Comment, CommentBody, Draft, Post, PostBody, Retract, Vote,
-};
+use roda_protocol::event::{Body, Retract};
 use roda_protocol::id::EventId;
-use roda_protocol::keys::SecretKey;
-use roda_protocol::validate::{self, SpaceRules};
-
-const NO_WORK: SpaceRules = SpaceRules { work_bits: 0, ..SpaceRules::OPEN };
-
-fn network() -> NetworkId {
-    NetworkId::of("store-tests")
-}
-
-fn event(space: SpaceId, created_ms: u64, refs: Vec<EventId>, kind: Kind, body: Body) -> Arrival {
-    let draft = Draft { space, created_ms, refs, kind, body, salt: [3; 16] };
-    let signed = draft.sign(&Author::Root(&SecretKey::from_seed(&[1; 32])), &network(), 0).unwrap();
-    let event = validate::validate(signed, &NO_WORK).unwrap();
-    Arrival { event, received_ms: created_ms, is_own: true }
-}
-
-fn charter() -> Arrival {
-    let me = SecretKey::from_seed(&[1; 32]).public();
-    let charter = Charter { work_bits: 0, ..Charter::new("store".into(), me) };
-    let words = CharterBody { title: "Store".into(), description: String::new(), rules: vec![] };
-    event(SpaceId::ZERO, 1, vec![], Kind::Charter(charter), Body::Charter(words))
-}
-
-fn post(board: SpaceId, number: u64) -> Arrival {
-    let words = PostBody { title: format!("post {number}"), text: "secret words".into(), link: None };
-    event(board, 1000 + number, vec![], Kind::Post(Post::default()), Body::Post(words))
-}
-
-/// A small board: a charter, posts, comments, votes and a retraction.
-fn board() -> (SpaceId, Vec<Arrival>) {
-    let charter = charter();
-    let space = charter.event.space();
-    let mut all = vec![charter];
-    for number in 0..20 {
-        let post = post(space, number);
-        let root = post.event.id();
-        let comment = Kind::Comment(Comment { root, parent: root });
-        let words = Body::Comment(CommentBody { text: "answer".into() });
-        all.push(post);
-        all.push(event(space, 2000 + number, vec![root], comment, words));
-        all.push(event(space, 3000 + number, vec![root], Kind::Vote(Vote { target: root, value: 1 }), Body::None));
-    }
-    let target = all[1].event.id();
-    all.push(event(space, 4000, vec![target], Kind::Retract(Retract { targets: vec![target] }), Body::None));
-    (space, all)
-}
-
-struct Disks {
-    journal: Arc<MemoryJournal>,
-    index: Arc<MemoryIndex>,
-}
-
-impl Disks {
-    fn new() -> Self {
-        Self { journal: Arc::new(MemoryJournal::new()), index: Arc::new(MemoryIndex::new()) }
-    }
-
-    fn open(&self) -> Result<(EventStore, CatchUp), StoreError> {
-        EventStore::open(Arc::clone(&self.journal) as _, Arc::clone(&self.index) as _, network())
-    }
-}
-
-fn dump(store: &EventStore) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut rows = Vec::new();
-    store
-        .scan_all((vec![0], None), |key, value| {
-            rows.push((key.to_vec(), value.to_vec()));
-            Ok(())
-        })
-        .unwrap();
-    rows
-}
 
 #[test]
 fn a_lost_index_is_derived_from_the_log_row_by_row() {
@@ -183,9 +112,9 @@ fn another_network_and_a_newer_format_are_refused() {
         EventStore::open(Arc::clone(&disks.journal) as _, Arc::new(MemoryIndex::new()), NetworkId::of("another"));
     assert!(matches!(other, Err(StoreError::OtherNetwork)));
     let mut batch = Batch::default();
-    batch.put(keys::meta_key(meta::FORMAT), rows::encode(&(FORMAT + 1)));
+    batch.put(keys::meta_key(meta::FORMAT), rows::encode(&(INDEX_FORMAT + 1)));
     disks.index.commit(&batch).unwrap();
-    assert!(matches!(disks.open(), Err(StoreError::NewerFormat { found }) if found == FORMAT + 1));
+    assert!(matches!(disks.open(), Err(StoreError::NewerFormat { found }) if found == INDEX_FORMAT + 1));
 }
 
 #[test]
@@ -200,4 +129,16 @@ fn rows_that_vanished_from_the_index_are_noticed() {
     batch.delete(keys::event_key(number));
     disks.index.commit(&batch).unwrap();
     assert!(matches!(disks.open(), Err(StoreError::Row)));
+}
+
+#[test]
+fn an_index_of_an_older_format_is_told_apart_from_a_damaged_one() {
+    let disks = Disks::new();
+    drop(disks.open().unwrap());
+    let mut batch = Batch::default();
+    batch.put(keys::meta_key(meta::FORMAT), rows::encode(&1_u32));
+    disks.index.commit(&batch).unwrap();
+    let error = disks.open().expect_err("an older index");
+    assert!(matches!(error, StoreError::OlderIndex { found: 1 }));
+    assert!(!error.is_of_index());
 }

@@ -10,6 +10,8 @@
 //! | `e` | number | [`super::rows::EventRow`] |
 //! | `w` | space id | number |
 //! | `x` | author key | number |
+//! | `k` | space number, created_ms, number | id: the known set of a space by time, whatever is stored of its events |
+//! | `g` | space number, epoch | [`super::rows::EpochRow`]: count, sum and digest of an epoch's rows in `k` |
 //! | `f` | space number, created_ms, number | nothing: posts of a board by time |
 //! | `t` | root number, number | [`super::rows::MemberRow`]: post and comments of a thread |
 //! | `a` | target number, number | nothing: edits, retractions, votes and labels of an event |
@@ -20,13 +22,14 @@
 
 use super::index::prefix_end;
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
+use roda_protocol::reconcile::{EPOCH_MS, Epoch};
 
 /// An interned number.
 pub(super) type Number = u32;
 
 /// Names in table `m`.
 pub(super) mod meta {
-    /// Format of the index, u32: [`super::super::FORMAT`].
+    /// Format of the index, u32: [`super::super::INDEX_FORMAT`].
     pub(crate) const FORMAT: &str = "format";
     /// The network's id: a home belongs to one network.
     pub(crate) const NETWORK: &str = "network";
@@ -89,6 +92,41 @@ pub(super) fn author_number_key(author: &AuthorKey) -> Vec<u8> {
 /// All authors whose key begins with these bytes.
 pub(super) fn author_range(first_bytes: &[u8]) -> Range {
     range(key(b'x', &[first_bytes]))
+}
+
+pub(super) fn known_key(space: Number, created_ms: u64, number: Number) -> Vec<u8> {
+    key(b'k', &[&space.to_be_bytes(), &created_ms.to_be_bytes(), &number.to_be_bytes()])
+}
+
+/// The members of one epoch.
+pub(super) fn known_range(space: Number, epoch: Epoch) -> Range {
+    let from = |start_ms: u64| key(b'k', &[&space.to_be_bytes(), &start_ms.to_be_bytes()]);
+    // The last epoch has no end in time.
+    let end = epoch.checked_add(1).and_then(|next| next.checked_mul(EPOCH_MS)).map(from);
+    (from(epoch.saturating_mul(EPOCH_MS)), end.or_else(|| prefix_end(&key(b'k', &[&space.to_be_bytes()]))))
+}
+
+/// The members of all spaces.
+pub(super) fn all_known_range() -> Range {
+    range(vec![b'k'])
+}
+
+/// The space's number in a key of table `k` or `g`.
+pub(super) fn space_in(key: &[u8]) -> Option<Number> {
+    key.get(1..5).and_then(|bytes| bytes.try_into().ok()).map(Number::from_be_bytes)
+}
+
+/// The time in a key of table `k`, or the epoch in one of table `g`.
+pub(super) fn time_in(key: &[u8]) -> Option<u64> {
+    key.get(5..13).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes)
+}
+
+pub(super) fn epoch_key(space: Number, epoch: Epoch) -> Vec<u8> {
+    key(b'g', &[&space.to_be_bytes(), &epoch.to_be_bytes()])
+}
+
+pub(super) fn epochs_range() -> Range {
+    range(vec![b'g'])
 }
 
 pub(super) fn feed_key(space: Number, created_ms: u64, number: Number) -> Vec<u8> {

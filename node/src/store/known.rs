@@ -1,75 +1,227 @@
-//! The sets of known events, in memory: what is compared with peers. Rebuilt from the index at start.
+//! The sets of known events, in memory: count, sum and digest of every epoch, and the members of some.
+//!
+//! The set of a space includes what was declined, retracted or lost, so that local choices never make two honest nodes
+//! differ. Read from table `g` at start, and changed with each batch that the index took; only the writer does. What must
+//! be read from the index on demand is asked of [`super::sets`].
 
-use roda_protocol::id::SpaceId;
-use roda_protocol::reconcile::{Digest, KnownSet, SetKey};
+use super::keys::Number;
+use super::loaded::{LOADED_BYTES_MAX, Loaded};
+use super::rows::EpochRow;
+use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::reconcile::{Digest, Epoch, EpochKey, EpochSet, Expanded, LtHash, Sum};
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// One set for each space with known events. Readers never wait for more than an insertion.
-#[derive(Debug, Default)]
-pub struct KnownSets(RwLock<BTreeMap<SpaceId, KnownSet>>);
+/// Sets below this size compute their digest when asked, in 30 microseconds at most; larger ones keep a running one of
+/// 2 KiB.
+pub(super) const RUNNING_DIGEST_FROM: u64 = 64;
 
-impl KnownSets {
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<SpaceId, KnownSet>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What is known of an epoch without its members.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct EpochState {
+    pub(super) count: u64,
+    /// How many of them this node declined.
+    pub(super) declined: u64,
+    pub(super) sum: Sum,
+    /// There from [`RUNNING_DIGEST_FROM`] members on.
+    pub(super) digest: Option<LtHash>,
+}
 
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<SpaceId, KnownSet>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn insert(&self, space: SpaceId, key: SetKey) {
-        self.write().entry(space).or_default().insert(key);
-    }
-
-    pub(super) fn clear(&self) {
-        self.write().clear();
-    }
-
-    /// How many events of the space are known.
-    #[must_use]
-    pub fn len(&self, space: SpaceId) -> usize {
-        self.read().get(&space).map_or(0, KnownSet::len)
-    }
-
-    /// How many events are known in all.
-    #[must_use]
-    pub fn total(&self) -> usize {
-        self.read().values().map(KnownSet::len).sum()
-    }
-
-    /// The digest of the space under a salt.
-    #[must_use]
-    pub fn digest(&self, space: SpaceId, salt: &[u8; 32]) -> Digest {
-        match self.read().get(&space) {
-            Some(set) => set.digest(salt),
-            None => KnownSet::default().digest(salt),
+impl EpochState {
+    /// Adds a member. The digest of an epoch that reaches [`RUNNING_DIGEST_FROM`] with it is the caller's to make.
+    pub(super) fn add(&mut self, id: &EventId, expanded: &Expanded) {
+        self.count += 1;
+        self.sum.add_id(id);
+        if let Some(digest) = &mut self.digest {
+            digest.add_expanded(expanded);
         }
     }
 
-    /// Up to `limit` members of the space behind `after`.
-    #[must_use]
-    pub fn page(&self, space: SpaceId, after: Option<SetKey>, limit: usize) -> Vec<SetKey> {
-        self.read().get(&space).map_or_else(Vec::new, |set| set.page(after, limit))
+    pub(super) fn to_row(&self) -> EpochRow {
+        EpochRow {
+            count: self.count,
+            declined: self.declined,
+            sum: self.sum.to_bytes(),
+            digest: self.digest.as_ref().map_or_else(Vec::new, LtHash::to_bytes),
+        }
     }
 
-    /// What of `theirs`, a peer's page from `after` on, is unknown here, and up to `limit` of what is known here and not
-    /// in it. The page covers everything up to its last key, or to the end if it `is_last`.
-    #[must_use]
-    pub fn compare(
-        &self,
-        space: SpaceId,
-        after: Option<SetKey>,
-        theirs: &[SetKey],
-        is_last: bool,
-        limit: usize,
-    ) -> (Vec<SetKey>, Vec<SetKey>) {
-        let sets = self.read();
-        let empty = KnownSet::default();
-        let ours = sets.get(&space).unwrap_or(&empty);
-        let unknown = theirs.iter().filter(|key| !ours.contains(key)).copied().collect();
-        let end = if is_last { None } else { theirs.last().copied() };
-        let only_ours = ours.between(after, end).filter(|key| theirs.binary_search(key).is_err());
-        (unknown, only_ours.take(limit).collect())
+    /// `None` if the row is none of ours.
+    pub(super) fn of_row(row: &EpochRow) -> Option<Self> {
+        let digest = if row.count < RUNNING_DIGEST_FROM {
+            row.digest.is_empty().then_some(None)
+        } else {
+            LtHash::from_bytes(&row.digest).map(Some)
+        }?;
+        let is_sound = row.count > 0 && row.declined <= row.count;
+        is_sound.then(|| Self { count: row.count, declined: row.declined, sum: Sum::from_bytes(&row.sum), digest })
+    }
+}
+
+/// The epochs of all spaces.
+pub(super) type Epochs = BTreeMap<(Number, Epoch), EpochState>;
+
+/// What a batch does to an epoch.
+#[derive(Debug)]
+pub(super) struct EpochChange {
+    /// The epoch with the batch.
+    pub(super) state: EpochState,
+    /// What the batch adds.
+    pub(super) members: Vec<(EpochKey, Expanded)>,
+}
+
+#[derive(Debug, Default)]
+struct SpaceState {
+    epochs: BTreeMap<Epoch, EpochState>,
+    count: u64,
+    declined: u64,
+    /// The digest of all epochs; made when it is first asked for.
+    running: Option<LtHash>,
+}
+
+#[derive(Debug, Default)]
+struct States {
+    numbers: BTreeMap<SpaceId, Number>,
+    spaces: BTreeMap<Number, SpaceState>,
+}
+
+impl States {
+    fn of(&self, space: SpaceId) -> Option<&SpaceState> {
+        self.spaces.get(self.numbers.get(&space)?)
+    }
+}
+
+/// The sets of all spaces. Readers never wait for more than the bookkeeping of one batch.
+#[derive(Debug)]
+pub(super) struct KnownSets {
+    states: RwLock<States>,
+    loaded: Mutex<Loaded>,
+}
+
+impl Default for KnownSets {
+    fn default() -> Self {
+        Self { states: RwLock::default(), loaded: Mutex::new(Loaded::new(LOADED_BYTES_MAX)) }
+    }
+}
+
+impl KnownSets {
+    fn read(&self) -> RwLockReadGuard<'_, States> {
+        self.states.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, States> {
+        self.states.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The loaded epochs. Taken behind the states where both are.
+    pub(super) fn loaded(&self) -> MutexGuard<'_, Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts anew with these spaces and epochs.
+    pub(super) fn reset(&self, numbers: BTreeMap<SpaceId, Number>, epochs: Epochs) {
+        let mut spaces: BTreeMap<Number, SpaceState> = BTreeMap::new();
+        for ((number, epoch), state) in epochs {
+            let space = spaces.entry(number).or_default();
+            space.count += state.count;
+            space.declined += state.declined;
+            space.epochs.insert(epoch, state);
+        }
+        let mut states = self.write();
+        *states = States { numbers, spaces };
+        self.loaded().clear();
+    }
+
+    /// Takes over what the index took.
+    pub(super) fn publish(&self, numbers: BTreeMap<SpaceId, Number>, changes: BTreeMap<(Number, Epoch), EpochChange>) {
+        let mut states = self.write();
+        states.numbers.extend(numbers);
+        for ((number, epoch), EpochChange { state, members }) in changes {
+            let space = states.spaces.entry(number).or_default();
+            space.count += members.len() as u64;
+            space.declined += state.declined;
+            if let Some(before) = space.epochs.insert(epoch, state) {
+                space.declined -= before.declined;
+            }
+            if let Some(running) = &mut space.running {
+                members.iter().for_each(|(_, expanded)| running.add_expanded(expanded));
+            }
+            self.loaded().extend((number, epoch), members.into_iter().map(|(key, _)| key));
+        }
+    }
+
+    /// The number of a space that has or had known events.
+    pub(super) fn number_of(&self, space: SpaceId) -> Option<Number> {
+        self.read().numbers.get(&space).copied()
+    }
+
+    /// How many events of a space are known.
+    pub(super) fn len(&self, space: SpaceId) -> usize {
+        self.read().of(space).map_or(0, |space| space.count as usize)
+    }
+
+    /// How many events are known in all.
+    pub(super) fn total(&self) -> usize {
+        self.read().spaces.values().map(|space| space.count as usize).sum()
+    }
+
+    /// How many events of a space are declined.
+    pub(super) fn declined(&self, space: SpaceId) -> u64 {
+        self.read().of(space).map_or(0, |space| space.declined)
+    }
+
+    /// The epochs of a space that have members, with how many.
+    pub(super) fn epochs(&self, space: SpaceId) -> Vec<(Epoch, u64)> {
+        let states = self.read();
+        let epochs = states.of(space).into_iter().flat_map(|space| &space.epochs);
+        epochs.map(|(epoch, state)| (*epoch, state.count)).collect()
+    }
+
+    /// An epoch's state; `None` if it has no members.
+    pub(super) fn state(&self, number: Number, epoch: Epoch) -> Option<EpochState> {
+        self.read().spaces.get(&number)?.epochs.get(&epoch).cloned()
+    }
+
+    /// Every epoch's state.
+    pub(super) fn all(&self) -> Epochs {
+        let states = self.read();
+        let of = |(number, space): (&Number, &SpaceState)| -> Vec<_> {
+            space.epochs.iter().map(|(epoch, state)| ((*number, *epoch), state.clone())).collect()
+        };
+        states.spaces.iter().flat_map(of).collect()
+    }
+
+    /// Count and digest of a space, if they are at hand.
+    pub(super) fn digest(&self, space: SpaceId, salt: &[u8; 32]) -> Option<(u64, Digest)> {
+        let states = self.read();
+        match states.of(space) {
+            None => Some((0, LtHash::default().digest(0, salt))),
+            Some(space) => Some((space.count, space.running.as_ref()?.digest(space.count, salt))),
+        }
+    }
+
+    /// The digest of those epochs of a space that have one, and the other epochs.
+    pub(super) fn combined(&self, space: SpaceId) -> (LtHash, Vec<Epoch>) {
+        let states = self.read();
+        let (mut combined, mut rest) = (LtHash::default(), Vec::new());
+        for (epoch, state) in states.of(space).into_iter().flat_map(|space| &space.epochs) {
+            match &state.digest {
+                Some(digest) => combined.combine(digest),
+                None => rest.push(*epoch),
+            }
+        }
+        (combined, rest)
+    }
+
+    /// Keeps the digest of a space, which from here on follows its members.
+    pub(super) fn keep_running(&self, number: Number, running: LtHash) {
+        if let Some(space) = self.write().spaces.get_mut(&number) {
+            space.running = Some(running);
+        }
+    }
+
+    /// The members of an epoch, if they are loaded.
+    pub(super) fn members(&self, number: Number, epoch: Epoch) -> Option<Arc<EpochSet>> {
+        self.loaded().get((number, epoch))
     }
 }

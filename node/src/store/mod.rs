@@ -8,10 +8,12 @@
 //! | `sled.rs`, `caught.rs` | the index on sled, and how its panics become errors |
 //! | `memory.rs` | both traits in memory, with faults to order, for tests and simulations |
 //!
-//! | `events.rs`, `read.rs` | the event store over both: writing and opening, and what readers ask |
+//! | `events.rs`, `read.rs` | the event store over both: writing, and what readers ask |
+//! | `opening.rs` | opening a store, and deriving the rows that the index lacks |
 //! | `writing.rs`, `keys.rs`, `rows.rs` | which rows an event leads to, and their layout |
-//! | `known.rs` | the sets of known events, in memory |
-//! | `fsck.rs` | checks that index and log agree |
+//! | `known.rs`, `loaded.rs` | the sets of known events in memory: all epochs, and the members of some |
+//! | `sets.rs` | what the comparison with peers asks of these sets |
+//! | `fsck.rs`, `fsck_sets.rs` | checks that index and log agree, and the sets with both |
 //!
 //! Log and index do not know what an event is. Both are synchronous and have no clock. A write goes to the
 //! journal, is synced there, and only then to the index, so that the index is never durable ahead of the
@@ -20,32 +22,39 @@
 mod caught;
 mod events;
 mod fsck;
+mod fsck_sets;
 mod index;
 mod journal;
 mod keys;
 mod known;
+mod loaded;
 mod log;
 mod memory;
+mod opening;
 mod read;
 mod rows;
 mod segment;
+mod sets;
 mod sled;
 mod writing;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod samples;
 
 pub use self::{
-    events::{Arrival, CatchUp, EventStore, FORMAT, HOLDERS_MAX, StoreError, Stored},
+    events::{Arrival, EventStore, HOLDERS_MAX, INDEX_FORMAT, StoreError, Stored},
     fsck::Fsck,
     index::{BATCH_ROWS_MAX, Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX, prefix_end},
     journal::{
         Damage, Journal, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, Replay, SCRUB_OVERHEAD_BYTES,
     },
-    known::KnownSets,
     log::{FileLog, OpenReport, SEGMENT_BYTES_MAX},
     memory::{MemoryIndex, MemoryJournal},
+    opening::CatchUp,
     read::{FeedPlace, ThreadCounts, root_named_by},
     rows::{EventRow, LocalRecord, OwnRow, Presence, SpaceRow},
+    sets::{Known, SpaceSets},
     sled::{SledIndex, set_aside},
 };

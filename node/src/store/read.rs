@@ -82,10 +82,33 @@ impl EventStore {
         }
     }
 
+    /// What is stored of an event as a proof that there is one: of a declined event its header. `None` if nothing is,
+    /// because it is not known, is lost, or was declined by a version that kept no headers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn proof(&self, id: &EventId) -> Result<Option<Stored>, StoreError> {
+        match self.row(id)? {
+            Some(row) if row.presence == Presence::Declined => self.read_record(&row),
+            Some(row) => self.read_row(&row),
+            None => Ok(None),
+        }
+    }
+
     pub(super) fn read_row(&self, row: &EventRow) -> Result<Option<Stored>, StoreError> {
         if !matches!(row.presence, Presence::Held | Presence::BodyDropped) {
             return Ok(None);
         }
+        let stored = self.read_record(row)?;
+        Ok(stored.map(|stored| match row.presence {
+            Presence::BodyDropped => Stored { event: stored.event.without_body(), ..stored },
+            _ => stored,
+        }))
+    }
+
+    /// The event of a row's record. `None` if the record turns out damaged, or is the local one of a declined event.
+    fn read_record(&self, row: &EventRow) -> Result<Option<Stored>, StoreError> {
         let record = match self.journal.read(Position(row.position)) {
             Ok(record) => record,
             Err(JournalError::Damaged { .. } | JournalError::Absent { .. }) => {
@@ -95,17 +118,12 @@ impl EventStore {
             }
             Err(other) => return Err(other.into()),
         };
-        let mut stored = match record.kind {
+        let stored = match record.kind {
+            RecordKind::Local if row.presence == Presence::Declined => return Ok(None),
             RecordKind::Local => return Err(StoreError::Row),
             RecordKind::Event | RecordKind::Scrubbed => self.read_payload(&record.payload)?,
         };
-        if stored.event.id() != row.id {
-            return Err(StoreError::Row);
-        }
-        if row.presence == Presence::BodyDropped {
-            stored.event = stored.event.without_body();
-        }
-        Ok(Some(stored))
+        if stored.event.id() == row.id { Ok(Some(stored)) } else { Err(StoreError::Row) }
     }
 
     /// Calls `each` for every known event, in the order of their numbers.
@@ -137,7 +155,7 @@ impl EventStore {
         Ok(lost.collect())
     }
 
-    fn space_numbers(&self) -> Result<Vec<(SpaceId, Number)>, StoreError> {
+    pub(super) fn space_numbers(&self) -> Result<Vec<(SpaceId, Number)>, StoreError> {
         let mut spaces = Vec::new();
         self.scan_all(keys::space_numbers_range(), |key, value| {
             let space = SpaceId(keys::id_in(key).ok_or(StoreError::Row)?);
@@ -145,21 +163,6 @@ impl EventStore {
             Ok(())
         })?;
         Ok(spaces)
-    }
-
-    /// How many events of a space this node declined.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub fn declined(&self, space: SpaceId) -> Result<u64, StoreError> {
-        let Some(number) = self.space_number(space)? else { return Ok(0) };
-        let mut count = 0;
-        self.each_row(|row| {
-            count += u64::from(row.space == number && row.presence == Presence::Declined);
-            Ok(())
-        })?;
-        Ok(count)
     }
 
     /// The number that stands for a space in rows; `None` if nothing of it is known.

@@ -1,6 +1,7 @@
 //! The values of the index's rows, and the local records of the log.
 //!
-//! Both are encoded by the protocol's codec. They are this node's own: a change raises [`super::FORMAT`].
+//! Both are encoded by the protocol's codec. They are this node's own: a change of rows raises
+//! [`super::INDEX_FORMAT`], and a local record is only ever added, at the end.
 
 use roda_protocol::codec;
 use roda_protocol::id::{EventId, SpaceId};
@@ -13,7 +14,7 @@ pub enum Presence {
     Held,
     /// The header is stored without words: its author took them back, or they have not come along yet.
     BodyDropped,
-    /// Known, and not stored by this node's choice.
+    /// Known, and by this node's choice at most its header is stored, as a proof for peers.
     Declined,
     /// Its record in the log is damaged; it is asked from peers again.
     Lost,
@@ -24,7 +25,7 @@ pub enum Presence {
 pub struct EventRow {
     /// The event.
     pub id: EventId,
-    /// Where its record starts in the log (a declined event: its local record).
+    /// Where its record starts in the log. That of a declined event is bare, or a local record of earlier versions.
     pub position: u64,
     /// The author's claim of the time.
     pub created_ms: u64,
@@ -36,6 +37,19 @@ pub struct EventRow {
     pub tag: u16,
     /// What is stored.
     pub presence: Presence,
+}
+
+/// An epoch of a space's known set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct EpochRow {
+    /// How many events are known.
+    pub count: u64,
+    /// How many of them this node declined.
+    pub declined: u64,
+    /// The sum of their ids.
+    pub sum: [u8; 32],
+    /// The state of their digest, or nothing while they are few.
+    pub digest: Vec<u8>,
 }
 
 /// A post or comment in its thread.
@@ -86,7 +100,7 @@ pub enum LocalRecord {
         /// Position of the last record that was shown.
         position: u64,
     },
-    /// A known event that this node chose not to store.
+    /// A known event that this node chose not to store; written by earlier versions.
     Declined {
         /// The event.
         id: EventId,
@@ -115,6 +129,11 @@ pub enum LocalRecord {
         id: EventId,
         /// The state from here on.
         row: OwnRow,
+    },
+    /// The event that follows was declined: it is bare, and no reader sees it.
+    DeclinedNext {
+        /// Which.
+        id: EventId,
     },
 }
 

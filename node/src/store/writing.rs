@@ -1,26 +1,31 @@
 //! Index batches in the making: from events and local records to rows.
 //!
 //! Owns which rows an event leads to and the numbers that ids, spaces and authors are given. Every row is derived from the
-//! log alone, and deriving it twice gives the same row, so a batch that was cut short is made good by the next start.
+//! log alone, and deriving it twice gives the same row, so a batch that was cut short is made good by the next start. The
+//! row of an epoch counts and digests its members: it goes into every batch that adds some.
 
 use super::events::{EventStore, StoreError};
 use super::index::{BATCH_ROWS_MAX, Batch, Index};
 use super::journal::{JournalError, Position, RecordKind};
 use super::keys::{self, Number, meta};
+use super::known::{EpochChange, RUNNING_DIGEST_FROM};
 use super::rows::{self, EventRow, LocalRecord, MemberRow, OwnRow, Presence};
 use roda_protocol::event::{Kind, Verified};
 use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::reconcile::{Epoch, EpochKey, Expanded, LtHash};
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-/// Rows that stay free in a batch for the position and the next number.
+/// Rows that stay free in a batch for the position, the next number and the count of events.
 const ROWS_RESERVED: usize = 4;
 
-/// Numbers given to ids, spaces and authors. Only the writer gives them.
+/// Rows that one known event leads to in one batch: its own, its member of the set, and that of its epoch.
+const ROWS_OF_KNOWN: usize = 3;
+
+/// Numbers given to ids and authors. Only the writer gives them.
 #[derive(Debug, Default)]
 pub(super) struct Interner {
     pub(super) next: Number,
-    pub(super) spaces: BTreeMap<SpaceId, Number>,
     pub(super) events: u64,
 }
 
@@ -33,7 +38,8 @@ pub(super) struct Writing<'a> {
     fresh: BTreeMap<Vec<u8>, Number>,
     spaces: BTreeMap<SpaceId, Number>,
     rows: BTreeMap<Number, EventRow>,
-    known: Vec<(SpaceId, u64, EventId)>,
+    /// Epochs that change with the batch; their rows are not in it yet.
+    epochs: BTreeMap<(Number, Epoch), EpochChange>,
     scrubs: Vec<EventRow>,
     applied: Option<Position>,
     events: u64,
@@ -51,7 +57,7 @@ impl<'a> Writing<'a> {
             fresh: BTreeMap::new(),
             spaces: BTreeMap::new(),
             rows: BTreeMap::new(),
-            known: Vec::new(),
+            epochs: BTreeMap::new(),
             scrubs: Vec::new(),
             applied: None,
         }
@@ -73,8 +79,8 @@ impl<'a> Writing<'a> {
     }
 
     fn space_number(&mut self, space: SpaceId) -> Result<Number, StoreError> {
-        if let Some(number) = self.interner.spaces.get(&space) {
-            return Ok(*number);
+        if let Some(number) = self.store.known.number_of(space) {
+            return Ok(number);
         }
         let number = self.number(keys::space_number_key(&space))?;
         self.spaces.insert(space, number);
@@ -91,32 +97,77 @@ impl<'a> Writing<'a> {
 
     /// Adds a row. A batch that is full goes to the index first: one event can lead to more rows than a batch takes.
     fn put(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
-        self.make_room()?;
+        self.make_room(1)?;
         self.batch.put(key, value);
         Ok(())
     }
 
-    fn make_room(&mut self) -> Result<(), StoreError> {
-        if self.batch.len() + ROWS_RESERVED >= BATCH_ROWS_MAX { self.write() } else { Ok(()) }
+    fn make_room(&mut self, rows: usize) -> Result<(), StoreError> {
+        let taken = self.batch.len() + self.epochs.len() + ROWS_RESERVED;
+        if taken + rows > BATCH_ROWS_MAX { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
         self.batch.put(keys::meta_key(meta::NEXT), rows::encode(&self.interner.next));
         self.batch.put(keys::meta_key(meta::EVENTS), rows::encode(&self.events));
+        for ((space, epoch), change) in &self.epochs {
+            self.batch.put(keys::epoch_key(*space, *epoch), rows::encode(&change.state.to_row()));
+        }
         let batch = std::mem::take(&mut self.batch);
         self.index.commit(&batch)?;
         // Only now: what never reached the index must not be counted, nor its numbers used again.
         self.interner.events = self.events;
+        self.store.known.publish(std::mem::take(&mut self.spaces), std::mem::take(&mut self.epochs));
         Ok(())
     }
 
+    /// Puts an event's row, and what it changes of its epoch: all in one batch.
     fn put_row(&mut self, number: Number, row: EventRow) -> Result<(), StoreError> {
-        let is_new = self.row(number)?.is_none();
-        // The row and the count of rows are in one batch.
-        self.make_room()?;
-        self.events += u64::from(is_new);
+        let before = self.row(number)?.map(|row| row.presence);
+        self.make_room(ROWS_OF_KNOWN)?;
+        let was_declined = before == Some(Presence::Declined);
+        let is_declined = row.presence == Presence::Declined;
+        if before.is_none() {
+            self.events += 1;
+            self.batch.put(keys::known_key(row.space, row.created_ms, number), row.id.0.to_vec());
+            self.add_member(&row)?;
+        }
+        if was_declined != is_declined {
+            let state = &mut self.epoch(&row).state;
+            state.declined = if is_declined { state.declined + 1 } else { state.declined.saturating_sub(1) };
+        }
         self.batch.put(keys::event_key(number), rows::encode(&row));
         self.rows.insert(number, row);
+        Ok(())
+    }
+
+    /// The epoch of an event in the making.
+    fn epoch(&mut self, row: &EventRow) -> &mut EpochChange {
+        let place = (row.space, EpochKey::of(&(row.created_ms, row.id)).0);
+        let known = &self.store.known;
+        self.epochs.entry(place).or_insert_with(|| EpochChange {
+            state: known.state(place.0, place.1).unwrap_or_default(),
+            members: Vec::new(),
+        })
+    }
+
+    fn add_member(&mut self, row: &EventRow) -> Result<(), StoreError> {
+        let (epoch, place) = EpochKey::of(&(row.created_ms, row.id));
+        let store = self.store;
+        let change = self.epoch(row);
+        let expanded = Expanded::of(&row.id);
+        change.state.add(&row.id, &expanded);
+        change.members.push((place, expanded));
+        if change.state.count == RUNNING_DIGEST_FROM {
+            let mut digest = LtHash::default();
+            change.members.iter().for_each(|(_, expanded)| digest.add_expanded(expanded));
+            let written = store.scan_epoch(row.space, epoch)?;
+            written.iter().for_each(|key| digest.add(&key.id));
+            if (written.len() + change.members.len()) as u64 != RUNNING_DIGEST_FROM {
+                return Err(StoreError::Row);
+            }
+            change.state.digest = Some(digest);
+        }
         Ok(())
     }
 
@@ -128,7 +179,6 @@ impl<'a> Writing<'a> {
         let created_ms = event.header().created_ms;
         let tag = event.header().kind.tag;
         self.put_row(number, EventRow { id, position: position.0, created_ms, space, author, tag, presence })?;
-        self.known.push((event.space(), created_ms, id));
         let member = rows::encode(&MemberRow { position: position.0, created_ms, author });
         match event.kind() {
             Kind::Post(_) => {
@@ -151,6 +201,33 @@ impl<'a> Writing<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// An event that is known and shown to nobody: no reader's row leads to it.
+    pub(super) fn declined(&mut self, event: &Verified, position: Position) -> Result<(), StoreError> {
+        let header = event.header();
+        self.put_declined(event.id(), event.space(), header.created_ms, header.kind.tag, position)
+    }
+
+    fn put_declined(
+        &mut self,
+        id: EventId,
+        space: SpaceId,
+        created_ms: u64,
+        tag: u16,
+        position: Position,
+    ) -> Result<(), StoreError> {
+        let number = self.number(keys::id_key(&id))?;
+        let space = self.space_number(space)?;
+        let presence = Presence::Declined;
+        // Its author is given no number: what was declined makes nobody known.
+        self.put_row(number, EventRow { id, position: position.0, created_ms, space, author: 0, tag, presence })
+    }
+
+    /// Marks an event as known and lost.
+    pub(super) fn lost(&mut self, row: &EventRow) -> Result<(), StoreError> {
+        let number = self.number(keys::id_key(&row.id))?;
+        self.put_row(number, EventRow { presence: Presence::Lost, ..row.clone() })
     }
 
     fn action(&mut self, target: &EventId, number: Number) -> Result<(), StoreError> {
@@ -177,24 +254,15 @@ impl<'a> Writing<'a> {
 
     pub(super) fn local(&mut self, record: &LocalRecord, position: Position) -> Result<(), StoreError> {
         match record {
-            LocalRecord::Network(_) | LocalRecord::Own { .. } | LocalRecord::Damage { .. } => {}
+            LocalRecord::Network(_)
+            | LocalRecord::Own { .. }
+            | LocalRecord::DeclinedNext { .. }
+            | LocalRecord::Damage { .. } => {}
             LocalRecord::Space { space, row } => self.put(keys::space_key(space), rows::encode(row))?,
             LocalRecord::Read { root, position } => self.put(keys::read_key(root), rows::encode(position))?,
             LocalRecord::Delivery { id, row } => self.own(id, row)?,
             LocalRecord::Declined { id, space, created_ms, tag } => {
-                let number = self.number(keys::id_key(id))?;
-                let space_number = self.space_number(*space)?;
-                let row = EventRow {
-                    id: *id,
-                    position: position.0,
-                    created_ms: *created_ms,
-                    space: space_number,
-                    author: 0,
-                    tag: *tag,
-                    presence: Presence::Declined,
-                };
-                self.put_row(number, row)?;
-                self.known.push((*space, *created_ms, *id));
+                self.put_declined(*id, *space, *created_ms, *tag, position)?;
             }
         }
         Ok(())
@@ -211,10 +279,6 @@ impl<'a> Writing<'a> {
             self.batch.put(keys::meta_key(meta::APPLIED), rows::encode(&position.0));
         }
         self.write()?;
-        self.interner.spaces.append(&mut self.spaces);
-        for (space, created_ms, id) in self.known {
-            self.store.known.insert(space, (created_ms, id));
-        }
         // After the index, which says that the words are gone: a crash in between leaves the words in the log until the
         // retraction's record is read again by a rebuild; nobody is shown them.
         for row in self.scrubs {

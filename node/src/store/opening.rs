@@ -1,0 +1,204 @@
+//! Opening a store: is the index whole and of this format, what of it lives in memory, and which rows of the log does it
+//! lack?
+
+use super::events::{BATCH_EVENTS_MAX, EventStore, INDEX_FORMAT, StoreError};
+use super::index::{Batch, Index};
+use super::journal::{Journal, Position, Record, RecordKind};
+use super::keys::{self, Number, meta};
+use super::known::KnownSets;
+use super::rows::{self, LocalRecord, OwnRow, Presence};
+use super::writing::{Interner, Writing};
+use roda_protocol::id::{EventId, NetworkId, SpaceId};
+use serde::{Serialize, de::DeserializeOwned};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Bytes of log that one step of the catch-up reads.
+const REPLAY_BYTES: usize = 1024 * 1024;
+
+/// Counts of what opening a store did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CatchUp {
+    /// Records of the log that the index did not have yet.
+    pub records: u64,
+    /// Damaged records that were met.
+    pub damaged: u64,
+}
+
+/// What a local record says of the event that follows it, which may stand in the next chunk.
+#[derive(Clone, Copy, Debug)]
+enum Marker {
+    Own(EventId),
+    Declined(EventId),
+}
+
+impl EventStore {
+    /// Opens a store, and derives the rows that the index lacks from the log.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; `Index` and `Row` are answered by opening again with an empty index.
+    pub fn open(
+        journal: Arc<dyn Journal>,
+        index: Arc<dyn Index>,
+        network: NetworkId,
+    ) -> Result<(Self, CatchUp), StoreError> {
+        let store = Self {
+            journal,
+            index: RwLock::new(index),
+            network,
+            known: KnownSets::default(),
+            writer: Mutex::new(Interner::default()),
+            names: RwLock::new(HashMap::new()),
+            found_lost: AtomicBool::new(false),
+            found_damaged_index: AtomicBool::new(false),
+            had_no_index: AtomicBool::new(false),
+        };
+        store.check_meta()?;
+        store.load(&mut store.writer.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let caught_up = store.catch_up()?;
+        Ok((store, caught_up))
+    }
+
+    /// Throws the index away for an empty one and derives every row from the log again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn rebuild(&self, empty: Arc<dyn Index>) -> Result<CatchUp, StoreError> {
+        // Nobody loads members from the new index while the old one's sets are in memory.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = empty;
+        self.found_damaged_index.store(false, Ordering::Relaxed);
+        self.check_meta()?;
+        self.load(&mut writer)?;
+        drop(writer);
+        self.catch_up()
+    }
+
+    fn check_meta(&self) -> Result<(), StoreError> {
+        let index = self.index();
+        if let Some(format) = index.get(&keys::meta_key(meta::FORMAT))? {
+            let found: u32 = rows::decode(&format).ok_or(StoreError::Row)?;
+            if found > INDEX_FORMAT {
+                return Err(StoreError::NewerFormat { found });
+            }
+            if found < INDEX_FORMAT {
+                return Err(StoreError::OlderIndex { found });
+            }
+        }
+        match index.get(&keys::meta_key(meta::NETWORK))? {
+            Some(network) if network != self.network.0 => return Err(StoreError::OtherNetwork),
+            Some(_) => return Ok(()),
+            None => self.had_no_index.store(true, Ordering::Relaxed),
+        }
+        if self.journal.end() == self.journal.start() {
+            let record = rows::encode(&LocalRecord::Network(self.network.0));
+            self.journal.append(&[(RecordKind::Local, &record)])?;
+            self.journal.sync()?;
+        }
+        let mut batch = Batch::default();
+        batch.put(keys::meta_key(meta::FORMAT), rows::encode(&INDEX_FORMAT));
+        batch.put(keys::meta_key(meta::NETWORK), self.network.0.to_vec());
+        index.commit(&batch)?;
+        Ok(())
+    }
+
+    /// Reads what lives in memory from the index, and compares what it has with what it should have: a damaged index can
+    /// open without a word and lack rows.
+    fn load(&self, interner: &mut Interner) -> Result<(), StoreError> {
+        *interner = Interner::default();
+        self.names.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let numbers: BTreeMap<SpaceId, Number> = self.space_numbers()?.into_iter().collect();
+        let epochs = self.epochs_of_index()?;
+        let known: u64 = epochs.values().map(|state| state.count).sum();
+        let named: BTreeSet<Number> = numbers.values().copied().collect();
+        let has_strays = epochs.keys().any(|(number, _)| !named.contains(number));
+        self.known.reset(numbers, epochs);
+        interner.events = self.meta(meta::EVENTS)?.unwrap_or(0);
+        // Numbers are never reused, also those of ids that are named and not known.
+        interner.next = self.meta(meta::NEXT)?.unwrap_or(1);
+        let (start, end) = keys::events_range();
+        let rows = self.index().count(&start, end.as_deref(), usize::MAX)? as u64;
+        let is_whole = !has_strays && known == interner.events && rows == interner.events;
+        if is_whole { Ok(()) } else { Err(StoreError::Row) }
+    }
+
+    fn meta<T: Serialize + DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let value = self.index().get(&keys::meta_key(name))?;
+        value.map(|value| rows::decode(&value).ok_or(StoreError::Row)).transpose()
+    }
+
+    /// Derives the rows of records that the index has not seen.
+    fn catch_up(&self) -> Result<CatchUp, StoreError> {
+        let applied = self.meta(meta::APPLIED)?.map(Position);
+        // It is where the last applied record starts, so a log that ends there has lost that record: the index can't be
+        // a derivation of it.
+        if applied.is_some_and(|applied| applied >= self.journal.end()) {
+            return Err(StoreError::Row);
+        }
+        let mut counts = CatchUp::default();
+        let mut from = applied.unwrap_or_else(|| self.journal.start());
+        let mut marker = None;
+        loop {
+            let replay = self.journal.replay(from, REPLAY_BYTES)?;
+            counts.records += replay.records.len() as u64;
+            counts.damaged += replay.damaged.len() as u64;
+            for chunk in replay.records.chunks(BATCH_EVENTS_MAX) {
+                self.replay_chunk(chunk, &mut marker)?;
+            }
+            if replay.next == from {
+                break;
+            }
+            from = replay.next;
+        }
+        self.index().flush()?;
+        Ok(counts)
+    }
+
+    fn replay_chunk(&self, records: &[Record], marker: &mut Option<Marker>) -> Result<(), StoreError> {
+        let mut writing = Writing::begin(self);
+        for record in records {
+            match record.kind {
+                RecordKind::Local => {
+                    let local: LocalRecord = rows::decode(&record.payload).ok_or(StoreError::Record)?;
+                    match &local {
+                        LocalRecord::Network(network) if *network != self.network.0 => {
+                            return Err(StoreError::OtherNetwork);
+                        }
+                        LocalRecord::Own { id } => *marker = Some(Marker::Own(*id)),
+                        LocalRecord::DeclinedNext { id } => *marker = Some(Marker::Declined(*id)),
+                        _ => {}
+                    }
+                    writing.local(&local, record.position)?;
+                    writing.applied(record.position);
+                }
+                RecordKind::Event | RecordKind::Scrubbed => self.replay_event(record, marker.take(), &mut writing)?,
+            }
+        }
+        writing.commit()
+    }
+
+    fn replay_event(
+        &self,
+        record: &Record,
+        marker: Option<Marker>,
+        writing: &mut Writing<'_>,
+    ) -> Result<(), StoreError> {
+        let stored = self.read_payload(&record.payload)?;
+        let id = stored.event.id();
+        if matches!(marker, Some(Marker::Declined(declined)) if declined == id) {
+            // The mark of what was read stays at the local record: the event means nothing without it.
+            return writing.declined(&stored.event, record.position);
+        }
+        let dropped = record.kind == RecordKind::Scrubbed || !stored.event.has_body();
+        let presence = if dropped { Presence::BodyDropped } else { Presence::Held };
+        writing.event(&stored.event, record.position, presence)?;
+        if matches!(marker, Some(Marker::Own(own)) if own == id) {
+            writing.own(&id, &OwnRow::default())?;
+        }
+        writing.applied(record.position);
+        Ok(())
+    }
+}
