@@ -102,3 +102,43 @@ fn note_damage(damaged: u64, notices: &mut Vec<String>) {
         notices.push(format!("{damaged} damaged places in the log: what stood there is fetched from peers"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Batch, LocalRecord, SpaceRow};
+    use roda_protocol::id::SpaceId;
+
+    fn open_home(home: &Home) -> (Arc<EventStore>, Vec<String>) {
+        let (store, (), notices) = open(home, NetworkId::of("open-tests"), "stamp", |_| Ok(())).unwrap();
+        (store, notices)
+    }
+
+    #[test]
+    fn an_index_of_an_older_version_is_made_anew_and_the_person_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        let (store, notices) = open_home(&home);
+        assert_eq!(notices, Vec::<String>::new());
+        let row = SpaceRow { followed: true, open_name: None };
+        store.note(&[LocalRecord::Space { space: SpaceId([1; 32]), row: row.clone() }]).unwrap();
+        drop(store);
+        let index = SledIndex::open(&index_folder(&home)).unwrap();
+        let mut batch = Batch::new();
+        batch.put(b"mformat".to_vec(), roda_protocol::codec::encode(&1_u32));
+        index.commit(&batch).unwrap();
+        index.flush().unwrap();
+        drop(index);
+        let (store, notices) = open_home(&home);
+        assert_eq!(notices.len(), 1);
+        assert!(
+            notices[0].starts_with("the index had the format of an older version and was made anew"),
+            "{notices:?}"
+        );
+        assert_eq!(store.spaces().unwrap(), [(SpaceId([1; 32]), row)]);
+        drop(store);
+        assert_eq!(open_home(&home).1, Vec::<String>::new());
+        let names: Vec<_> = std::fs::read_dir(&home.data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.iter().all(|name| !name.to_string_lossy().contains("damaged")), "{names:?}");
+    }
+}

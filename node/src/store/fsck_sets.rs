@@ -11,6 +11,9 @@ use roda_protocol::reconcile::{EPOCH_MS, Epoch, EpochKey, Expanded, LtHash, Sum}
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
+/// Count and sum of the epochs of all spaces.
+type Lists = BTreeMap<(Number, Epoch), (u64, Sum)>;
+
 impl EventStore {
     /// Adds a problem for each epoch whose set is not that of its events.
     pub(super) fn check_sets(&self, found: &mut Fsck) -> Result<(), StoreError> {
@@ -70,12 +73,12 @@ impl EventStore {
     }
 
     /// Count and sum of every epoch's rows in table `k`.
-    fn epochs_of_members(&self) -> Result<BTreeMap<(Number, Epoch), (u64, Sum)>, StoreError> {
-        let mut epochs = BTreeMap::new();
+    fn epochs_of_members(&self) -> Result<Lists, StoreError> {
+        let mut epochs = Lists::new();
         self.scan_all(keys::all_known_range(), |key, value| {
             let space = keys::space_in(key).ok_or(StoreError::Row)?;
             let epoch = keys::time_in(key).ok_or(StoreError::Row)? / EPOCH_MS;
-            let (count, sum): &mut (u64, Sum) = epochs.entry((space, epoch)).or_default();
+            let (count, sum) = epochs.entry((space, epoch)).or_default();
             *count += 1;
             sum.add(&Sum::from_bytes(value.try_into().map_err(|_| StoreError::Row)?));
             Ok(())
