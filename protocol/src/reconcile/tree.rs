@@ -161,25 +161,23 @@ impl Tree {
         if lower >= upper {
             return Summary::default();
         }
-        let mut summary = self.below(upper);
-        summary.subtract(&self.below(lower));
-        summary
-    }
-
-    /// The summary of the members below `key`.
-    fn below(&self, key: &EpochKey) -> Summary {
-        let mut summary = Summary::default();
         let mut node = &self.root;
         loop {
             match node {
                 Node::Leaf(keys) => {
-                    keys[..keys.partition_point(|member| member < key)].iter().for_each(|key| summary.add_key(key));
-                    return summary;
+                    let behind = &keys[keys.partition_point(|key| key < lower)..];
+                    return Summary::of_keys(&behind[..behind.partition_point(|key| key < upper)]);
                 }
                 Node::Inner(children) => {
-                    let at = child_of(children, key);
-                    children[..at].iter().for_each(|child| summary.add(&child.summary));
-                    node = &children[at].node;
+                    let (first, last) = (child_of(children, lower), child_of(children, upper));
+                    if first < last {
+                        let mut summary = Summary::of_children(&children[first..last]);
+                        summary.subtract(&children[first].node.below(lower));
+                        summary.add(&children[last].node.below(upper));
+                        return summary;
+                    }
+                    // Both ends of a short range take the same way down.
+                    node = &children[first].node;
                 }
             }
         }
@@ -253,6 +251,25 @@ impl Node {
         match self {
             Self::Leaf(keys) => Summary::of_keys(keys),
             Self::Inner(children) => Summary::of_children(children),
+        }
+    }
+
+    /// The summary of the members of this node that stand below `key`.
+    fn below(&self, key: &EpochKey) -> Summary {
+        let mut summary = Summary::default();
+        let mut node = self;
+        loop {
+            match node {
+                Self::Leaf(keys) => {
+                    summary.add(&Summary::of_keys(&keys[..keys.partition_point(|member| member < key)]));
+                    return summary;
+                }
+                Self::Inner(children) => {
+                    let at = child_of(children, key);
+                    summary.add(&Summary::of_children(&children[..at]));
+                    node = &children[at].node;
+                }
+            }
         }
     }
 
