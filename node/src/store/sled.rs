@@ -15,6 +15,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{OnceLock, PoisonError, RwLock},
+    time::Duration,
 };
 
 use ::sled::{Config, Db, Error as SledError, IVec, Mode};
@@ -27,6 +28,11 @@ use super::{
 /// sled's page cache: 32 MiB. Its default is 1 GiB, and it uses a multiple of what it is given; the
 /// node's whole budget is 100 MiB with a million events.
 const CACHE_BYTES: u64 = 32 << 20;
+
+/// sled lets go of its lock on a thread of its own, a moment after it was closed: an index that is opened again at once
+/// waits for it, up to a second. A node that has the index open keeps it for longer.
+const LOCK_TRIES_MAX: usize = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// How many damaged folders are kept for study, the newest included: 2, that bounds their space.
 const SET_ASIDE_MAX: usize = 2;
@@ -82,17 +88,14 @@ impl SledIndex {
             .mode(Mode::LowSpace)
             .flush_every_ms(None)
             .use_compression(false);
-        let opened = caught(|| {
-            let database = config.open()?;
-            database.first()?;
-            database.last()?;
-            Ok(database)
-        });
-        let database = match opened {
-            Ok(Ok(database)) => database,
-            Ok(Err(error)) => return Err(explain(folder, "open", error)),
-            Err(text) => {
-                return Err(IndexError::Damaged { path: folder.into(), text });
+        let mut tries = 0;
+        let database = loop {
+            match open_database(folder, &config) {
+                Err(IndexError::Locked { .. }) if tries < LOCK_TRIES_MAX => {
+                    tries += 1;
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                opened => break opened?,
             }
         };
         let data = OpenOptions::new().read(true).write(true).open(folder.join("db")).map_err(io_error)?;
@@ -218,6 +221,21 @@ impl Drop for SledIndex {
         } else if let Err(text) = caught(|| drop(database)) {
             tracing::warn!(index = %self.folder.display(), %text, "the index failed while it was closed");
         }
+    }
+}
+
+/// Opens sled and reads a little.
+fn open_database(folder: &Path, config: &Config) -> Result<Db, IndexError> {
+    let opened = caught(|| {
+        let database = config.open()?;
+        database.first()?;
+        database.last()?;
+        Ok(database)
+    });
+    match opened {
+        Ok(Ok(database)) => Ok(database),
+        Ok(Err(error)) => Err(explain(folder, "open", error)),
+        Err(text) => Err(IndexError::Damaged { path: folder.into(), text }),
     }
 }
 
