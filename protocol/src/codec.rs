@@ -21,7 +21,8 @@ pub enum DecodeError {
     Trailing,
 }
 
-/// Bytes of the largest value that [`encode`] and [`decode`] handle; sync messages are the largest.
+/// Bytes of the largest value that [`encode`] and [`decode`] handle; sync messages are the largest. Also in compact form a
+/// reader counts every integer at full width, so this is a bound of the wire of its own.
 const VALUE_BYTES_MAX: usize = 512 * 1024;
 
 const _: () = assert!(

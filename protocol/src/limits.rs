@@ -86,7 +86,7 @@ pub const WORK_BITS_MAX: u8 = 32;
 /// An event dated further ahead than this is deferred (never invalid: clocks differ). Ten minutes.
 pub const FUTURE_MS_MAX: u64 = 10 * 60 * 1000;
 
-/// Bytes of one sync request on the wire: a page of ids, or a few events that are pushed.
+/// Bytes of one sync request on the wire: probes, or events that are pushed.
 pub const SYNC_REQUEST_BYTES_MAX: usize = 384 * 1024;
 
 /// Bytes of one sync response on the wire.
@@ -96,8 +96,12 @@ pub const SYNC_RESPONSE_BYTES_MAX: usize = 384 * 1024;
 /// [`SYNC_RESPONSE_BYTES_MAX`] with any mixture of sizes.
 pub const SYNC_EVENTS_BYTES_MAX: usize = 256 * 1024;
 
-/// Ids in one page of a listing (40 bytes each).
-pub const SYNC_PAGE_IDS_MAX: usize = 4096;
+/// Epochs of one space in one answer. The epochs from 1970 to 2242; later dates are not admitted yet.
+pub const SYNC_EPOCHS_MAX: usize = 8192;
+
+/// Bytes of one frame. A message of a comparison or a batch of events spans as many as it needs, so that a frame's bound
+/// never adds a round trip, and no reader reserves more than this on a length's word.
+pub const SYNC_FRAME_BYTES_MAX: usize = 64 * 1024;
 
 /// Ids in one request for events.
 pub const SYNC_GET_IDS_MAX: usize = 1024;
@@ -122,7 +126,9 @@ const _: () = {
     assert!(SYNC_EVENTS_BYTES_MAX >= 2 * EVENT_BYTES_MAX);
     // Each event of a batch is behind an eight-byte length; the smallest event has more than 200 bytes.
     assert!(SYNC_EVENTS_BYTES_MAX + SYNC_EVENTS_BYTES_MAX / 20 + 1024 <= SYNC_RESPONSE_BYTES_MAX);
-    assert!(SYNC_PAGE_IDS_MAX * 40 + 1024 <= SYNC_RESPONSE_BYTES_MAX);
+    // An epoch is at most 26 bytes in compact form, and a space without its epochs 34.
+    assert!(SYNC_EPOCHS_MAX * 26 + SYNC_SPACES_MAX * 34 + 1024 <= SYNC_RESPONSE_BYTES_MAX);
+    assert!(SYNC_FRAME_BYTES_MAX <= SYNC_REQUEST_BYTES_MAX);
     assert!(SYNC_GET_IDS_MAX * 32 + 1024 <= SYNC_REQUEST_BYTES_MAX);
     assert!(SYNC_EVENTS_BYTES_MAX + SYNC_EVENTS_BYTES_MAX / 20 + 1024 <= SYNC_REQUEST_BYTES_MAX);
     assert!(WORK_BITS_DEFAULT <= WORK_BITS_MAX);

@@ -10,6 +10,8 @@ use libp2p::request_response::{self, Codec, ProtocolSupport};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, noise, tcp, yamux};
 use roda_protocol::id::{NetworkId, SpaceId};
+use roda_protocol::limits::SYNC_FRAME_BYTES_MAX;
+use roda_protocol::wire::{Request, Response};
 use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
@@ -38,7 +40,14 @@ pub struct Wave {
     pub requests: Vec<Vec<u8>>,
     /// Bytes of the streams that answer the node's own requests, in turn, for ever.
     pub answers: Vec<Vec<u8>>,
+    /// What answers the node's own requests instead, where an answer has to fit its question to be believed.
+    pub lie: Option<Lie>,
+    /// How long it goes on at most, where the node would not end it soon.
+    pub lasts: Option<Duration>,
 }
+
+/// An answer that is made up for a request.
+pub type Lie = fn(&Request) -> Response;
 
 /// What came of a wave.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -64,11 +73,24 @@ pub struct Attacker {
     names: u64,
 }
 
-/// A request as the node's framing has it.
+/// In a frame's header: another frame follows.
+pub const MORE: u32 = 1 << 31;
+
+/// A message as the node's framing has it: cut into frames, each behind its length.
 #[must_use]
 pub fn framed(body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len()).expect("frames are short");
-    [&length.to_le_bytes(), body].concat()
+    let (mut wire, mut rest) = (Vec::with_capacity(body.len() + 32), body);
+    loop {
+        let (frame, behind) = rest.split_at(rest.len().min(SYNC_FRAME_BYTES_MAX));
+        let length = u32::try_from(frame.len()).expect("frames are short");
+        let header = if behind.is_empty() { length } else { length | MORE };
+        wire.extend_from_slice(&header.to_le_bytes());
+        wire.extend_from_slice(frame);
+        if behind.is_empty() {
+            return wire;
+        }
+        rest = behind;
+    }
 }
 
 impl Attacker {
@@ -88,7 +110,8 @@ impl Attacker {
     pub async fn send(&mut self, wave: Wave) -> Outcome {
         let mut outcome = Outcome::default();
         // Whatever was done until then counts.
-        let _ = tokio::time::timeout(WAVE_TIME_MAX, self.run(wave, &mut outcome)).await;
+        let time_max = wave.lasts.unwrap_or(WAVE_TIME_MAX);
+        let _ = tokio::time::timeout(time_max, self.run(wave, &mut outcome)).await;
         outcome
     }
 
@@ -100,6 +123,7 @@ impl Attacker {
             gossip: wave.gossip.into(),
             requests: wave.requests.into(),
             answers: wave.answers,
+            lie: wave.lie,
             under_way: 0,
             node: None,
             listens: false,
@@ -164,6 +188,7 @@ struct Work {
     gossip: VecDeque<Vec<u8>>,
     requests: VecDeque<Vec<u8>>,
     answers: Vec<Vec<u8>>,
+    lie: Option<Lie>,
     under_way: usize,
     node: Option<PeerId>,
     listens: bool,
@@ -197,6 +222,15 @@ impl Work {
         }
     }
 
+    /// What answers the node's request of this number; silence if there is nothing to say.
+    fn answer(&self, request: &[u8], number: usize) -> Option<Vec<u8>> {
+        match self.lie {
+            Some(lie) => Some(framed(&lie(&Request::from_bytes(request).ok()?).to_bytes())),
+            None if self.answers.is_empty() => None,
+            None => Some(self.answers[number % self.answers.len()].clone()),
+        }
+    }
+
     /// Whether this is the end.
     fn hear(&mut self, swarm: &mut Swarm<Rules>, event: SwarmEvent<RulesEvent>, outcome: &mut Outcome) -> bool {
         match event {
@@ -208,9 +242,8 @@ impl Work {
             SwarmEvent::Behaviour(RulesEvent::Gossip(gossipsub::Event::Subscribed { .. })) => self.listens = true,
             SwarmEvent::Behaviour(RulesEvent::Requests(event)) => match event {
                 request_response::Event::Message { message, .. } => match message {
-                    request_response::Message::Request { channel, .. } => {
-                        if !self.answers.is_empty() {
-                            let answer = self.answers[outcome.asked % self.answers.len()].clone();
+                    request_response::Message::Request { channel, request, .. } => {
+                        if let Some(answer) = self.answer(&request, outcome.asked) {
                             // The node may have hung up.
                             let _ = swarm.behaviour_mut().requests.send_response(channel, answer);
                         }
@@ -274,9 +307,14 @@ impl Codec for AnyBytes {
 }
 
 async fn read(io: &mut (impl AsyncRead + Unpin + Send)) -> io::Result<Vec<u8>> {
-    let mut prefix = [0; 4];
-    io.read_exact(&mut prefix).await?;
     let mut body = Vec::new();
-    io.take(u64::from(u32::from_le_bytes(prefix))).read_to_end(&mut body).await?;
-    Ok(body)
+    loop {
+        let mut header = [0; 4];
+        io.read_exact(&mut header).await?;
+        let header = u32::from_le_bytes(header);
+        io.take(u64::from(header & !MORE)).read_to_end(&mut body).await?;
+        if header & MORE == 0 {
+            return Ok(body);
+        }
+    }
 }

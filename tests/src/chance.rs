@@ -1,4 +1,5 @@
-//! Random numbers from a seed. The seed is printed, and `RODA_SEED` sets it: the same seed makes the same choices.
+//! Random numbers from a seed: the same seed makes the same choices. A test on real nodes prints its seed, and `RODA_SEED`
+//! sets it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,6 +17,12 @@ impl Chance {
         Self(seed)
     }
 
+    /// From a seed alone.
+    #[must_use]
+    pub fn from_seed(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The next number.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -28,6 +35,28 @@ impl Chance {
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.draw() % end as u64).expect("it is below a usize")
+    }
+
+    /// A number from `first` up to and without `end`; `first` if there is none.
+    pub fn between(&mut self, first: u64, end: u64) -> u64 {
+        first + self.draw().checked_rem(end.saturating_sub(first)).unwrap_or(0)
+    }
+
+    /// True so many times in a thousand.
+    pub fn is(&mut self, permille: u32) -> bool {
+        permille > 0 && self.draw() % 1000 < u64::from(permille)
+    }
+
+    /// One of these; `None` if there are none.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        if from.is_empty() { None } else { from.get(self.below(from.len())) }
+    }
+
+    /// Puts these in any order.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for end in (2..=items.len()).rev() {
+            items.swap(end - 1, self.below(end));
+        }
     }
 
     /// So many bytes.

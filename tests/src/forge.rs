@@ -2,9 +2,10 @@
 
 use data_encoding::BASE64;
 use roda_protocol::event::{
-    Author, Body, Charter, CharterBody, Comment, CommentBody, Draft, Kind, Post, PostBody, Signed,
+    Author, Body, Charter, CharterBody, Comment, CommentBody, Draft, Edit, EditBody, Kind, Post, PostBody, Retract,
+    Signed, Vote,
 };
-use roda_protocol::id::{EventId, NetworkId, SpaceId};
+use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
 use roda_protocol::keys::SecretKey;
 use roda_protocol::limits::SALT_BYTES;
 use serde_json::json;
@@ -19,6 +20,7 @@ pub struct Forge {
     network: NetworkId,
     key: SecretKey,
     clock_ms: u64,
+    next_salt: u64,
 }
 
 impl Forge {
@@ -28,7 +30,24 @@ impl Forge {
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
         let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
         let key = SecretKey::from_seed(&[number; 32]);
-        Self { network: NetworkId::of(network), key, clock_ms: now_ms.saturating_sub(START_BEFORE_NOW_MS) }
+        Self::starting_at(NetworkId::of(network), key, now_ms.saturating_sub(START_BEFORE_NOW_MS))
+    }
+
+    /// The author of this key, whose first event is dated right after `start_ms`, unix milliseconds.
+    #[must_use]
+    pub fn starting_at(network: NetworkId, key: SecretKey, start_ms: u64) -> Self {
+        Self { network, key, clock_ms: start_ms, next_salt: 0 }
+    }
+
+    /// Sets the clock: the next event is dated right after `clock_ms`, unix milliseconds.
+    pub fn set_clock(&mut self, clock_ms: u64) {
+        self.clock_ms = clock_ms;
+    }
+
+    /// The author's key.
+    #[must_use]
+    pub fn author(&self) -> AuthorKey {
+        self.key.public()
     }
 
     /// The network.
@@ -56,6 +75,22 @@ impl Forge {
         self.sign(board, vec![parent], Kind::Comment(Comment { root, parent }), Body::Comment(words))
     }
 
+    /// Rewrites an event.
+    pub fn edit(&mut self, board: SpaceId, target: EventId, refs: Vec<EventId>, text: &str) -> Signed {
+        let words = EditBody { title: None, text: text.to_owned(), link: None };
+        self.sign(board, refs, Kind::Edit(Edit { target }), Body::Edit(words))
+    }
+
+    /// Votes on an event.
+    pub fn vote(&mut self, board: SpaceId, target: EventId, refs: Vec<EventId>, value: i8) -> Signed {
+        self.sign(board, refs, Kind::Vote(Vote { target, value }), Body::None)
+    }
+
+    /// Takes an event back.
+    pub fn retract(&mut self, board: SpaceId, target: EventId) -> Signed {
+        self.sign(board, vec![target], Kind::Retract(Retract { targets: vec![target] }), Body::None)
+    }
+
     /// A board, a post, and so many comments below it, about every third of them an answer to another comment.
     pub fn thread(&mut self, name: &str, comments: usize) -> Vec<Signed> {
         let charter = self.board(name);
@@ -72,9 +107,11 @@ impl Forge {
     }
 
     fn sign(&mut self, space: SpaceId, refs: Vec<EventId>, kind: Kind, body: Body) -> Signed {
-        self.clock_ms += 1;
+        self.clock_ms = self.clock_ms.saturating_add(1);
+        self.next_salt += 1;
         let mut salt = [0; SALT_BYTES];
         salt[..8].copy_from_slice(&self.clock_ms.to_le_bytes());
+        salt[8..].copy_from_slice(&self.next_salt.to_le_bytes());
         let draft = Draft { space, created_ms: self.clock_ms, refs, kind, body, salt };
         draft.sign(&Author::Root(&self.key), &self.network, 0).expect("a forge keeps the rules")
     }

@@ -1,4 +1,4 @@
-//! The judge of Roda: nodes as real processes, an attacker, and events made to order.
+//! The judge of Roda: nodes as real processes, an attacker, a simulator, and events made to order.
 //!
 //! Each test has networks and homes of its own and listens on loopback only. Waiting is for a condition, with a deadline
 //! (`wait`); no test waits for a fixed time.

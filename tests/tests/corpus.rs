@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 /// What a target does with any bytes.
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 5] = [
+const TARGETS: [(&str, Target); 6] = [
     ("event", targets::event),
     ("words", targets::words),
     ("wire_request", targets::wire_request),
     ("wire_response", targets::wire_response),
+    ("reconcile", targets::reconcile),
     ("text", targets::text),
 ];
 
@@ -56,7 +57,9 @@ fn parts(value: &Value) -> Vec<u8> {
 }
 
 fn name(case: &Value, number: usize) -> String {
-    let words = case["name"].as_str().unwrap_or("message");
+    let message = &case["message"];
+    let variant = message.as_object().and_then(|message| message.keys().next()).map(String::as_str);
+    let words = case["name"].as_str().or(variant).or(message.as_str()).unwrap_or("message");
     let plain = words.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' });
     format!("{number:03}-{}", plain.take(40).collect::<String>())
 }
@@ -94,6 +97,22 @@ fn seeds(target: &str) -> Seeds {
                 "\u{1b}[2J\r\n\u{202e}abc\u{200b}\t👩\u{200d}👩 e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301} \u{9b}31m";
             seeds.insert("hostile".into(), hostile.into());
             seeds.insert("no-utf-8".into(), vec![0xff, b'a', 0xc3, 0xf0, 0x9f]);
+        }
+        "reconcile" => {
+            for (number, case) in cases(&vectors("reconcile.json"), "comparisons").iter().enumerate() {
+                let rounds = cases(case, "rounds");
+                for (round, step) in rounds.iter().enumerate() {
+                    let probes = [vec![0], unhex(&step["probes"])].concat();
+                    seeds.insert(format!("probes-{}-{round}", name(case, number)), probes);
+                }
+                // Findings are a list of rounds; one of fewer than 251 has its number in one byte.
+                let findings: Vec<u8> = rounds.iter().flat_map(|step| unhex(&step["findings"])).collect();
+                let rounds = u8::try_from(rounds.len()).expect("comparisons of the vectors are short");
+                for side in 1..4 {
+                    let bytes = [&[side, rounds][..], &findings].concat();
+                    seeds.insert(format!("findings-{}-{side}", name(case, number)), bytes);
+                }
+            }
         }
         wire => {
             let key = if wire == "wire_request" { "requests" } else { "responses" };

@@ -1,10 +1,14 @@
 //! A peer that sends anything it likes neither stops honest traffic nor grows a node's memory past its bounds.
 
+#[path = "hostile/lies.rs"]
+mod lies;
+
 use roda_protocol::event::Signed;
-use roda_protocol::id::EventId;
-use roda_protocol::limits::{EVENT_BYTES_MAX, SYNC_GET_IDS_MAX, SYNC_REQUEST_BYTES_MAX};
-use roda_protocol::wire::{EventBytes, Request, Response};
-use roda_tests::attacker::{Attacker, Outcome, Wave, framed};
+use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::limits::{EVENT_BYTES_MAX, SYNC_FRAME_BYTES_MAX, SYNC_GET_IDS_MAX, SYNC_REQUEST_BYTES_MAX};
+use roda_protocol::reconcile::{Ask, Bound, Child, FAN_OUT, PROBES_MAX, Probe, SYMBOLS_MAX, Salt};
+use roda_protocol::wire::{EventBytes, Form, Request, Response};
+use roda_tests::attacker::{Attacker, MORE, Outcome, Wave, framed};
 use roda_tests::chance::Chance;
 use roda_tests::cluster::{TestNode, nodes, text};
 use roda_tests::forge::{Forge, with_broken_signature};
@@ -21,6 +25,16 @@ const MEMORY_MAX: u64 = 128 * 1024 * 1024;
 
 /// In how long an honest peer's post arrives, whatever goes on.
 const HONEST_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Comments of the board on which answers and questions are judged: above the size from which an epoch has a sketch.
+const LONG_THREAD: usize = 1200;
+
+/// Questions that a peer which lies in due form is asked in one wave: a comparison ends after 64 rounds, a session after
+/// five comparisons, and an honest post may begin another session.
+const QUESTIONS_MAX: usize = 1500;
+
+/// How long the attacker is busy; it would be asked twice a second for a minute.
+const BUSY_TIME: Duration = Duration::from_secs(10);
 
 /// Comments of parents that nobody has.
 const ORPHANS: usize = 10_000;
@@ -79,6 +93,15 @@ impl Scene {
         outcome
     }
 
+    /// Checks that nothing of this has kept the node from its honest peer: what only that one has arrives by comparison.
+    fn converges(&mut self, events: &[Signed]) {
+        let before = self.victim.events();
+        self.honest.import(&events[LONG_THREAD..]);
+        self.honest.sync();
+        self.victim.holds(before + (events.len() - LONG_THREAD) as u64);
+        self.honest.holds(self.victim.events());
+    }
+
     /// Checks that the node is whole.
     fn end(mut self) {
         assert!(self.honest_posts >= 1 && self.victim.is_running());
@@ -107,7 +130,8 @@ fn garbage_and_oversize_frames_are_counted_and_stop_nobody() {
     scene.attack("gossip beyond an event", Wave { gossip, ..Wave::default() });
 
     // Lengths that lie, one far over the bound, one that promises what never comes.
-    let lies = [u32::MAX, 1 << 30, SYNC_REQUEST_BYTES_MAX as u32, 1];
+    let frame = SYNC_FRAME_BYTES_MAX as u32;
+    let lies = [u32::MAX, 1 << 30, SYNC_REQUEST_BYTES_MAX as u32, frame, frame | MORE, 1 | MORE, MORE, 1];
     let requests = lies.iter().cycle().take(64).map(|length| [&length.to_le_bytes()[..], &[7; 100]].concat()).collect();
     scene.attack("lying lengths", Wave { requests, ..Wave::default() });
     let requests = (0..64)
@@ -120,6 +144,10 @@ fn garbage_and_oversize_frames_are_counted_and_stop_nobody() {
     assert!(outcome.sent_away && scene.victim.counter("requests_malformed") > 0, "{outcome:?}");
     let requests = (0..64).map(|_| framed(&chance.bytes(SYNC_REQUEST_BYTES_MAX))).collect();
     scene.attack("large requests of garbage", Wave { requests, ..Wave::default() });
+    // Frames that never end: a message has a bound, however it is cut.
+    let full = [&(frame | MORE).to_le_bytes()[..], &vec![7; SYNC_FRAME_BYTES_MAX]].concat();
+    let requests = (0..16).map(|_| full.repeat(12)).collect();
+    scene.attack("messages without an end", Wave { requests, ..Wave::default() });
     scene.end();
 }
 
@@ -134,7 +162,8 @@ fn forged_events_are_refused_and_do_not_shadow_the_real_ones() {
 
     let space = events[0].space();
     let push = |events: Vec<Vec<u8>>| {
-        framed(&Request::Push { space, events: events.into_iter().map(EventBytes).collect() }.to_bytes())
+        let events = events.into_iter().map(EventBytes).collect();
+        framed(&Request::Push { space, form: Form::Whole, events }.to_bytes())
     };
     let requests = events[2..].chunks(7).map(|part| push(broken(part))).collect();
     scene.attack("forged events in comparisons", Wave { requests, ..Wave::default() });
@@ -156,50 +185,124 @@ fn forged_events_are_refused_and_do_not_shadow_the_real_ones() {
     scene.end();
 }
 
+/// A board whose comments the node has, enough of them that it asks in ranges and keeps a sketch.
+fn a_scene_of_a_long_thread(name: &str) -> (Scene, Vec<Signed>) {
+    let (scene, events) = Scene::new(|forge| forge.thread(name, LONG_THREAD));
+    scene.victim.import(&events[2..LONG_THREAD]);
+    (scene, events)
+}
+
 #[test]
-fn answers_that_make_no_sense_end_a_comparison_and_nothing_else() {
+fn malformed_answers_send_the_peer_away_and_end_nothing_else() {
     let mut chance = Chance::new("answers");
-    let (mut scene, events) = Scene::new(|forge| forge.thread("answers", 3));
-    let space = events[0].space();
-    let ids = |count: usize, chance: &mut Chance| -> Vec<(u64, EventId)> {
-        let mut keys: Vec<_> =
-            (0..count).map(|_| (chance.draw(), EventId(chance.bytes(32).try_into().expect("32")))).collect();
-        keys.sort_unstable();
-        keys
-    };
+    let (mut scene, events) = a_scene_of_a_long_thread("malformed");
     let answer = |response: Response| framed(&response.to_bytes());
-    let digest = |index| roda_protocol::wire::SpaceDigest { index, count: 5, digest: [0; 16] };
-    let spaces = answer(Response::Spaces(vec![digest(0)]));
-    let empty = answer(Response::Events { events: Vec::new(), answered: 0 });
-    let waves: Vec<(&str, Vec<Vec<u8>>)> = vec![
+    let short_frame = [&(5 | MORE).to_le_bytes()[..], &[1; 5], &0_u32.to_le_bytes()].concat();
+    for (what, answers) in [
         ("answers of garbage", vec![framed(&chance.bytes(300))]),
-        ("answers with lying lengths", vec![u32::MAX.to_le_bytes().to_vec()]),
-        ("answers to other questions", vec![answer(Response::Holding(vec![true; 9])), answer(Response::Busy)]),
-        ("places that were not asked for", vec![answer(Response::Spaces(vec![digest(u32::MAX)]))]),
-        (
-            "pages of events that nobody has",
-            vec![spaces.clone(), answer(Response::Page { keys: ids(4096, &mut chance), is_last: false }), empty],
-        ),
-        ("pages without an end", vec![spaces.clone(), answer(Response::Page { keys: Vec::new(), is_last: false })]),
-        ("for ever busy", vec![answer(Response::Busy)]),
-        (
-            "events that were not asked for",
-            vec![
-                spaces,
-                answer(Response::Page { keys: ids(10, &mut chance), is_last: true }),
-                answer(Response::Events { events: vec![EventBytes(chance.bytes(500)); 9], answered: 10 }),
-            ],
-        ),
-    ];
-    for (what, answers) in waves {
+        ("answers to other questions", vec![answer(Response::Holding(vec![true; 9]))]),
+        ("answers with a byte too many", vec![framed(&[Response::Busy.to_bytes(), vec![0]].concat())]),
+    ] {
         let outcome = scene.attack(what, Wave { answers, ..Wave::default() });
         assert!(outcome.asked > 0, "the node compares with whoever follows the board: {what}");
+        assert!(outcome.sent_away, "{what}: {outcome:?}");
+    }
+    for (what, bytes) in [("lengths that lie", u32::MAX.to_le_bytes().to_vec()), ("short frames", short_frame)] {
+        let outcome = scene.attack(what, Wave { answers: vec![bytes], ..Wave::default() });
+        assert!(outcome.asked > 0, "{what}");
+    }
+    let more = [("a place that is none", lies::no_place as _), ("events that are none", lies::made_up_events as _)];
+    for (what, lie) in lies::MALFORMED.into_iter().chain(more) {
+        let outcome = scene.attack(what, Wave { lie: Some(lie), ..Wave::default() });
+        assert!(outcome.asked > 0 && outcome.sent_away, "{what}: {outcome:?} {}", scene.victim.log());
+    }
+    assert!(scene.victim.counter("responses_malformed") > lies::MALFORMED.len() as u64);
+    assert!(scene.victim.counter("sync_invalid") > 0, "bytes that are no events are counted");
+    scene.converges(&events);
+    scene.end();
+}
+
+#[test]
+fn lies_in_due_form_cost_a_bounded_number_of_questions_and_fool_nobody() {
+    let (mut scene, events) = a_scene_of_a_long_thread("lies");
+    for (what, lie) in lies::IN_DUE_FORM {
+        let outcome = scene.attack(what, Wave { lie: Some(lie), ..Wave::default() });
+        assert!(outcome.asked > 0 && !outcome.sent_away, "{what}: {outcome:?} {}", scene.victim.log());
+        assert!(outcome.asked <= QUESTIONS_MAX, "{what}: {outcome:?}");
+    }
+    let answers = vec![framed(&Response::Busy.to_bytes())];
+    let outcome = scene.attack("for ever busy", Wave { answers, lasts: Some(BUSY_TIME), ..Wave::default() });
+    assert!(outcome.asked > 0 && outcome.asked <= QUESTIONS_MAX && !outcome.sent_away, "{outcome:?}");
+    assert_eq!(scene.victim.counter("responses_malformed"), 0);
+    assert!(scene.victim.counter("fetches_fruitless") > 0);
+    scene.converges(&events);
+    scene.end();
+}
+
+#[test]
+fn questions_that_make_no_sense_or_cost_much_are_refused() {
+    let (mut scene, events) = a_scene_of_a_long_thread("questions");
+    let space = events[0].space();
+    let (first, end) = (Bound { offset_ms: 0, prefix: Vec::new() }, Bound { offset_ms: u32::MAX, prefix: Vec::new() });
+    let no_place = Bound { offset_ms: 5, prefix: vec![1, 0] };
+    let range = |lower: &Bound, upper: &Bound| Request::Range {
+        space,
+        epoch: lies::epoch(),
+        lower: lower.clone(),
+        upper: upper.clone(),
+        form: Form::Whole,
+    };
+    let part = |upper: &Bound| Child { upper: upper.clone(), count: 3, fingerprint: [7; 8] };
+    let compare =
+        |lower: &Bound, ask: Ask| compare(space, vec![Probe { epoch: lies::epoch(), lower: lower.clone(), ask }]);
+    let members = vec![[2; 8], [1; 8]];
+    for (what, request) in [
+        ("a range that ends before it begins", range(&end, &first)),
+        ("a range without a length", range(&first, &first)),
+        ("a range from a place of two forms", range(&no_place, &end)),
+        ("a probe from a place of two forms", compare(&no_place, Ask::Split(vec![part(&end)]))),
+        ("a probe of no parts", compare(&first, Ask::Split(Vec::new()))),
+        ("a probe of too many parts", {
+            let places = (1..=17).map(|offset_ms| Bound { offset_ms, prefix: Vec::new() });
+            compare(&first, Ask::Split(places.map(|place| part(&place)).collect()))
+        }),
+        ("a probe of parts that go back", compare(&first, Ask::Split(vec![part(&end), part(&end)]))),
+        ("a list out of order", compare(&first, Ask::List { upper: end.clone(), members })),
+        ("a list that ends before it begins", compare(&end, Ask::List { upper: first.clone(), members: Vec::new() })),
+        ("a sketch that ends before it begins", compare(&first, Ask::Sketch { from: 2, to: 1 })),
+        ("a sketch beyond every sketch", compare(&first, Ask::Sketch { from: 0, to: SYMBOLS_MAX as u32 + 1 })),
+    ] {
+        let before = scene.victim.counter("requests_malformed");
+        let outcome = scene.attack(what, Wave { requests: vec![framed(&request.to_bytes())], ..Wave::default() });
+        assert!(outcome.sent_away && outcome.answered == 0, "{what}: {outcome:?}");
+        assert_eq!(scene.victim.counter("requests_malformed"), before + 1, "{what}");
     }
     let ids = vec![EventId([7; 32]); SYNC_GET_IDS_MAX];
     let requests = (0..1000).map(|_| framed(&Request::Get { space, ids: ids.clone() }.to_bytes())).collect();
     scene.attack("a storm of questions", Wave { requests, ..Wave::default() });
-    assert!(scene.victim.counter("requests_refused") > 0, "a peer's questions are rationed");
+    let refused = scene.victim.counter("requests_refused");
+    assert!(refused > 0, "a peer's questions are rationed");
+    let requests = (0..100).map(|_| framed(&costly(space).to_bytes())).collect();
+    let outcome = scene.attack("a storm of comparisons", Wave { requests, ..Wave::default() });
+    assert!(
+        !outcome.sent_away && scene.victim.counter("requests_refused") > refused,
+        "and what they cost: {outcome:?}"
+    );
+    scene.converges(&events);
     scene.end();
+}
+
+fn compare(space: SpaceId, probes: Vec<Probe>) -> Request {
+    Request::Compare { salt: Salt([5; 16]), space, probes }
+}
+
+/// As much as one request can ask: parts without members, so that no bound on the answer ends the work.
+fn costly(space: SpaceId) -> Request {
+    let child = |offset_ms| Child { upper: Bound { offset_ms, prefix: Vec::new() }, count: 1, fingerprint: [7; 8] };
+    let children: Vec<Child> = (1..=FAN_OUT as u32).map(child).collect();
+    let probe = Probe { epoch: 7, lower: Bound { offset_ms: 0, prefix: Vec::new() }, ask: Ask::Split(children) };
+    // About as many as a reader takes: at full width its integers stay below 512 KiB.
+    compare(space, vec![probe; PROBES_MAX / 4])
 }
 
 #[test]
@@ -219,7 +322,7 @@ fn ten_thousand_comments_of_unknown_parents_are_held_within_bounds() {
     let gossip = events[2..1002].iter().map(|event| event.bytes().to_vec()).collect();
     let push = |part: &[Signed]| {
         let events = part.iter().map(|event| EventBytes(event.bytes().to_vec())).collect();
-        framed(&Request::Push { space, events }.to_bytes())
+        framed(&Request::Push { space, form: Form::Whole, events }.to_bytes())
     };
     let requests = events[2..].chunks(100).map(push).collect();
     scene.attack("orphans", Wave { gossip, requests, ..Wave::default() });

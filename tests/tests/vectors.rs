@@ -16,6 +16,8 @@ mod ids;
 mod invalid;
 #[path = "vectors/names.rs"]
 mod names;
+#[path = "vectors/reconcile.rs"]
+mod reconcile;
 #[path = "vectors/signatures.rs"]
 mod signatures;
 #[path = "vectors/sync.rs"]

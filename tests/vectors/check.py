@@ -8,6 +8,7 @@ import base64
 import bisect
 import hashlib
 import json
+import math
 import re
 import sys
 import unicodedata
@@ -59,8 +60,10 @@ class Malformed(Exception):
 
 
 class Reader:
-    def __init__(self, data):
-        self.data, self.at = data, 0
+    """Bytes that are read from the first on: `compact` in the encoding of section 15, else in that of section 1."""
+
+    def __init__(self, data, compact=False):
+        self.data, self.at, self.compact = data, 0, compact
 
     def take(self, count):
         if count > len(self.data) - self.at:
@@ -74,9 +77,28 @@ class Integer:
         self.size, self.signed = size, signed
 
     def read(self, reader):
+        if reader.compact and self.size > 1:
+            return self.read_compact(reader)
         return int.from_bytes(reader.take(self.size), "little", signed=self.signed)
 
-    def write(self, value):
+    def read_compact(self, reader):
+        first = reader.take(1)[0]
+        if first < 251:
+            return first
+        size = {251: 2, 252: 4, 253: 8}.get(first, 99)
+        if size > self.size:
+            raise Malformed("no form of this integer")
+        value = int.from_bytes(reader.take(size), "little")
+        if len(self.write(value, True)) != 1 + size:
+            raise Malformed("not the shortest form")
+        return value
+
+    def write(self, value, compact=False):
+        if compact and self.size > 1:
+            if value < 251:
+                return bytes([value])
+            mark, size = next((mark, size) for mark, size in ((251, 2), (252, 4), (253, 8)) if value < 256**size)
+            return bytes([mark]) + value.to_bytes(size, "little")
         return value.to_bytes(self.size, "little", signed=self.signed)
 
 
@@ -90,7 +112,7 @@ class Bool:
             raise Malformed("a bool is 0 or 1")
         return byte == 1
 
-    def write(self, value):
+    def write(self, value, compact=False):
         return bytes([value])
 
 
@@ -103,7 +125,7 @@ class Raw:
     def read(self, reader):
         return reader.take(self.size).hex()
 
-    def write(self, value):
+    def write(self, value, compact=False):
         data = unhex(value)
         assert len(data) == self.size
         return data
@@ -115,8 +137,8 @@ class Bytes:
     def read(self, reader):
         return reader.take(U64.read(reader)).hex()
 
-    def write(self, value):
-        return U64.write(len(value) // 2) + unhex(value)
+    def write(self, value, compact=False):
+        return U64.write(len(value) // 2, compact) + unhex(value)
 
 
 class String:
@@ -126,9 +148,9 @@ class String:
         except UnicodeDecodeError as error:
             raise Malformed("a string is UTF-8") from error
 
-    def write(self, value):
+    def write(self, value, compact=False):
         data = value.encode("utf-8")
-        return U64.write(len(data)) + data
+        return U64.write(len(data), compact) + data
 
 
 class List:
@@ -141,8 +163,8 @@ class List:
             raise Malformed("more elements than bytes")
         return [self.element.read(reader) for _ in range(count)]
 
-    def write(self, value):
-        return U64.write(len(value)) + b"".join(self.element.write(each) for each in value)
+    def write(self, value, compact=False):
+        return U64.write(len(value), compact) + b"".join(self.element.write(each, compact) for each in value)
 
 
 class Option:
@@ -152,8 +174,8 @@ class Option:
     def read(self, reader):
         return self.element.read(reader) if Bool().read(reader) else None
 
-    def write(self, value):
-        return b"\0" if value is None else b"\1" + self.element.write(value)
+    def write(self, value, compact=False):
+        return b"\0" if value is None else b"\1" + self.element.write(value, compact)
 
 
 class Struct:
@@ -163,8 +185,8 @@ class Struct:
     def read(self, reader):
         return {name: kind.read(reader) for name, kind in self.fields.items()}
 
-    def write(self, value):
-        return b"".join(kind.write(value[name]) for name, kind in self.fields.items())
+    def write(self, value, compact=False):
+        return b"".join(kind.write(value[name], compact) for name, kind in self.fields.items())
 
 
 class Tuple:
@@ -174,8 +196,8 @@ class Tuple:
     def read(self, reader):
         return [kind.read(reader) for kind in self.elements]
 
-    def write(self, value):
-        return b"".join(kind.write(each) for kind, each in zip(self.elements, value))
+    def write(self, value, compact=False):
+        return b"".join(kind.write(each, compact) for kind, each in zip(self.elements, value))
 
 
 class Enum:
@@ -191,15 +213,15 @@ class Enum:
         name, fields = self.variants[number]
         return name if fields is None else {name: fields.read(reader)}
 
-    def write(self, value):
+    def write(self, value, compact=False):
         name = value if isinstance(value, str) else next(iter(value))
         number = [variant for variant, _ in self.variants].index(name)
         fields = self.variants[number][1]
-        return U32.write(number) + (b"" if fields is None else fields.write(value[name]))
+        return U32.write(number, compact) + (b"" if fields is None else fields.write(value[name], compact))
 
 
-def decode(kind, data):
-    reader = Reader(data)
+def decode(kind, data, compact=False):
+    reader = Reader(data, compact)
     value = kind.read(reader)
     if reader.at != len(data):
         raise Malformed("bytes follow the value")
@@ -731,7 +753,7 @@ def profile_in_force(events):
     return max(readable, key=lambda event: (depth[event["id"]], event["id"]), default=None)
 
 
-# ---- Sections 13 to 15: gossip and sync ----
+# ---- Section 13: gossip ----
 
 
 def topic(context, data):
@@ -754,70 +776,304 @@ def message_id(data):
     return blake3(data).digest()[:20].hex()
 
 
+# ---- Section 14: the known set. A member is (time, id); in an epoch it is a place, (offset, id), ids as bytes. ----
+
+FIRST = (0, b"\0" * 32)
+END = (2**32 - 1, b"\xff" * 32)
+MASK = 2**64 - 1
+
+
 def lthash(ids):
-    lanes = [0] * 1024
+    total = 0
+    lane_masks = (int.from_bytes(b"\xff\xff\0\0" * 512, "little"), int.from_bytes(b"\0\0\xff\xff" * 512, "little"))
     for name in ids:
-        expanded = blake3(b"lt1" + unhex(name)).digest(length=2048)
-        for lane in range(1024):
-            lanes[lane] = (lanes[lane] + int.from_bytes(expanded[2 * lane : 2 * lane + 2], "little")) % 2**16
-    return b"".join(U16.write(lane) for lane in lanes)
+        expanded = int.from_bytes(blake3(b"lt1" + name).digest(length=2048), "little")
+        # Every second lane at a time, so that a carry runs into a lane that is masked away.
+        total = sum(((total & mask) + (expanded & mask)) & mask for mask in lane_masks)
+    return total.to_bytes(2048, "little")
 
 
-def digest(salt, keys):
-    state = lthash([name for _, name in keys])
-    return blake3(state + U64.write(len(keys)), key=salt).digest()[:16].hex()
+def salt_key(salt):
+    return derive("roda/1/sync-salt", unhex(salt))
 
 
-def space_tag(salt, space):
-    return blake3(unhex(space), key=salt).digest()[:8].hex()
+def digest(key, ids):
+    return blake3(lthash(ids) + U64.write(len(ids)), key=key).digest()[:16]
 
 
-KEY = Tuple(U64, ID)
+def sum_of(ids):
+    return (sum(int.from_bytes(name, "little") for name in ids) % 2**256).to_bytes(32, "little")
+
+
+def fingerprint(key, ids):
+    return blake3(sum_of(ids) + U64.write(len(ids)), key=key).digest()[:8].hex()
+
+
+def salted_name(key, place):
+    return blake3(place[1], key=key).digest()[:8].hex()
+
+
+def space_tag(key, space):
+    return blake3(unhex(space), key=key).digest()[:8].hex()
+
+
+def digest_hint(key, name):
+    return blake3(b"hint" + unhex(name), key=key).digest()[:8].hex()
+
+
+def place_of(member):
+    return divmod(member[0], LIMITS["epoch_ms"])[0], (member[0] % LIMITS["epoch_ms"], member[1])
+
+
+def short(place):
+    return place[0] << 34 | int.from_bytes(place[1], "big") >> 222
+
+
+def short_hex(place):
+    return short(place).to_bytes(8, "big").hex()
+
+
+def short_range(name):
+    def at(name):
+        return name >> 34, (name % 2**34 << 222).to_bytes(32, "big")
+
+    return at(name), END if name == MASK else at(name + 1)
+
+
+def mix(x):
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & MASK
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & MASK
+    return x ^ x >> 31
+
+
+def name_check(name):
+    return mix(name ^ 0x526F646120636B73) >> 32
+
+
+def indices(name, symbols):
+    state, index = mix(name ^ 0x526F6461206D6170), 0
+    while index < symbols:
+        yield index
+        state = state * 0xDA942042E4DD58B5 & MASK
+        root = max(1, math.isqrt(state))
+        index += (2 * index + 3) * (2**32 - root) // (2 * root) + 1
+
+
+def sketch(names, symbols):
+    rows = [[0, 0, 0] for _ in range(symbols)]
+    for name in names:
+        add_name(rows, name, 1)
+    return rows
+
+
+def add_name(rows, name, by):
+    for index in indices(name, len(rows)):
+        row = rows[index]
+        rows[index] = [row[0] ^ name, row[1] ^ name_check(name), (row[2] + by) % 256]
+
+
+SYMBOL = Struct(names=U64, checks=U32, count=U8)
+
+
+def symbols_to_bytes(rows):
+    return b"".join(SYMBOL.write(dict(zip(("names", "checks", "count"), row))) for row in rows)
+
+
+def symbols_from_bytes(data):
+    reader, rows = Reader(data), []
+    while reader.at < len(data):
+        rows.append(list(SYMBOL.read(reader).values()))
+    return rows
+
+
+def symbols_for(members):
+    if members < 128:
+        return 0
+    return max(128, min(LIMITS["symbols_max"], 1 << (members // 4 - 1).bit_length()))
+
+
+def peel(ours, theirs):
+    rows = [[a[0] ^ b[0], a[1] ^ b[1], (a[2] - b[2]) % 256] for a, b in zip(ours, theirs)]
+    found = {1: [], 255: []}
+    for _ in range(2 * len(rows)):
+        single = next((row for row in rows if row[2] in found and row[1] == name_check(row[0])), None)
+        if single is None:
+            break
+        name, count = single[0], single[2]
+        found[count].append(name)
+        add_name(rows, name, -count)
+    return (sorted(found[1]), sorted(found[255])) if rows and not any(map(any, rows)) else None
+
+
+# ---- Section 15: sync ----
+
+BOUND = Struct(offset_ms=U32, prefix=Bytes())
+FORM = Enum(whole=None, header=None)
+SHORTS = List(Raw(8))
+PARTS = List(Struct(upper=BOUND, count=U64, fingerprint=Raw(8)))
+LISTED = Struct(upper=BOUND, members=SHORTS)
+ASK = Enum(split=PARTS, list=LISTED, exact=LISTED, sketch=Struct(**{"from": U32, "to": U32}))
+PROBE = Struct(epoch=U64, lower=BOUND, ask=ASK)
+DIFFERS = Enum(nothing=None, list=SHORTS, split=PARTS, later=None)
+FINDING = Enum(
+    split=List(Tuple(U16, DIFFERS)),
+    scattered=List(U64),
+    list=Struct(upto=Option(BOUND), wants=Bytes(), offers=SHORTS),
+    sketch=Bytes(),
+    later=None,
+)
+EPOCHS = List(Struct(epoch=U64, count=U64, fingerprint=Raw(8)))
+EVENTS = List(Bytes())
 REQUEST = Enum(
-    spaces=Struct(salt=ID, tags=List(Raw(8))),
-    page=Struct(space=ID, after=Option(KEY)),
+    spaces=Struct(salt=Raw(16), spaces=List(Struct(tag=Raw(8), hint=Raw(8)))),
+    compare=Struct(salt=Raw(16), space=ID, probes=List(PROBE)),
+    range=Struct(space=ID, epoch=U64, lower=BOUND, upper=BOUND, form=FORM),
+    pick=Struct(space=ID, epoch=U64, members=SHORTS, form=FORM),
     get=Struct(space=ID, ids=List(ID)),
-    push=Struct(space=ID, events=List(Bytes())),
+    push=Struct(space=ID, form=FORM, events=EVENTS),
     holds=Struct(space=ID, ids=List(ID)),
 )
 RESPONSE = Enum(
-    spaces=List(Struct(index=U32, count=U64, digest=Raw(16))),
-    page=Struct(keys=List(KEY), is_last=Bool()),
-    events=Struct(events=List(Bytes()), answered=U32),
+    spaces=Struct(
+        headers_first=Bool(),
+        spaces=List(Struct(index=U32, count=U64, digest=Raw(16), epochs=Option(EPOCHS))),
+    ),
+    compared=List(FINDING),
+    range=Struct(events=EVENTS, next=Option(BOUND)),
+    events=Struct(events=EVENTS, answered=U32),
+    taken=List(Enum(held=None, declined=None, words=None, no=None)),
     holding=List(Bool()),
     not_followed=None,
     busy=None,
 )
 
 
-def events_fit(events):
-    each = all(len(event) // 2 <= LIMITS["event_bytes_max"] for event in events)
-    return len(events) <= LIMITS["sync_get_ids_max"] and each
+def require_form(condition):
+    if not condition:
+        raise Malformed("a rule of the message is broken")
+
+
+def place_at(bound):
+    """The place of a bound that is in form."""
+    prefix = unhex(bound["prefix"])
+    if bound["offset_ms"] == END[0]:
+        require_form(prefix == b"")
+        return END
+    require_form(len(prefix) <= 32 and prefix[-1:] != b"\0")
+    return bound["offset_ms"], prefix.ljust(32, b"\0")
+
+
+def bound_of(place):
+    prefix = b"" if place[0] == END[0] else place[1].rstrip(b"\0")
+    return {"offset_ms": place[0], "prefix": prefix.hex()}
+
+
+def between(before, member):
+    if before[0] < member[0]:
+        return member[0], FIRST[1]
+    length = next(at for at in range(32) if before[1][at] != member[1][at]) + 1
+    return member[0], member[1][:length].ljust(32, b"\0")
+
+
+def check_message(name, fields, is_request):
+    """The bounds of the tables of requests and responses."""
+    most = {"compare": "probes_max", "compared": "probes_max", "spaces": "sync_spaces_max"}.get(name, "sync_get_ids_max")
+    if name == "range":
+        bounds = [fields["lower"], fields["upper"]] if is_request else [fields["next"]] if fields["next"] else []
+        require_form(ascends([place_at(bound) for bound in bounds]))
+    elif name == "spaces" and not is_request:
+        require_form(ascends([space["index"] for space in fields["spaces"]]))
+        for epochs in (space["epochs"] or [] for space in fields["spaces"]):
+            require_form(len(epochs) <= LIMITS["sync_epochs_max"] and all(entry["count"] > 0 for entry in epochs))
+            require_form(ascends([entry["epoch"] for entry in epochs]))
+    lists = [fields] if isinstance(fields, list) else [value for value in fields.values() if isinstance(value, list)]
+    require_form(all(len(values) <= LIMITS[most] for values in lists))
+    events = fields.get("events", []) if isinstance(fields, dict) else []
+    require_form(all(len(event) // 2 <= LIMITS["event_bytes_max"] for event in events))
 
 
 def read_message(kind, data):
     is_request = kind is REQUEST
-    if len(data) > LIMITS["sync_request_bytes_max" if is_request else "sync_response_bytes_max"]:
-        raise Malformed("too large")
-    message = decode(kind, data)
-    if isinstance(message, str):
-        return message
-    name, fields = next(iter(message.items()))
-    if name == "spaces":
-        spaces = fields["tags"] if is_request else fields
-        fit = len(spaces) <= LIMITS["sync_spaces_max"]
-        fit = fit and (is_request or ascends([space["index"] for space in spaces]))
-    elif name == "page":
-        fit = is_request or (len(fields["keys"]) <= LIMITS["sync_page_ids_max"] and ascends(fields["keys"]))
-    elif name in ("get", "holds"):
-        fit = len(fields["ids"]) <= LIMITS["sync_get_ids_max"]
-    elif name == "holding":
-        fit = len(fields) <= LIMITS["sync_get_ids_max"]
-    else:
-        fit = events_fit(fields["events"])
-    if not fit:
-        raise Malformed("a list passes its bound")
+    require_form(len(data) <= LIMITS["sync_request_bytes_max" if is_request else "sync_response_bytes_max"])
+    message = decode(kind, data, compact=True)
+    require_form(len(kind.write(message)) <= LIMITS["sync_wide_bytes_max"])
+    if not isinstance(message, str):
+        check_message(*next(iter(message.items())), is_request)
     return message
+
+
+class Epoch:
+    """The members of an epoch of the side that is asked, and its findings."""
+
+    def __init__(self, places, key):
+        self.places, self.key = sorted(places), key
+        self.symbols = sketch(map(short, self.places), symbols_for(len(self.places)))
+
+    def range(self, lower, upper):
+        return self.places[bisect.bisect_left(self.places, lower) : bisect.bisect_left(self.places, upper)]
+
+    def part(self, lower, upper):
+        ids = [name for _, name in self.range(lower, upper)]
+        return {"upper": bound_of(upper), "count": len(ids), "fingerprint": fingerprint(self.key, ids)}
+
+    def split(self, lower, upper):
+        members = self.range(lower, upper)
+        count = min(LIMITS["fan_out"] - 1, len(members))
+        cuts = [len(members) * part // count for part in range(1, count)]
+        ends = [between(members[cut - 1], members[cut]) for cut in cuts]
+        if members:
+            ends.append(min((members[-1][0] + 1, bytes(32)), upper))
+        if not members or ends[-1] != upper:
+            ends.append(upper)
+        return [self.part(begin, end) for begin, end in zip([lower] + ends, ends)]
+
+    def find(self, probe):
+        kind, ask = next(iter(probe["ask"].items()))
+        lower = place_at(probe["lower"])
+        if kind == "split":
+            return self.find_split(lower, ask)
+        if kind == "sketch":
+            require_form(ask["from"] <= ask["to"] <= LIMITS["symbols_max"])
+            return {"sketch": symbols_to_bytes(self.symbols[ask["from"] : ask["to"]]).hex()}
+        upper = place_at(ask["upper"])
+        require_form(len(ask["members"]) <= LIMITS["listed_max"] and lower <= upper)
+        require_form(kind == "exact" or ascends(ask["members"]))
+        return self.find_list(lower, upper, ask["members"], short_hex if kind == "list" else lambda place: salted_name(self.key, place))
+
+    def find_split(self, lower, parts):
+        ends = [place_at(part["upper"]) for part in parts]
+        require_form(1 <= len(parts) <= LIMITS["fan_out"] and ascends([lower] + ends))
+        mine = [self.part(begin, end) for begin, end in zip([lower] + ends, ends)]
+        differing = [at for at, part in enumerate(parts) if part != mine[at]]
+        is_whole = len(parts) == LIMITS["fan_out"] and (lower, ends[-1]) == (FIRST, END)
+        both = [at for at in differing if parts[at]["count"] and mine[at]["count"]]
+        if is_whole and len(both) >= 4 and self.symbols:
+            return {"scattered": [part["count"] for part in mine]}
+        return {"split": [[at, self.differs(([lower] + ends)[at], ends[at])] for at in differing]}
+
+    def differs(self, lower, upper):
+        members = self.range(lower, upper)
+        if not members:
+            return "nothing"
+        if len(members) <= LIMITS["list_max"]:
+            return {"list": [short_hex(place) for place in members]}
+        return {"split": self.split(lower, upper)}
+
+    def find_list(self, lower, upper, listed, name_of):
+        walked, offers, upto, before, asked = set(), [], None, lower, set(listed)
+        for number, place in enumerate(self.range(lower, upper)):
+            name = name_of(place)
+            if number >= 65536 or (name not in asked and len(offers) >= LIMITS["listed_max"]):
+                upto = bound_of(between(before, place))
+                break
+            before = place
+            if name in asked:
+                walked.add(name)
+            else:
+                offers.append(short_hex(place))
+        offers = [name for at, name in enumerate(offers) if at == 0 or offers[at - 1] != name]
+        wants = sum(1 << at for at, name in enumerate(listed) if name not in walked)
+        return {"list": {"upto": upto, "wants": wants.to_bytes((len(listed) + 7) // 8, "little").hex(), "offers": offers}}
 
 
 # ---- The vectors ----
@@ -952,30 +1208,130 @@ def check_threads():
 
 def check_sync():
     vectors = load("sync.json")
+    types = {"u8": U8, "u16": U16, "u32": U32, "u64": U64}
+    for case in vectors["varints"]:
+        kind = types[case["type"]]
+        check("compact integer", decode(kind, unhex(case["bytes"]), compact=True), case["value"])
+        check("compact integer, encoded again", kind.write(case["value"], True).hex(), case["bytes"])
+    for case in vectors["not_varints"]:
+        check_refused("compact integer", lambda: decode(types[case["type"]], unhex(case["bytes"]), compact=True))
     for kind, cases in ((REQUEST, vectors["requests"]), (RESPONSE, vectors["responses"])):
         for case in cases:
             message = read_message(kind, unhex(case["bytes"]))
             check("message", message, case["message"])
-            check("message, encoded again", kind.write(message).hex(), case["bytes"])
+            check("message, encoded again", kind.write(message, True).hex(), case["bytes"])
     for case in vectors["malformed"]:
         head, (byte, times) = case["bytes"]
         for kind in (REQUEST, RESPONSE):
-            try:
-                found = read_message(kind, unhex(head) + unhex(byte) * times)
-            except Malformed:
-                found = "malformed"
-            check(f"message: {case['name']}", found, "malformed")
-    for case in vectors["tags"]:
-        check("tag", space_tag(unhex(case["salt"]), case["space"]), case["tag"])
+            data = unhex(head) + unhex(byte) * times
+            check_refused(f"message: {case['name']}", lambda: read_message(kind, data))
+    for case in vectors["greetings"]:
+        key = salt_key(case["salt"])
+        check("key of a salt", key.hex(), case["key"])
+        check("tag", space_tag(key, case["space"]), case["tag"])
+        check("hint", digest_hint(key, case["digest"]), case["hint"])
+
+
+def check_refused(what, read):
+    try:
+        found = read()
+    except Malformed:
+        found = "malformed"
+    check(what, found, "malformed")
+
+
+def members_of(rule):
+    numbers = range(rule["first"], rule["first"] + rule["count"])
+    return [(number * rule["step_ms"], number_id(number)) for number in numbers] + [
+        (time, unhex(name)) for time, name in rule["more"]
+    ]
+
+
+def epochs_of(rule):
+    epochs = {}
+    for member in members_of(rule):
+        epoch, place = place_of(member)
+        epochs.setdefault(epoch, []).append(place)
+    return dict(sorted(epochs.items()))
+
+
+def place_json(value):
+    return value[0], unhex(value[1])
+
+
+def check_sets():
+    vectors = load("reconcile.json")
     for case in vectors["lthash"]:
-        state = lthash(case["ids"])
+        state = lthash([number_id(number) for number in range(case["members"])])
         check("LtHash", blake3(state).hexdigest(), case["state_blake3"])
         check("LtHash, first lanes", state[:32].hex(), case["first_lanes"])
         check("LtHash, last lanes", state[-32:].hex(), case["last_lanes"])
     for case in vectors["digests"]:
-        check("keys ascend", ascends(case["keys"]), True)
-        for each in case["digests"]:
-            check("digest", digest(unhex(each["salt"]), case["keys"]), each["digest"])
+        key = salt_key(case["salt"])
+        check("digest", digest(key, [name for _, name in members_of(case["set"])]).hex(), case["digest"])
+        entries = [
+            {"epoch": epoch, "count": len(places), "fingerprint": digest(key, [name for _, name in places])[:8].hex()}
+            for epoch, places in epochs_of(case["set"]).items()
+        ]
+        check("epochs", entries, case["epochs"])
+    for case in vectors["epochs"]:
+        epoch, place = place_of((case["time_ms"], unhex(case["id"])))
+        first, end = short_range(short(place))
+        found = {"epoch": epoch, "offset_ms": place[0], "short": short_hex(place)}
+        found.update(first=bound_of(first), end=bound_of(end))
+        check("epoch of a time", found, {name: case[name] for name in found})
+        check("a short name's range holds its member", first <= place < end, True)
+    for case in vectors["bounds"]:
+        bound = bound_of(between(place_json(case["before"]), place_json(case["member"])))
+        check("place between", bound, case["between"])
+        check("bound, encoded", BOUND.write(bound, True).hex(), case["bytes"])
+    for case in vectors["fingerprints"]:
+        key, ids = salt_key(case["salt"]), [unhex(name) for name in case["ids"]]
+        check("sum", sum_of(ids).hex(), case["sum"])
+        check("fingerprint", fingerprint(key, ids), case["fingerprint"])
+        check("salted names", [salted_name(key, (0, name)) for name in ids], case["salted_names"])
+    for case in vectors["mappings"]:
+        name = int(case["name"], 16)
+        check("check of a name", name_check(name), case["check"])
+        check("symbols of a name", list(indices(name, LIMITS["symbols_max"])), case["indices"])
+    for case in vectors["sketches"]:
+        names = [int(name, 16) for name in case["names"]]
+        check("sketch", symbols_to_bytes(sketch(names, len(case["symbols"]) // 26)).hex(), case["symbols"])
+    for case in vectors["peels"]:
+        found = peel(symbols_from_bytes(unhex(case["ours"])), symbols_from_bytes(unhex(case["theirs"])))
+        if found:
+            found = {side: [name.to_bytes(8, "big").hex() for name in names] for side, names in zip(("ours", "theirs"), found)}
+        check("peeled", found, case["found"])
+
+
+def check_comparisons():
+    for case in load("reconcile.json")["comparisons"]:
+        key = salt_key(case["salt"])
+        theirs = {epoch: Epoch(places, key) for epoch, places in epochs_of(case["theirs"]).items()}
+        ours = {epoch: Epoch(places, key) for epoch, places in epochs_of(case["ours"]).items()} if "ours" in case else {}
+        for number, step in enumerate(case["rounds"]):
+            what = f"comparison: {case['name']}: round {number}"
+            probes = decode(List(PROBE), unhex(step["probes"]), compact=True)
+            findings = [theirs.get(probe["epoch"], Epoch([], key)).find(probe) for probe in probes]
+            data = List(FINDING).write(findings, True)
+            expected = step["findings"]
+            found = data.hex() if isinstance(expected, str) else {"bytes": len(data), "blake3": blake3(data).hexdigest()}
+            check(what, found, expected)
+            for probe in probes if ours else []:
+                check_probe(what, ours.get(probe["epoch"], Epoch([], key)), probe)
+
+
+def check_probe(what, epoch, probe):
+    """What the asking side says of its own set."""
+    kind, ask = next(iter(probe["ask"].items()))
+    lower = place_at(probe["lower"])
+    if kind == "split":
+        upper = place_at(ask[-1]["upper"])
+        check(f"{what}: parts", ask, epoch.split(lower, upper) if len(ask) > 1 else [epoch.part(lower, upper)])
+    elif kind != "sketch":
+        members = epoch.range(lower, place_at(ask["upper"]))
+        names = [short_hex(place) if kind == "list" else salted_name(epoch.key, place) for place in members]
+        check(f"{what}: members", ask["members"], list(dict.fromkeys(names)))
 
 
 def check_example():
@@ -1015,6 +1371,7 @@ def check_example():
 def main():
     for part in (
         check_example, check_ids, check_names, check_events, check_signatures, check_invalid, check_threads, check_sync,
+        check_sets, check_comparisons,
     ):
         before = passed + len(failures)
         try:

@@ -29,11 +29,18 @@ fn render(boards: &[Board], look: &Look) -> String {
         ("THREADS", Align::Right),
         ("EVENTS", Align::Right),
         ("UNREAD", Align::Right),
+        ("EQUAL WITH", Align::Left),
         ("", Align::Left),
         ("TITLE", Align::Left),
     ];
-    let mut table = Table::new(&columns, 7);
+    let mut table = Table::new(&columns, 8);
     for board in boards {
+        let state = &board.completeness;
+        let is_equal = state.peers_asked > 0 && state.peers_equal == state.peers_asked;
+        let equal = match state.peers_asked {
+            0 => "-".to_owned(),
+            asked => format!("{} of {}", state.peers_equal, words::count(asked.into(), "peer")),
+        };
         let unread = if board.unread > 0 { Look::green } else { Look::dim };
         table.push(vec![
             painted(words::short_id(&board.board), Look::cyan),
@@ -42,6 +49,7 @@ fn render(boards: &[Board], look: &Look) -> String {
             plain(board.threads.to_string()),
             plain(board.events.to_string()),
             painted(board.unread.to_string(), unread),
+            painted(equal, if is_equal { Look::green } else { Look::yellow }),
             plain(if board.followed { "followed" } else { "not followed" }),
             plain(words::line(board.title.as_deref().unwrap_or_default())),
         ]);

@@ -161,11 +161,12 @@ pub(crate) fn completeness(state: &Completeness, look: &Look) -> String {
         text.push_str(&format!("; {} of the board known and not stored, by this node's choice", state.declined));
     }
     if state.checked_ms == 0 || state.peers_asked == 0 {
-        text.push_str("; not compared with any peer yet");
+        text.push_str("; not compared with any peer that is connected");
     } else {
-        let peers = if state.peers_asked == 1 { "peer" } else { "peers" };
+        let (peers, compared) =
+            if state.peers_asked == 1 { ("peer", "compared") } else { ("peers", "the oldest comparison") };
         text.push_str(&format!(
-            "; the board was equal with {} of {} {peers}, compared {}",
+            "; the board was equal with {} of {} {peers}, {compared} {}",
             state.peers_equal,
             state.peers_asked,
             look.ago(state.checked_ms)
@@ -208,7 +209,7 @@ a comment that is not here yet · dddddddd
 │ │ orphan
 │
 4 held, 1 known missing (dddddddd); the board was equal with
-2 of 3 peers, compared 40 s ago";
+2 of 3 peers, the oldest comparison 40 s ago";
         assert_eq!(text, expected);
     }
 
@@ -248,7 +249,7 @@ a comment that is not here yet · dddddddd
         let mut page = page(vec![node("a", 0, "")]);
         page.completeness.checked_ms = 0;
         let text = render(&page, None, &LOOK).replace('\n', " ");
-        assert!(text.ends_with("1 held, none known missing; not compared with any peer yet"), "{text}");
+        assert!(text.ends_with("1 held, none known missing; not compared with any peer that is connected"), "{text}");
     }
 
     #[test]

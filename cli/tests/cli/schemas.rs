@@ -24,7 +24,9 @@ fn answer(what: &str) -> Value {
         "GET /api/v1/identity" | "POST /api/v1/identity" => json!({ "author": author, "name": null }),
         "GET /api/v1/boards" => json!([{
             "board": board, "name": "b", "kind": "open", "followed": true, "events": 1, "threads": 1, "unread": 0,
-            "title": null,
+            "title": null, "completeness": {
+                "held": 1, "declined": 0, "missing": [id], "peers_equal": 1, "peers_asked": 2, "checked_ms": 3,
+            },
         }]),
         "POST /api/v1/boards" | "POST /api/v1/boards/open" | "POST /api/v1/follow" | "POST /api/v1/unfollow" => {
             json!({ "board": board, "name": "b" })
@@ -41,7 +43,7 @@ fn answer(what: &str) -> Value {
         "POST /api/v1/connect" => json!({ "peer_id": "12D3" }),
         "POST /api/v1/sync" => json!([{
             "board": board, "events": 1, "peers_asked": 1, "peers_equal": 1, "received": 0, "sent": 0, "rounds": 1,
-            "bytes": 60,
+            "bytes": 60, "held": 1, "declined": 0, "missing": [id], "checked_ms": 3,
         }]),
         "GET /api/v1/outbox" => json!([{
             "id": id, "board": board, "kind": "post", "state": "held", "held_by": 2, "created_ms": 1,

@@ -1,7 +1,7 @@
 //! Calls about boards: found, open, follow, leave, list, compare.
 
 use super::Shared;
-use super::dto::{Board, BoardRef, BoardSelector, NewBoard, OpenBoard, SyncAsk, SyncReport};
+use super::dto::{Board, BoardRef, BoardSelector, Completeness, NewBoard, OpenBoard, SyncAsk, SyncReport};
 use super::error::{ApiError, refused};
 use super::node::unexpected;
 use super::read::blocking;
@@ -25,11 +25,32 @@ const SYNC_WAIT_S_MAX: u64 = 3600;
 const UNREAD_POSTS_MAX: usize = 200;
 
 pub(super) async fn list(State(context): State<Shared>) -> Result<Json<Vec<Board>>, ApiError> {
-    blocking(context, |context| {
-        let boards = context.boards()?.into_iter().map(|board| summary(context, board));
-        Ok(Json(boards.collect::<Result<_, _>>()?))
+    let summaries = blocking(context.clone(), |context| {
+        let boards = context.boards()?.into_iter();
+        boards.map(|board| Ok((board.space, summary(context, board)?))).collect::<Result<Vec<_>, ApiError>>()
     })
-    .await
+    .await?;
+    let mut boards = Vec::with_capacity(summaries.len());
+    for (space, board) in summaries {
+        boards.push(Board { completeness: completeness(&context, space).await?, ..board });
+    }
+    Ok(Json(boards))
+}
+
+/// What of a board may be missing.
+async fn completeness(context: &Shared, space: SpaceId) -> Result<Completeness, ApiError> {
+    let asked = context.handle.ask(Local::Completeness { space }).await?;
+    let Answer::Completeness(said) = asked else { return Err(unexpected()) };
+    let declined = context.store.declined(space)?;
+    let known = context.store.known().len(space) as u64;
+    Ok(Completeness {
+        held: known.saturating_sub(declined).saturating_sub(said.lost),
+        declined,
+        missing: said.missing.iter().map(ToString::to_string).collect(),
+        peers_equal: said.peers_equal,
+        peers_asked: said.peers_asked,
+        checked_ms: said.checked_ms,
+    })
 }
 
 fn summary(context: &Context, board: KnownBoard) -> Result<Board, ApiError> {
@@ -47,6 +68,7 @@ fn summary(context: &Context, board: KnownBoard) -> Result<Board, ApiError> {
         unread,
         title: board.title,
         name: board.name,
+        completeness: Completeness::default(),
     })
 }
 
@@ -155,9 +177,11 @@ pub(super) async fn sync(
     let Answer::Synced(sums) = context.handle.ask(Local::Sync { space, wait_ms }).await? else {
         return Err(unexpected());
     };
-    let report = |sum: crate::engine::SyncSummary| {
-        let space = sum.space?;
-        Some(SyncReport {
+    let mut reports = Vec::with_capacity(sums.len());
+    for sum in sums {
+        let Some(space) = sum.space else { continue };
+        let state = completeness(&context, space).await?;
+        reports.push(SyncReport {
             board: space.to_string(),
             events: context.store.known().len(space) as u64,
             peers_asked: sum.peers_asked,
@@ -166,7 +190,11 @@ pub(super) async fn sync(
             sent: sum.sent,
             rounds: sum.rounds,
             bytes: sum.bytes,
-        })
-    };
-    Ok(Json(sums.into_iter().filter_map(report).collect()))
+            held: state.held,
+            declined: state.declined,
+            missing: state.missing,
+            checked_ms: state.checked_ms,
+        });
+    }
+    Ok(Json(reports))
 }

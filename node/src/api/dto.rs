@@ -132,6 +132,9 @@ pub struct Board {
     pub unread: u64,
     /// The charter's title.
     pub title: Option<String>,
+    /// What of it may be missing.
+    #[serde(default)]
+    pub completeness: Completeness,
 }
 
 /// How long a write waits for other nodes.
@@ -329,19 +332,19 @@ pub struct Votes {
 }
 
 /// What may be missing. Never says more than was compared.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Completeness {
-    /// Events of the thread that are stored here.
+    /// Events of the thread, or of the board, that are stored here.
     pub held: u64,
     /// Events of the board that this node knows and chose not to store.
     pub declined: u64,
-    /// Ids that events of the thread name and that are not here.
+    /// Ids that are named and not here: by events of the thread; of a board, those that are being asked for.
     pub missing: Vec<String>,
-    /// Peers whose set of the board was equal to this node's when it was last compared.
+    /// Of the peers asked, those whose set of the board was equal to this node's, as both were then.
     pub peers_equal: u32,
-    /// Peers with whom the board was compared since the node started.
+    /// Connected peers with whom the board was compared.
     pub peers_asked: u32,
-    /// When the last comparison ended; 0: never since the node started.
+    /// When the oldest of these comparisons took place; 0: there is none.
     pub checked_ms: u64,
 }
 
@@ -404,6 +407,14 @@ pub struct SyncReport {
     pub rounds: u64,
     /// Bytes of requests and responses.
     pub bytes: u64,
+    /// Events of the board that are stored here.
+    pub held: u64,
+    /// Events of the board that this node knows and chose not to store.
+    pub declined: u64,
+    /// Ids that are named or listed by others, not here, and being asked for.
+    pub missing: Vec<String>,
+    /// When the oldest of the comparisons with the peers that are connected took place; 0: there is none.
+    pub checked_ms: u64,
 }
 
 /// One of `GET /api/v1/outbox`.

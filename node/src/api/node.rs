@@ -21,7 +21,7 @@ pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>
     counters.insert("network_requests_refused".into(), context.ignored.requests_refused());
     super::read::blocking(context, move |context| {
         let followed = context.store.spaces()?.into_iter().filter(|(_, row)| row.followed).count();
-        let mut notices = context.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let mut notices = context.notices.all();
         notices.extend(storage_problem);
         Ok(Json(Status {
             peer_id: context.peer_id.clone(),

@@ -3,11 +3,13 @@
 //! Gather, decide, apply. The three questions never mix: validity looks at bytes and charter, admission at this node's
 //! appetite, and what is shown is nobody's business here.
 
-use super::Engine;
+use super::{Engine, WORDLESS_MAX};
 use crate::engine::io::Judgement;
+use crate::peer::Peer;
 use crate::store::{Arrival, Presence, StoreError};
 use roda_protocol::event::{Kind, Signed, Verified};
 use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::reconcile::SetKey;
 use roda_protocol::time::Now;
 use roda_protocol::validate::{self, Invalid, SpaceRules};
 
@@ -84,13 +86,19 @@ impl Admitted {
 
 /// Where an event came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum Source<'a> {
     /// This node's author wrote it here: never declined.
     Own,
     /// A file, given by this node's own people.
     Import,
-    /// A peer.
-    Peer,
+    /// A peer; of an event that was kept aside it is not known any more.
+    Peer(Option<&'a Peer>),
+}
+
+impl Source<'_> {
+    fn is_peer(self) -> bool {
+        matches!(self, Self::Peer(_))
+    }
 }
 
 impl Verdict {
@@ -109,8 +117,29 @@ impl Verdict {
 
 impl Engine {
     /// Judges bytes and, if they are wanted, stages the event: it is stored when the turn commits.
-    pub(super) fn admit(&mut self, bytes: &[u8], source: Source, now: Now) -> Verdict {
-        let verdict = self.judge(bytes, source, now);
+    pub(super) fn admit(&mut self, bytes: &[u8], source: Source<'_>, now: Now) -> Verdict {
+        let verdict = match self.weigh(bytes, source, now) {
+            Ok(event) => self.stage(event, source, now),
+            Err(verdict) => verdict,
+        };
+        self.count_verdict(verdict);
+        verdict
+    }
+
+    /// Judges an event of which the peer sent the header alone because this node may not want the words. An event that is
+    /// wanted is not staged: its key comes back, and its words are to be asked for.
+    pub(super) fn admit_header(&mut self, peer: &Peer, bytes: &[u8], now: Now) -> Result<Verdict, SetKey> {
+        let source = Source::Peer(Some(peer));
+        let verdict = match self.weigh(bytes, source, now) {
+            Ok(event) if event.has_body() || event.header().body.len == 0 => self.stage(event, source, now),
+            Ok(event) => return Err((event.header().created_ms, event.id())),
+            Err(verdict) => verdict,
+        };
+        self.count_verdict(verdict);
+        Ok(verdict)
+    }
+
+    fn count_verdict(&mut self, verdict: Verdict) {
         self.count(match verdict {
             Verdict::Admitted(_) => "events_admitted",
             Verdict::Duplicate(_) => "events_duplicate",
@@ -120,42 +149,30 @@ impl Engine {
             Verdict::Invalid(_) => "events_invalid",
             Verdict::Failed => "events_failed",
         });
-        verdict
     }
 
-    fn judge(&mut self, bytes: &[u8], source: Source, now: Now) -> Verdict {
-        let signed = match Signed::decode(&self.network, bytes) {
-            Ok(signed) => signed,
-            Err(invalid) => return Verdict::Invalid(invalid),
-        };
+    /// The event, if it is valid, new and wanted; otherwise what became of it.
+    fn weigh(&mut self, bytes: &[u8], source: Source<'_>, now: Now) -> Result<Verified, Verdict> {
+        let signed = Signed::decode(&self.network, bytes).map_err(Verdict::Invalid)?;
         let id = signed.id();
         match self.is_known(&signed) {
             Ok(false) => {}
-            Ok(true) => return Verdict::Duplicate(id),
-            Err(error) => return self.failed(&error),
+            Ok(true) => return Err(Verdict::Duplicate(id)),
+            Err(error) => return Err(self.failed(&error)),
         }
-        let rules = match self.rules_of(&signed, source) {
-            Ok(rules) => rules,
-            Err(ignored) => return Verdict::Ignored(id, ignored),
-        };
-        if now.is_future(signed.header().created_ms) {
-            // Checked now, so that only real events take room among the deferred.
-            return match validate::validate(signed, &rules) {
-                Ok(event) => self.deferred.keep(event, now),
-                Err(invalid) => Verdict::Invalid(invalid),
-            };
+        let rules = self.rules_of(&signed, source).map_err(|ignored| Verdict::Ignored(id, ignored))?;
+        let is_future = now.is_future(signed.header().created_ms);
+        let event = validate::validate(signed, &rules).map_err(Verdict::Invalid)?;
+        if is_future {
+            // Only now, so that only real events take room among the deferred.
+            return Err(self.deferred.keep(event, now));
         }
-        let event = match validate::validate(signed, &rules) {
-            Ok(event) => event,
-            Err(invalid) => return Verdict::Invalid(invalid),
-        };
-        if source == Source::Peer
+        if source.is_peer()
             && let Some(why) = self.appetite(&event)
         {
-            return self.decline(&event, why, now);
+            return Err(self.decline(&event, why, now));
         }
-        self.stage(event, source, now);
-        Verdict::Admitted(id)
+        Ok(event)
     }
 
     /// Whether there is nothing to learn from this copy. A whole copy of an event whose words are missing here is news,
@@ -176,10 +193,10 @@ impl Engine {
     }
 
     /// The rules by which the event is judged, if its space is this node's concern.
-    fn rules_of(&self, event: &Signed, source: Source) -> Result<SpaceRules, Ignored> {
+    fn rules_of(&self, event: &Signed, source: Source<'_>) -> Result<SpaceRules, Ignored> {
         let space = event.space();
         if matches!(event.kind(), Kind::Charter(_)) {
-            let is_asked = source != Source::Peer || self.follows.contains_key(&space);
+            let is_asked = !source.is_peer() || self.follows.contains_key(&space);
             // A charter brings its own rules; these are not looked at.
             return if is_asked { Ok(SpaceRules::OPEN) } else { Err(Ignored::NotFollowed) };
         }
@@ -211,12 +228,14 @@ impl Engine {
         if let Err(error) = self.store.decline(event, now.wall_ms) {
             return self.failed(&error);
         }
+        self.sync_found(event.space(), event.header().created_ms, event.id());
         let verdict = Verdict::Declined(event.id(), why);
         self.emit_judged(Admitted::of(event), verdict);
         verdict
     }
 
-    fn stage(&mut self, event: Verified, source: Source, now: Now) {
+    fn stage(&mut self, event: Verified, source: Source<'_>, now: Now) -> Verdict {
+        let id = event.id();
         if let Kind::Charter(charter) = event.kind() {
             let rules = SpaceRules::of(charter);
             if let Some(follow) = self.follows.get_mut(&event.space()) {
@@ -224,11 +243,17 @@ impl Engine {
             }
         }
         self.staged.push(Arrival { event, received_ms: now.wall_ms, is_own: source == Source::Own });
+        self.senders.push(match source {
+            Source::Peer(peer) => peer.cloned(),
+            Source::Own | Source::Import => None,
+        });
+        Verdict::Admitted(id)
     }
 
     /// Stores what was staged: one group, durable when this returns. On failure nothing of it is acknowledged.
     pub(super) fn commit(&mut self) -> bool {
         let staged = std::mem::take(&mut self.staged);
+        let senders = std::mem::take(&mut self.senders);
         if staged.is_empty() {
             return true;
         }
@@ -236,25 +261,33 @@ impl Engine {
             let _ = self.failed(&error);
             return false;
         }
-        for arrival in &staged {
-            self.after_commit(arrival);
+        for (arrival, sender) in staged.iter().zip(senders) {
+            self.after_commit(arrival, sender);
         }
         true
     }
 
-    fn after_commit(&mut self, arrival: &Arrival) {
+    fn after_commit(&mut self, arrival: &Arrival, sender: Option<Peer>) {
         let event = &arrival.event;
         let id = event.id();
+        self.sync_found(event.space(), event.header().created_ms, id);
+        self.lost.remove(&(event.space(), id));
         if event.has_body() || !matches!(self.store.is_taken_back(&id, &event.header().author), Ok(false)) {
             self.wants.found(&id);
+            self.wordless.remove(&(event.space(), id));
         } else {
-            self.wants.add(event.space(), id);
+            if self.wordless.len() < WORDLESS_MAX {
+                self.wordless.insert((event.space(), id));
+            }
+            self.wants.add(event.space(), id, sender.clone());
         }
         self.know_author(event.header().author);
         if let Kind::Comment(comment) = event.kind() {
             for wanted in [comment.parent, comment.root] {
                 if matches!(self.store.is_held(&wanted), Ok(false)) {
-                    self.wants.add(event.space(), wanted);
+                    self.wants.add(event.space(), wanted, sender.clone());
+                    // Where one is missing there may be more.
+                    self.syncs.suspect();
                 }
             }
         }

@@ -65,6 +65,13 @@ pub enum Input {
         /// Round trip.
         ms: u64,
     },
+    /// Gossip for this peer was dropped: it does not take messages fast enough.
+    Slow {
+        /// Which.
+        peer: Peer,
+    },
+    /// Gossip from others was dropped for lack of room here.
+    Missed,
     /// A peer asks.
     Asked {
         /// Who.
@@ -284,7 +291,7 @@ pub enum Answer {
     /// To `Peers`.
     Peers(Vec<PeerInfo>),
     /// To `Completeness`.
-    Completeness(Compared),
+    Completeness(Completeness),
     /// To `Delivery`: whether it was sent, and peers that hold it.
     Delivery {
         /// Whether a peer took it.
@@ -339,15 +346,20 @@ pub struct PeerInfo {
     pub boards: Vec<SpaceId>,
 }
 
-/// What comparisons of a board have shown since the node started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Compared {
-    /// Peers that were asked.
+/// How complete a board is, as far as this node can say truthfully. Comparisons are those with the peers that are
+/// connected now; each speaks of the sets as they were then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Completeness {
+    /// Peers that were compared with.
     pub peers_asked: u32,
     /// Peers whose set was equal in their last comparison.
     pub peers_equal: u32,
-    /// When the last comparison ended, unix milliseconds; 0: never.
+    /// When the oldest of these comparisons took place, unix milliseconds; 0: there is none.
     pub checked_ms: u64,
+    /// Events that others name or list and that are being asked for, at most [`super::MISSING_MAX`] of them.
+    pub missing: Vec<EventId>,
+    /// Known events whose records in the log are damaged.
+    pub lost: u64,
 }
 
 /// News for whoever follows the node.

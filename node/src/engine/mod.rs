@@ -11,8 +11,6 @@ mod io;
 mod outbox;
 mod peers;
 mod random;
-mod serve;
-mod session;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -20,8 +18,8 @@ mod wants;
 
 pub use admit::{Admitted, Declined, Ignored, Verdict};
 pub use io::{
-    Answer, Compared, Delivery, EmptyIndex, Input, Judgement, Local, Notice, Output, PeerInfo, Publication, ReplyTo,
-    SyncSummary, Token,
+    Answer, Completeness, Delivery, EmptyIndex, Input, Judgement, Local, Notice, Output, PeerInfo, Publication,
+    ReplyTo, SyncSummary, Token,
 };
 
 use crate::peer::Peer;
@@ -50,6 +48,15 @@ const GROUP_EVENTS_MAX: usize = 256;
 
 /// A damaged index that could not be replaced is tried again after this.
 const INDEX_RETRY_MS: u64 = 10_000;
+
+/// Ids that one statement of completeness names.
+pub const MISSING_MAX: usize = 100;
+
+/// Lost events that are counted; a log that lost more is better restored from peers whole.
+const LOST_MAX: usize = 100_000;
+
+/// Events without words that are remembered.
+const WORDLESS_MAX: usize = 10_000;
 
 /// How often the disk's use is looked at.
 const DISK_CHECK_MS: u64 = 10_000;
@@ -90,6 +97,12 @@ pub struct Engine {
     wants: Wants,
     outbox: Outbox,
     staged: Vec<Arrival>,
+    /// Who brought each staged event.
+    senders: Vec<Option<Peer>>,
+    /// Known events whose records in the log are damaged.
+    lost: BTreeSet<(SpaceId, EventId)>,
+    /// Events whose words have not come along: asked for at each comparison. After a restart a reader who meets one asks.
+    wordless: BTreeSet<(SpaceId, EventId)>,
     next_token: Token,
     disk_bytes: u64,
     disk_checked_ms: Option<u64>,
@@ -128,6 +141,9 @@ impl Engine {
             wants: Wants::default(),
             outbox: Outbox::default(),
             staged: Vec::new(),
+            senders: Vec::new(),
+            lost: BTreeSet::new(),
+            wordless: BTreeSet::new(),
             next_token: 1,
             disk_bytes: 0,
             disk_checked_ms: None,
@@ -184,7 +200,7 @@ impl Engine {
                 Pending::Judge { peer, delivery, relay } => {
                     // A new author's name is fetched from whoever brought the author.
                     if is_new_author && matches!(verdict, Verdict::Admitted(_)) {
-                        self.sync_soon(&peer);
+                        self.sync_now(&peer, now);
                     }
                     let judgement = if relay { Judgement::Accept } else { verdict.judgement() };
                     self.out.push(Output::Judge { delivery, judgement });
@@ -203,7 +219,7 @@ impl Engine {
     /// shared topics, through nodes that never met the author.
     fn gossip(&mut self, peer: &Peer, topic: &str, bytes: &[u8], now: Now) -> (Verdict, bool) {
         self.count("gossip_messages");
-        let verdict = self.admit(bytes, Source::Peer, now);
+        let verdict = self.admit(bytes, Source::Peer(Some(peer)), now);
         match verdict {
             Verdict::Invalid(invalid) => {
                 self.count("gossip_invalid");
@@ -214,7 +230,7 @@ impl Engine {
                 (verdict, self.is_valid_profile(bytes, topic))
             }
             Verdict::Ignored(_, Ignored::NoCharter) => {
-                self.sync_soon(peer);
+                self.sync_soon(peer, now);
                 (verdict, false)
             }
             _ => (verdict, false),
@@ -233,9 +249,11 @@ impl Engine {
         match input {
             Input::PeerUp { peer, address, outbound } => self.peer_up(peer, address, outbound, now),
             Input::PeerDown { peer } => self.peer_down(&peer, now),
-            Input::Subscribed { peer, topic } => self.peers.subscribed(&peer, topic),
+            Input::Subscribed { peer, topic } => self.subscribed(&peer, topic, now),
             Input::Unsubscribed { peer, topic } => self.peers.unsubscribed(&peer, &topic),
             Input::Latency { peer, ms } => self.peers.latency(&peer, ms),
+            Input::Slow { peer } => self.sync_soon(&peer, now),
+            Input::Missed => self.syncs.suspect(),
             Input::Asked { peer, body, reply } => self.asked(&peer, &body, reply, now),
             Input::Answered { token, body } => self.answered(token, body.as_deref(), now),
             Input::Published { token, outcome } => self.published(token, outcome, now),
@@ -249,16 +267,16 @@ impl Engine {
         let answer = match ask {
             Local::Write { .. } => return,
             Local::Import { events } => self.import(&events, now),
-            Local::Follow { space, open_name } => self.follow(space, open_name),
+            Local::Follow { space, open_name } => self.follow(space, open_name, now),
             Local::Unfollow { space } => self.unfollow(space),
             Local::Read { root, position } => self.note(LocalRecord::Read { root, position }),
             Local::Want { space, ids } => {
-                ids.into_iter().for_each(|id| self.wants.add(space, id));
+                ids.into_iter().for_each(|id| self.wants.add(space, id, None));
                 Answer::Done
             }
             Local::Sync { space, wait_ms } => return self.sync_asked(space, wait_ms, reply, now),
             Local::Peers => Answer::Peers(self.peer_infos()),
-            Local::Completeness { space } => Answer::Completeness(self.syncs.compared(space)),
+            Local::Completeness { space } => Answer::Completeness(self.completeness(space)),
             Local::Delivery { id } => self.outbox.delivery(&id),
             Local::Counters => {
                 Answer::Counters { counters: self.all_counters(), storage_problem: self.storage_problem.clone() }
@@ -291,19 +309,19 @@ impl Engine {
         }
         // An import can be of any size: it reaches others by comparison, not by gossip.
         if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Admitted(_))) {
-            self.sync_all_soon();
+            self.sync_all_now(now);
         }
         Answer::Imported(verdicts)
     }
 
-    fn follow(&mut self, space: SpaceId, open_name: Option<String>) -> Answer {
+    fn follow(&mut self, space: SpaceId, open_name: Option<String>, now: Now) -> Answer {
         let row = SpaceRow { followed: true, open_name };
         let answer = self.note(LocalRecord::Space { space, row });
         if answer == Answer::Done {
             if let Err(error) = self.reload() {
                 return Answer::Storage(error.to_string());
             }
-            self.sync_all_soon();
+            self.sync_all_now(now);
         }
         answer
     }
@@ -314,6 +332,7 @@ impl Engine {
             Err(error) => return Answer::Storage(error.to_string()),
         };
         let answer = self.note(LocalRecord::Space { space, row: SpaceRow { followed: false, open_name } });
+        self.forget_space(space);
         match self.reload() {
             Ok(()) => answer,
             Err(error) => Answer::Storage(error.to_string()),
@@ -338,10 +357,19 @@ impl Engine {
         }
     }
 
+    fn completeness(&self, space: SpaceId) -> Completeness {
+        Completeness {
+            missing: self.wants.of(space, MISSING_MAX),
+            lost: self.lost.range((space, EventId([0; 32]))..=(space, EventId([0xff; 32]))).count() as u64,
+            ..self.syncs.compared(space)
+        }
+    }
+
     fn fetch_lost(&mut self) -> Answer {
         match self.store.lost() {
             Ok(lost) => {
-                lost.into_iter().for_each(|(space, id)| self.wants.add(space, id));
+                self.lost = lost.into_iter().take(LOST_MAX).collect();
+                self.lost.iter().for_each(|(space, id)| self.wants.add(*space, *id, None));
                 Answer::Done
             }
             Err(error) => Answer::Storage(error.to_string()),
@@ -431,7 +459,7 @@ impl Engine {
             self.disk_bytes = self.store.disk_bytes().unwrap_or(self.disk_bytes);
         }
         while let Some(event) = self.deferred.due(now) {
-            let _ = self.admit(event.bytes(), Source::Peer, now);
+            let _ = self.admit(event.bytes(), Source::Peer(None), now);
         }
         self.commit();
         self.tick_syncs(now);
@@ -456,11 +484,16 @@ impl Engine {
         *self.counters.entry(name).or_default() += 1;
     }
 
+    fn add(&mut self, name: &'static str, amount: u64) {
+        *self.counters.entry(name).or_default() += amount;
+    }
+
     fn all_counters(&self) -> BTreeMap<String, u64> {
         let mut all: BTreeMap<String, u64> =
             self.counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         all.insert("deferred".into(), self.deferred.len() as u64);
         all.insert("wanted".into(), self.wants.len() as u64);
+        all.insert("fetching".into(), self.syncs.wanted() as u64);
         all.insert("known".into(), self.store.known().total() as u64);
         all
     }

@@ -13,7 +13,8 @@ const CHECKS_MS: [u64; 4] = [100, 800, 5000, 30_000];
 /// Peers that one event is asked about at once.
 const CHECK_PEERS_MAX: usize = 16;
 
-/// Own events that are followed in memory: the newest. Older ones have their state on disk.
+/// Own events that are followed in memory: those that nobody holds yet, then the newest. The others have their state on
+/// disk.
 const ENTRIES_MAX: usize = 4096;
 
 #[derive(Debug)]
@@ -33,11 +34,14 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Reads the newest own events from the store.
+    /// Reads own events from the store.
     pub(super) fn reload(&mut self, store: &EventStore, _me: AuthorKey) -> Result<(), StoreError> {
-        let own = store.own_events()?;
-        let newest = own.len().saturating_sub(ENTRIES_MAX);
-        for (row, state) in own.into_iter().skip(newest) {
+        let mut own = store.own_events()?;
+        // Those that nobody holds yet go before those that somebody does, and newer before older.
+        own.reverse();
+        own.sort_by_key(|(_, state)| !state.holders.is_empty());
+        own.truncate(ENTRIES_MAX);
+        for (row, state) in own {
             if !matches!(row.presence, Presence::Held | Presence::BodyDropped) {
                 continue;
             }
@@ -92,7 +96,7 @@ impl Engine {
         self.out.push(Output::Publish { topic, bytes, token });
     }
 
-    pub(super) fn published(&mut self, token: Token, outcome: Publication, _now: Now) {
+    pub(super) fn published(&mut self, token: Token, outcome: Publication, now: Now) {
         let Some(id) = self.outbox.publications.remove(&token) else { return };
         match outcome {
             Publication::Sent => {
@@ -105,10 +109,10 @@ impl Engine {
                 self.count("published");
             }
             // Kept: the next peer that connects is compared with, and gets it.
-            Publication::NoPeers => self.sync_all_soon(),
+            Publication::NoPeers => self.sync_all_now(now),
             Publication::Lost => {
                 self.count("publications_lost");
-                self.sync_all_soon();
+                self.sync_all_now(now);
             }
         }
     }

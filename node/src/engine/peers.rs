@@ -14,6 +14,13 @@ const REQUESTS_BURST: u64 = 400;
 /// Requests a second that a peer may make after that: a cold sync of 100,000 events makes about 300.
 const REQUESTS_PER_S: u64 = 100;
 
+/// Units of work of comparisons that a peer may cause in one burst: a fingerprint is one. Comparing two sets of a million
+/// events that differ everywhere takes about twice as much.
+const WORK_BURST: i64 = 50_000;
+
+/// Units of work that come back with each request that is earned back: 5,000 a second.
+const WORK_PER_REQUEST: i64 = 50;
+
 /// Invalid events that a peer may send in comparisons before it is disconnected: one could be a fault of memory or disk.
 const INVALID_MAX: u32 = 8;
 
@@ -26,6 +33,8 @@ pub(super) struct PeerState {
     latency_ms: Option<u64>,
     topics: BTreeSet<String>,
     allowance: u64,
+    /// Units of work that the peer may still cause; below zero it waits.
+    work: i64,
     allowance_at_ms: u64,
     invalid: u32,
 }
@@ -73,11 +82,20 @@ impl Peers {
         let earned = now.steady_ms.saturating_sub(state.allowance_at_ms).saturating_mul(REQUESTS_PER_S) / 1000;
         if earned > 0 {
             state.allowance = state.allowance.saturating_add(earned).min(REQUESTS_BURST);
+            let work = i64::try_from(earned).unwrap_or(WORK_BURST).saturating_mul(WORK_PER_REQUEST);
+            state.work = state.work.saturating_add(work).min(WORK_BURST);
             state.allowance_at_ms = now.steady_ms;
         }
-        let may = state.allowance > 0;
+        let may = state.allowance > 0 && state.work > 0;
         state.allowance = state.allowance.saturating_sub(1);
         may
+    }
+
+    /// The peer's question cost so many units of work: see `reconcile::Answered`.
+    pub(super) fn charge(&mut self, peer: &Peer, work: u64) {
+        if let Some(state) = self.0.get_mut(peer) {
+            state.work = state.work.saturating_sub(i64::try_from(work).unwrap_or(i64::MAX));
+        }
     }
 }
 
@@ -90,12 +108,22 @@ impl Engine {
             latency_ms: None,
             topics: BTreeSet::new(),
             allowance: REQUESTS_BURST,
+            work: WORK_BURST,
             allowance_at_ms: now.steady_ms,
             invalid: 0,
         };
         self.peers.0.insert(peer.clone(), state);
         self.greet(&peer, outbound, now);
         self.emit(Notice::PeerUp { peer, address });
+    }
+
+    /// A peer listens to a topic. If it is one of ours the peer may know what this node lacks: it follows the board anew.
+    pub(super) fn subscribed(&mut self, peer: &Peer, topic: String, now: Now) {
+        let is_board = self.topics.get(&topic).is_some_and(Option::is_some);
+        self.peers.subscribed(peer, topic);
+        if is_board {
+            self.sync_soon(peer, now);
+        }
     }
 
     pub(super) fn peer_down(&mut self, peer: &Peer, now: Now) {

@@ -28,6 +28,8 @@ struct Want {
     space: SpaceId,
     since_ms: Option<u64>,
     due_ms: Option<u64>,
+    /// Who named it: asked first.
+    sender: Option<Peer>,
     asked: BTreeSet<Peer>,
 }
 
@@ -38,10 +40,11 @@ pub(super) struct Wants {
 }
 
 impl Wants {
-    /// Puts an event on the list, if there is room.
-    pub(super) fn add(&mut self, space: SpaceId, id: EventId) {
+    /// Puts an event on the list, if there is room. `sender` named it, and is asked first.
+    pub(super) fn add(&mut self, space: SpaceId, id: EventId, sender: Option<Peer>) {
         if self.wants.len() < WANTS_MAX {
-            self.wants.entry(id).or_insert(Want { space, since_ms: None, due_ms: None, asked: BTreeSet::new() });
+            let new = || Want { space, since_ms: None, due_ms: None, sender, asked: BTreeSet::new() };
+            self.wants.entry(id).or_insert_with(new);
         }
     }
 
@@ -55,22 +58,27 @@ impl Wants {
         self.wants.remove(id);
     }
 
-    /// What to ask `peer` for now, all of one space, at most `limit`. `follows` says which spaces the peer follows.
+    /// What to ask `peer` for now, all of one space, at most `limit`. `follows` says which spaces the peer follows, and
+    /// `is_here` which peers are connected: an event is asked from who named it before all others.
     pub(super) fn ask(
         &mut self,
         peer: &Peer,
         now: Now,
         limit: usize,
         follows: impl Fn(&SpaceId) -> bool,
+        is_here: impl Fn(&Peer) -> bool,
     ) -> Option<(SpaceId, Vec<EventId>)> {
         let mut space = None;
         let mut ids = Vec::new();
         for (id, want) in &mut self.wants {
             let due_ms = *want.due_ms.get_or_insert(now.steady_ms + PATIENCE_MS);
             let fits = space.is_none_or(|space| space == want.space);
+            let sender = want.sender.as_ref().filter(|sender| !want.asked.contains(*sender) && is_here(sender));
+            let is_turn = sender.is_none_or(|sender| sender == peer);
             if ids.len() < limit
                 && due_ms <= now.steady_ms
                 && fits
+                && is_turn
                 && follows(&want.space)
                 && !want.asked.contains(peer)
             {
@@ -82,6 +90,11 @@ impl Wants {
         }
         self.wants.retain(|_, want| want.asked.len() < TRIES_MAX as usize || want.due_ms > Some(now.steady_ms));
         space.map(|space| (space, ids))
+    }
+
+    /// What of a space is on the list, at most `limit`.
+    pub(super) fn of(&self, space: SpaceId, limit: usize) -> Vec<EventId> {
+        self.wants.iter().filter(|(_, want)| want.space == space).map(|(id, _)| *id).take(limit).collect()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,11 +1,13 @@
 //! The engine's thread: takes from the inbox, lets the engine decide, carries its outputs out. Decides nothing.
 
 use super::inbox::{Inbox, Item};
+use super::notices::Notices;
 use crate::engine::{self, Engine, Input, Local, Notice, Output, Publication};
 use crate::home::Home;
 use crate::network::{self, Command, Event, PublishFailure};
 use roda_protocol::time::Now;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -26,6 +28,10 @@ pub(super) struct Driver {
     requests: BTreeMap<u64, network::ReplyToken>,
     questions: BTreeMap<u64, oneshot::Sender<engine::Answer>>,
     next_name: u64,
+    /// What the network gave up for lack of room, and how much of it the engine was told.
+    counters: Arc<network::Counters>,
+    messages_missed: u64,
+    said: Notices,
     started: Instant,
     last_tick: Instant,
 }
@@ -37,6 +43,8 @@ impl Driver {
         commands: mpsc::Sender<Command>,
         notices: broadcast::Sender<Notice>,
         home: Home,
+        counters: Arc<network::Counters>,
+        said: Notices,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -49,6 +57,9 @@ impl Driver {
             requests: BTreeMap::new(),
             questions: BTreeMap::new(),
             next_name: 0,
+            counters,
+            messages_missed: 0,
+            said,
             started: now,
             last_tick: now,
         }
@@ -62,6 +73,10 @@ impl Driver {
             let mut inputs: Vec<Input> = items.into_iter().filter_map(|item| self.input(item)).collect();
             if self.last_tick.elapsed() >= tick {
                 self.last_tick = Instant::now();
+                let missed = self.counters.messages_ignored();
+                if missed > std::mem::replace(&mut self.messages_missed, missed) {
+                    inputs.push(Input::Missed);
+                }
                 inputs.push(Input::Tick);
             }
             let outputs = self.engine.handle(inputs, self.now());
@@ -107,8 +122,7 @@ impl Driver {
             }
             Event::Response { token, result } => Input::Answered { token, body: result.ok() },
             Event::Listening { .. } | Event::NotListening { .. } => return None,
-            // Gossip lost messages to this peer: comparison makes it good within a minute.
-            Event::SlowPeer { .. } => return None,
+            Event::SlowPeer { peer, .. } => Input::Slow { peer },
         })
     }
 
@@ -121,6 +135,8 @@ impl Driver {
                 let outputs =
                     self.engine.handle(vec![Input::Local { ask: Local::Rebuild { empty }, reply }], self.now());
                 self.carry_out(outputs);
+                self.said
+                    .add("the index turned out damaged while it was read, and was rebuilt from the log".to_owned());
             }
             Err(error) => tracing::error!(%error, "the index can't be replaced"),
         }

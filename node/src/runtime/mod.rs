@@ -5,6 +5,7 @@
 
 mod driver;
 mod inbox;
+mod notices;
 mod open;
 
 pub(crate) use driver::wall_ms;
@@ -16,9 +17,10 @@ use crate::engine::{self, Answer, Engine, Local, Notice};
 use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{self, KeyError};
 use crate::network::{Command, Network, NetworkConfig, NetworkError};
-use crate::store::{EventStore, JournalError, StoreError};
+use crate::store::{EventStore, FoundDamage, JournalError, StoreError};
 use driver::Driver;
 use inbox::Inbox;
+use notices::Notices;
 use roda_protocol::id::{AuthorKey, NetworkId};
 use roda_protocol::keys::SecretKey;
 use std::path::PathBuf;
@@ -131,7 +133,7 @@ pub(crate) struct Context {
     pub(crate) home: Home,
     pub(crate) peer_id: String,
     pub(crate) listen: Vec<String>,
-    pub(crate) notices: std::sync::Mutex<Vec<String>>,
+    pub(crate) notices: Notices,
     pub(crate) started: Instant,
     pub(crate) stop: mpsc::Sender<()>,
     pub(crate) ignored: Arc<crate::network::Counters>,
@@ -140,14 +142,6 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn me(&self) -> AuthorKey {
         self.key.public()
-    }
-
-    /// Says something in the node's status from here on.
-    fn add_notice(&self, text: String) {
-        let mut notices = self.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !notices.contains(&text) {
-            notices.push(text);
-        }
     }
 }
 
@@ -215,7 +209,10 @@ impl Node {
         };
         let (notice_sender, _) = broadcast::channel(NOTICES_MAX);
         let handle = Handle { inbox: inbox.clone(), commands: network.commands(), notices: notice_sender.clone() };
-        let driver = Driver::new(engine, inbox.clone(), network.commands(), notice_sender, home.clone());
+        let counters = Arc::clone(network.counters());
+        let said = Notices::new(notices.clone());
+        let driver =
+            Driver::new(engine, inbox.clone(), network.commands(), notice_sender, home.clone(), counters, said.clone());
         let (thread, engine_ended) = run_engine(driver, first)?;
         let ready = Ready {
             network: settings.network.clone(),
@@ -224,7 +221,7 @@ impl Node {
             listen: network.listen_addresses().to_vec(),
             socket: home.socket(),
             is_new,
-            notices: notices.clone(),
+            notices,
         };
         let (stop_sender, stop) = mpsc::channel(1);
         let context = Arc::new(Context {
@@ -235,7 +232,7 @@ impl Node {
             home,
             peer_id: ready.peer_id.clone(),
             listen: ready.listen.clone(),
-            notices: std::sync::Mutex::new(notices),
+            notices: said,
             started: Instant::now(),
             stop: stop_sender,
             ignored: Arc::clone(network.counters()),
@@ -300,18 +297,32 @@ fn run_engine(mut driver: Driver, first: Vec<engine::Output>) -> Result<EngineTh
     thread.map(|thread| (thread, engine_ended)).map_err(|error| internal(&error.to_string()))
 }
 
-/// Reads the log's checksums once, behind the node's back, so that damage is known and made good by peers.
+/// Reads the log's checksums and counts the index's events once, behind the node's back, so that damage is known and made
+/// good: by peers, and by a new index, which the engine asks for.
 fn look_for_damage(context: Arc<Context>) {
     tokio::spawn(async move {
         let store = Arc::clone(&context.store);
         let found = tokio::task::spawn_blocking(move || store.find_damage()).await;
-        let text = match found {
-            Ok(Ok(0)) | Err(_) => return,
-            Ok(Ok(places)) => format!("{places} damaged places in the log: what stood there is fetched from peers"),
-            Ok(Err(error)) => format!("the log can't be read whole: {error}"),
-        };
-        tracing::warn!("{text}");
-        context.add_notice(text);
+        let mut texts = Vec::new();
+        match found {
+            Err(_) => return,
+            Ok(Err(error)) => texts.push(format!("log and index can't be read whole: {error}")),
+            Ok(Ok(FoundDamage { places, lacks_rows })) => {
+                if places > 0 {
+                    texts.push(format!("{places} damaged places in the log: what stood there is fetched from peers"));
+                }
+                if lacks_rows {
+                    texts.push("the index lacked rows of events and is rebuilt from the log".to_owned());
+                }
+            }
+        }
+        if texts.is_empty() {
+            return;
+        }
+        for text in texts {
+            tracing::warn!("{text}");
+            context.notices.add(text);
+        }
         // Whether or not peers are here yet: the engine keeps the list.
         let _ = context.handle.ask(Local::FetchLost).await;
     });

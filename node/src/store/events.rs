@@ -116,8 +116,9 @@ pub struct EventStore {
     pub(super) writer: Mutex<Interner>,
     pub(super) names: RwLock<HashMap<AuthorKey, Option<String>>>,
     pub(super) found_lost: AtomicBool,
-    pub(super) found_damaged_index: AtomicBool,
     pub(super) had_no_index: AtomicBool,
+    /// The index has more or fewer rows of events than it counts.
+    pub(super) is_miscounted: AtomicBool,
 }
 
 impl std::fmt::Debug for EventStore {
@@ -137,15 +138,10 @@ impl EventStore {
         self.network
     }
 
-    /// Whether the index has turned out damaged: it can be rebuilt from the log.
+    /// Whether the index has turned out damaged or to lack rows: it can be rebuilt from the log.
     #[must_use]
     pub fn has_damaged_index(&self) -> bool {
-        self.found_damaged_index.load(Ordering::Relaxed) || self.index().is_damaged()
-    }
-
-    /// Notes that rows of the index turned out damaged where nobody could be told.
-    pub(super) fn note_damaged_index(&self) {
-        self.found_damaged_index.store(true, Ordering::Relaxed);
+        self.is_miscounted.load(Ordering::Relaxed) || self.index().is_damaged()
     }
 
     /// Whether the index was empty when the store was opened: it is new, or was lost and is rebuilt.

@@ -1,7 +1,7 @@
 use super::super::journal::Position;
 use super::super::keys::meta;
 use super::super::samples::{Disks, board, charter, dump, event, post};
-use super::super::{Batch, MemoryIndex, SpaceRow};
+use super::super::{Batch, FoundDamage, MemoryIndex, SpaceRow};
 use super::*;
 use roda_protocol::event::{Body, Retract};
 use roda_protocol::id::EventId;
@@ -81,6 +81,20 @@ fn a_retraction_of_many_takes_more_rows_than_one_batch_has() {
 }
 
 #[test]
+fn a_vote_that_is_taken_back_has_no_words_to_drop() {
+    let disks = Disks::new();
+    let (store, _) = disks.open().unwrap();
+    let (space, events) = board();
+    store.admit(&events).unwrap();
+    let vote = events[3].event.id();
+    let retract = Kind::Retract(Retract { targets: vec![vote] });
+    store.admit(&[event(space, 5000, vec![vote], retract, Body::None)]).unwrap();
+    drop(store);
+    let (store, _) = disks.open().unwrap();
+    assert!(store.is_held(&vote).unwrap());
+}
+
+#[test]
 fn a_damaged_record_is_lost_and_can_be_stored_anew() {
     let disks = Disks::new();
     let (store, _) = disks.open().unwrap();
@@ -88,7 +102,7 @@ fn a_damaged_record_is_lost_and_can_be_stored_anew() {
     store.admit(&arrivals).unwrap();
     let id = arrivals[5].event.id();
     disks.journal.damage(Position(store.row(&id).unwrap().unwrap().position));
-    assert_eq!(store.find_damage().unwrap(), 1);
+    assert_eq!(store.find_damage().unwrap(), FoundDamage { places: 1, lacks_rows: false });
     assert!(store.take_found_lost());
     assert_eq!(store.lost().unwrap(), [(space, id)]);
     assert!(store.event(&id).unwrap().is_none());
@@ -118,7 +132,7 @@ fn another_network_and_a_newer_format_are_refused() {
 }
 
 #[test]
-fn rows_that_vanished_from_the_index_are_noticed() {
+fn rows_that_vanished_from_the_index_are_noticed_and_make_it_a_damaged_one() {
     let disks = Disks::new();
     let (store, _) = disks.open().unwrap();
     let (_, arrivals) = board();
@@ -128,7 +142,29 @@ fn rows_that_vanished_from_the_index_are_noticed() {
     let mut batch = Batch::default();
     batch.delete(keys::event_key(number));
     disks.index.commit(&batch).unwrap();
-    assert!(matches!(disks.open(), Err(StoreError::Row)));
+    let (store, _) = disks.open().unwrap();
+    assert!(!store.has_damaged_index());
+    assert_eq!(store.find_damage().unwrap(), FoundDamage { places: 0, lacks_rows: true });
+    assert!(store.has_damaged_index());
+    store.rebuild(Arc::new(MemoryIndex::new())).unwrap();
+    assert!(!store.has_damaged_index());
+    assert_eq!(store.find_damage().unwrap(), FoundDamage::default());
+    assert_eq!(store.fsck().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn fsck_tells_of_rows_that_vanished_also_when_an_event_came_again() {
+    let disks = Disks::new();
+    let (store, _) = disks.open().unwrap();
+    let (_, arrivals) = board();
+    store.admit(&arrivals).unwrap();
+    let mut batch = Batch::default();
+    batch.delete(keys::event_key(store.number_of(&arrivals[7].event.id()).unwrap().unwrap()));
+    disks.index.commit(&batch).unwrap();
+    store.admit(&arrivals[7..8]).unwrap();
+    let problems = store.fsck().unwrap().problems;
+    assert!(problems.iter().any(|problem| problem.contains("not as many events as it counts")), "{problems:?}");
+    assert!(store.has_damaged_index());
 }
 
 #[test]

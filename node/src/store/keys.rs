@@ -11,7 +11,8 @@
 //! | `w` | space id | number |
 //! | `x` | author key | number |
 //! | `k` | space number, created_ms, number | id: the known set of a space by time, whatever is stored of its events |
-//! | `g` | space number, epoch | [`super::rows::EpochRow`]: count, sum and digest of an epoch's rows in `k` |
+//! | `g` | space number, epoch | [`super::rows::EpochRow`]: count and sum of an epoch's rows in `k`, and the ids that `h` lacks |
+//! | `h` | space number, epoch | [`super::rows::DigestRow`]: digest of an epoch as it was a few members ago, if it has many |
 //! | `f` | space number, created_ms, number | nothing: posts of a board by time |
 //! | `t` | root number, number | [`super::rows::MemberRow`]: post and comments of a thread |
 //! | `a` | target number, number | nothing: edits, retractions, votes and labels of an event |
@@ -111,12 +112,12 @@ pub(super) fn all_known_range() -> Range {
     range(vec![b'k'])
 }
 
-/// The space's number in a key of table `k` or `g`.
+/// The space's number in a key of table `k`, `g` or `h`.
 pub(super) fn space_in(key: &[u8]) -> Option<Number> {
     key.get(1..5).and_then(|bytes| bytes.try_into().ok()).map(Number::from_be_bytes)
 }
 
-/// The time in a key of table `k`, or the epoch in one of table `g`.
+/// The time in a key of table `k`, or the epoch in one of table `g` or `h`.
 pub(super) fn time_in(key: &[u8]) -> Option<u64> {
     key.get(5..13).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes)
 }
@@ -127,6 +128,14 @@ pub(super) fn epoch_key(space: Number, epoch: Epoch) -> Vec<u8> {
 
 pub(super) fn epochs_range() -> Range {
     range(vec![b'g'])
+}
+
+pub(super) fn digest_key(space: Number, epoch: Epoch) -> Vec<u8> {
+    key(b'h', &[&space.to_be_bytes(), &epoch.to_be_bytes()])
+}
+
+pub(super) fn digests_range() -> Range {
+    range(vec![b'h'])
 }
 
 pub(super) fn feed_key(space: Number, created_ms: u64, number: Number) -> Vec<u8> {

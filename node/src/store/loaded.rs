@@ -5,8 +5,10 @@ use roda_protocol::reconcile::{Epoch, EpochKey, EpochSet};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Bytes of loaded members: 48 MiB, half of the 100 MiB that a node takes with a million events. It holds about a
-/// million members (38 to 54 bytes each), so the newest epochs of all boards stay and only old ones are read again.
+/// Bytes of loaded members: 48 MiB, half of the 100 MiB that a node takes with a million events. A member takes 38 to 54
+/// bytes, and in epochs of 1,024 members and more 2 of the sketch (a symbol of 16 bytes for eight members, at most 4,096,
+/// that is 64 KiB an epoch). So about a million members are held: the newest epochs of all boards stay, and only old ones
+/// are read again.
 pub(super) const LOADED_BYTES_MAX: usize = 48 << 20;
 
 /// Bytes of an entry beside its members: two map entries and the counters of the shared pointer, rounded up.

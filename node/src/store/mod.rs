@@ -45,7 +45,7 @@ mod samples;
 
 pub use self::{
     events::{Arrival, EventStore, HOLDERS_MAX, INDEX_FORMAT, StoreError, Stored},
-    fsck::Fsck,
+    fsck::{FoundDamage, Fsck},
     index::{BATCH_ROWS_MAX, Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX, prefix_end},
     journal::{
         Damage, Journal, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, Replay, SCRUB_OVERHEAD_BYTES,

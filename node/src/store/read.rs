@@ -69,6 +69,27 @@ impl EventStore {
         Ok(row.is_some_and(|row| matches!(row.presence, Presence::Held | Presence::BodyDropped)))
     }
 
+    /// Whether everything that there is of the event is stored here: header, and the words unless there are none or their
+    /// author took them back. This is what *held* means to other nodes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn holds_words(&self, id: &EventId) -> Result<bool, StoreError> {
+        let Some(row) = self.row(id)? else { return Ok(false) };
+        match row.presence {
+            Presence::Held => Ok(true),
+            Presence::BodyDropped => match self.read_row(&row)? {
+                Some(stored) => {
+                    let header = stored.event.header();
+                    Ok(header.body.len == 0 || self.is_taken_back(id, &header.author)?)
+                }
+                None => Ok(false),
+            },
+            Presence::Declined | Presence::Lost => Ok(false),
+        }
+    }
+
     /// The stored event. `None` if it is not known, declined or lost. An event whose record turns out damaged is marked as
     /// lost, which makes the engine ask peers for it.
     ///

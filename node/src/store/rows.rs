@@ -48,8 +48,18 @@ pub(super) struct EpochRow {
     pub declined: u64,
     /// The sum of their ids.
     pub sum: [u8; 32],
-    /// The state of their digest, or nothing while they are few.
-    pub digest: Vec<u8>,
+    /// Those that the epoch's [`DigestRow`] lacks, in the order in which they became known. None while there is no such
+    /// row.
+    pub pending: Vec<EventId>,
+}
+
+/// The digest of an epoch that has many members. It is 2 KiB, so it is written once for several members.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DigestRow {
+    /// How many members it covers: those that became known first.
+    pub count: u64,
+    /// The state of their digest.
+    pub state: Vec<u8>,
 }
 
 /// A post or comment in its thread.

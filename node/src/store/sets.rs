@@ -6,10 +6,12 @@
 use super::events::{EventStore, StoreError};
 use super::keys::{self, Number};
 use super::known::{EpochState, Epochs, RUNNING_DIGEST_FROM};
-use super::rows::{self, EpochRow};
+use super::rows::{self, DigestRow, EpochRow};
 use super::writing::Interner;
 use roda_protocol::id::{EventId, SpaceId};
-use roda_protocol::reconcile::{Digest, Epoch, EpochKey, EpochSet, LtHash, SetKey};
+use roda_protocol::reconcile::{Digest, Epoch, EpochKey, EpochSet, LtHash, Sets};
+use serde::{Serialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// The set of one space.
@@ -35,16 +37,30 @@ impl EventStore {
         Ok(self.known.declined(space))
     }
 
-    /// Every epoch as table `g` has it.
+    /// Every epoch as tables `g` and `h` have it. A digest without its epoch, and the other way round, is damage.
     pub(super) fn epochs_of_index(&self) -> Result<Epochs, StoreError> {
+        let mut digests: BTreeMap<(Number, Epoch), DigestRow> = self.rows_by_epoch(keys::digests_range())?;
+        let rows: BTreeMap<(Number, Epoch), EpochRow> = self.rows_by_epoch(keys::epochs_range())?;
         let mut epochs = Epochs::new();
-        self.scan_all(keys::epochs_range(), |key, value| {
+        for (place, row) in rows {
+            let digest = digests.remove(&place);
+            epochs.insert(place, EpochState::of_rows(row, digest.as_ref()).ok_or(StoreError::Row)?);
+        }
+        if digests.is_empty() { Ok(epochs) } else { Err(StoreError::Row) }
+    }
+
+    /// All rows of a table whose keys are a space's number and an epoch.
+    fn rows_by_epoch<T: Serialize + DeserializeOwned>(
+        &self,
+        range: keys::Range,
+    ) -> Result<BTreeMap<(Number, Epoch), T>, StoreError> {
+        let mut found = BTreeMap::new();
+        self.scan_all(range, |key, value| {
             let place = (keys::space_in(key).ok_or(StoreError::Row)?, keys::time_in(key).ok_or(StoreError::Row)?);
-            let row: EpochRow = rows::decode(value).ok_or(StoreError::Row)?;
-            epochs.insert(place, EpochState::of_row(&row).ok_or(StoreError::Row)?);
+            found.insert(place, rows::decode(value).ok_or(StoreError::Row)?);
             Ok(())
         })?;
-        Ok(epochs)
+        Ok(found)
     }
 
     /// The members of an epoch as the index has them, ascending.
@@ -105,12 +121,6 @@ impl SpaceSets<'_> {
         self.len() == 0
     }
 
-    /// The epochs that have members, ascending, and how many each has.
-    #[must_use]
-    pub fn epochs(&self) -> Vec<(Epoch, u64)> {
-        self.store.known.epochs(self.space)
-    }
-
     /// How many events are known, and the digest of all of them under a salt.
     ///
     /// # Errors
@@ -135,80 +145,40 @@ impl SpaceSets<'_> {
         }
         Ok((count, digest))
     }
+}
 
-    /// The digest of one epoch under a salt.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`], if members had to be read for it.
-    pub fn epoch_digest(&self, epoch: Epoch, salt: &[u8; 32]) -> Result<Digest, StoreError> {
+impl Sets for SpaceSets<'_> {
+    type Error = StoreError;
+
+    fn epochs(&self) -> Vec<(Epoch, u64)> {
+        self.store.known.epochs(self.space)
+    }
+
+    fn epoch_digest(&self, epoch: Epoch, salt_key: &[u8; 32]) -> Result<Digest, StoreError> {
         let number = self.store.known.number_of(self.space);
         let state = number.and_then(|number| self.store.known.state(number, epoch));
         if let Some(EpochState { count, digest: Some(digest), .. }) = state {
-            return Ok(digest.digest(count, salt));
+            return Ok(digest.digest(count, salt_key));
         }
         self.with_epoch(epoch, |set| {
             let mut digest = LtHash::default();
             add_members(&mut digest, set);
-            digest.digest(set.len() as u64, salt)
+            digest.digest(set.len() as u64, salt_key)
         })
     }
 
-    /// Lets `use_` look at the members of an epoch; they are loaded if need be. An epoch without members is empty.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`]; `Row` if the index lacks members.
-    pub fn with_epoch<R>(&self, epoch: Epoch, use_: impl FnOnce(&EpochSet) -> R) -> Result<R, StoreError> {
+    fn with_epoch<R>(&self, epoch: Epoch, look: impl FnOnce(&EpochSet) -> R) -> Result<R, StoreError> {
         match self.store.known.number_of(self.space) {
-            Some(number) => Ok(use_(&*self.store.members(number, epoch)?)),
-            None => Ok(use_(&EpochSet::default())),
+            Some(number) => Ok(look(&*self.store.members(number, epoch)?)),
+            None => Ok(look(&EpochSet::default())),
         }
     }
 
-    /// Whether the event is known at this time in this space. No epoch is loaded for it.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub fn contains(&self, key: &SetKey) -> Result<bool, StoreError> {
-        let Some(number) = self.store.known.number_of(self.space) else { return Ok(false) };
-        let (epoch, place) = EpochKey::of(key);
-        if let Some(set) = self.store.known.members(number, epoch) {
-            return Ok(set.tree().contains(&place));
-        }
-        let row = self.store.row(&key.1)?;
-        Ok(row.is_some_and(|row| row.space == number && row.created_ms == key.0))
-    }
-
-    /// Up to `limit` members behind `after` (exclusive) up to `last` (inclusive) that `is_wanted`, ascending; from the
-    /// first or to the end if these are none.
-    fn between(
-        &self,
-        after: Option<SetKey>,
-        last: Option<SetKey>,
-        limit: usize,
-        is_wanted: impl Fn(&SetKey) -> bool,
-    ) -> Result<Vec<SetKey>, StoreError> {
-        let first_epoch = after.map_or(0, |after| EpochKey::of(&after).0);
-        let last_epoch = last.map_or(Epoch::MAX, |last| EpochKey::of(&last).0);
-        let mut found = Vec::new();
-        for (epoch, _) in self.epochs() {
-            if epoch < first_epoch || epoch > last_epoch || found.len() == limit {
-                continue;
-            }
-            let lower = match after.map(|after| EpochKey::of(&after)) {
-                Some((first_epoch, place)) if first_epoch == epoch => place,
-                _ => EpochKey::FIRST,
-            };
-            self.with_epoch(epoch, |set| {
-                let members = set.tree().range(&lower, &EpochKey::END).map(|place| place.at(epoch));
-                let behind = members.filter(|key| after.is_none_or(|after| *key > after));
-                let within = behind.take_while(|key| last.is_none_or(|last| *key <= last));
-                found.extend(within.filter(&is_wanted).take(limit - found.len()));
-            })?;
-        }
-        Ok(found)
+    fn is_cold(&self, epoch: Epoch) -> bool {
+        let number = self.store.known.number_of(self.space);
+        number.is_some_and(|number| {
+            self.store.known.state(number, epoch).is_some() && self.store.known.members(number, epoch).is_none()
+        })
     }
 }
 
@@ -239,53 +209,6 @@ impl Known<'_> {
     #[must_use]
     pub fn total(&self) -> usize {
         self.0.known.total()
-    }
-
-    /// The digest of the space under a salt; of nothing, if the index can't be read.
-    #[must_use]
-    pub fn digest(&self, space: SpaceId, salt: &[u8; 32]) -> Digest {
-        self.answer(self.0.sets(space).digest(salt).map(|(_, digest)| digest))
-    }
-
-    /// Up to `limit` members of the space behind `after`; none, if the index can't be read.
-    #[must_use]
-    pub fn page(&self, space: SpaceId, after: Option<SetKey>, limit: usize) -> Vec<SetKey> {
-        self.answer(self.0.sets(space).between(after, None, limit, |_| true))
-    }
-
-    /// What of `theirs`, a peer's page from `after` on, is unknown here, and up to `limit` of what is known here and not
-    /// in it. The page covers everything up to its last key, or to the end if it `is_last`.
-    #[must_use]
-    pub fn compare(
-        &self,
-        space: SpaceId,
-        after: Option<SetKey>,
-        theirs: &[SetKey],
-        is_last: bool,
-        limit: usize,
-    ) -> (Vec<SetKey>, Vec<SetKey>) {
-        let ours = self.0.sets(space);
-        let end = if is_last { None } else { theirs.last().copied() };
-        let mut unknown = Vec::new();
-        let compared = theirs.iter().try_for_each(|key| {
-            if !ours.contains(key)? {
-                unknown.push(*key);
-            }
-            Ok(())
-        });
-        self.answer(compared);
-        let only_ours = ours.between(after, end, limit, |key| theirs.binary_search(key).is_err());
-        (unknown, self.answer(only_ours))
-    }
-
-    fn answer<T: Default>(&self, answer: Result<T, StoreError>) -> T {
-        answer.unwrap_or_else(|error| {
-            tracing::error!(%error, "the sets of known events can't be read");
-            if error.is_of_index() {
-                self.0.note_damaged_index();
-            }
-            T::default()
-        })
     }
 }
 

@@ -1,11 +1,12 @@
 use super::super::index::{Batch, Direction, Index, IndexError, Row};
 use super::super::journal::{Journal, RecordKind};
+use super::super::known::DIGEST_WRITTEN_EVERY;
 use super::super::samples::{Disks, board, charter, dump, event, network, post_at};
 use super::super::{Arrival, LocalRecord, MemoryIndex, Presence};
 use super::*;
 use roda_protocol::event::{Body, Kind, Retract};
-use roda_protocol::reconcile::{EPOCH_MS, KnownSet};
-use std::collections::BTreeMap;
+use roda_protocol::reconcile::{EPOCH_MS, MemorySets, SetKey};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const SALT: [u8; 32] = [7; 32];
 
@@ -13,7 +14,7 @@ const SALT: [u8; 32] = [7; 32];
 fn check(store: &EventStore) {
     let spaces: BTreeMap<Number, SpaceId> =
         store.space_numbers().unwrap().into_iter().map(|(space, number)| (number, space)).collect();
-    let mut sets: BTreeMap<SpaceId, (KnownSet, u64)> = BTreeMap::new();
+    let mut sets: BTreeMap<SpaceId, (MemorySets, u64)> = BTreeMap::new();
     store
         .each_row(|row| {
             let set = sets.entry(spaces[&row.space]).or_default();
@@ -26,10 +27,9 @@ fn check(store: &EventStore) {
         let ours = store.sets(*space);
         assert_eq!(ours.digest(&SALT).unwrap(), (set.len() as u64, set.digest(&SALT)));
         assert_eq!(store.declined(*space).unwrap(), *declined);
-        let mut by_epoch: BTreeMap<Epoch, KnownSet> = BTreeMap::new();
-        for key in set.page(None, usize::MAX) {
+        let mut by_epoch: BTreeMap<Epoch, MemorySets> = BTreeMap::new();
+        for key in set.iter() {
             assert!(by_epoch.entry(EpochKey::of(&key).0).or_default().insert(key));
-            assert!(ours.contains(&key).unwrap());
         }
         let counts: Vec<(Epoch, u64)> = by_epoch.iter().map(|(epoch, set)| (*epoch, set.len() as u64)).collect();
         assert_eq!(ours.epochs(), counts);
@@ -41,11 +41,11 @@ fn check(store: &EventStore) {
                     all.map(|key| key.at(epoch)).collect::<Vec<SetKey>>()
                 })
                 .unwrap();
-            assert_eq!(members, set.page(None, usize::MAX));
+            assert_eq!(members, set.iter().collect::<Vec<_>>());
         }
-        assert_eq!(store.known().page(*space, None, usize::MAX), set.page(None, usize::MAX));
     }
     assert_eq!(store.known().total(), sets.values().map(|(set, _)| set.len()).sum::<usize>());
+    assert_eq!(store.epochs_of_index().unwrap(), store.known.all());
     assert_eq!(store.fsck().unwrap().problems, Vec::<String>::new());
 }
 
@@ -59,8 +59,14 @@ fn posts(space: SpaceId) -> Vec<Arrival> {
     (0..count).map(|at| post_at(space, times[at * 37 % count])).collect()
 }
 
-/// An index that is durable after each commit, so that a crash leaves what was written of a group.
-struct EachDurable(Arc<MemoryIndex>);
+/// Posts of one epoch.
+fn crowd(count: u64) -> Vec<Arrival> {
+    (0..count).map(|number| post_at(SpaceId([4; 32]), 1 + number * 37 % count)).collect()
+}
+
+/// An index that is durable after each commit, so that a crash leaves what was written of a group. It counts the digests
+/// that are written.
+struct EachDurable(Arc<MemoryIndex>, AtomicUsize);
 
 impl Index for EachDurable {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
@@ -76,6 +82,8 @@ impl Index for EachDurable {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), IndexError> {
+        let digests = batch.rows().filter(|(key, _)| key.starts_with(&keys::digests_range().0)).count();
+        self.1.fetch_add(digests, Ordering::Relaxed);
         self.0.commit(batch)?;
         self.0.flush()
     }
@@ -90,8 +98,65 @@ impl Index for EachDurable {
 }
 
 fn open_each_durable(disks: &Disks) -> EventStore {
-    let index = Arc::new(EachDurable(Arc::clone(&disks.index)));
+    let index = Arc::new(EachDurable(Arc::clone(&disks.index), AtomicUsize::new(0)));
     EventStore::open(Arc::clone(&disks.journal) as _, index, network()).unwrap().0
+}
+
+#[test]
+fn a_digest_is_written_once_for_several_events_and_once_for_a_group() {
+    for (group, digests_expected) in [(1, 1 + (200 - 64) / DIGEST_WRITTEN_EVERY as usize), (64, 3), (50, 3)] {
+        let disks = Disks::new();
+        let index = Arc::new(EachDurable(Arc::clone(&disks.index), AtomicUsize::new(0)));
+        let (store, _) = EventStore::open(Arc::clone(&disks.journal) as _, Arc::clone(&index) as _, network()).unwrap();
+        crowd(200).chunks(group).for_each(|group| store.admit(group).unwrap());
+        assert_eq!(index.1.load(Ordering::Relaxed), digests_expected, "groups of {group}");
+        check(&store);
+    }
+}
+
+#[test]
+fn the_rows_are_the_same_however_events_were_grouped() {
+    let all: Vec<Arrival> = crowd(150).into_iter().chain(posts(SpaceId([5; 32]))).collect();
+    let written = |group: usize| {
+        let mut disks = Disks::new();
+        let (store, _) = disks.open().unwrap();
+        all.chunks(group).for_each(|group| store.admit(group).unwrap());
+        let rows = dump(&store);
+        drop(store);
+        disks.index = Arc::new(MemoryIndex::new());
+        let (store, _) = disks.open().unwrap();
+        assert_eq!(dump(&store), rows, "groups of {group}");
+        check(&store);
+        rows
+    };
+    let rows = written(1);
+    assert!([7, 16, 64].iter().all(|group| written(*group) == rows));
+}
+
+#[test]
+fn whatever_operation_of_the_index_fails_digests_and_the_ids_since_stay_together() {
+    let posts = crowd(84);
+    for nth in 1.. {
+        let disks = Disks::new();
+        let (store, _) = disks.open().unwrap();
+        store.admit(&posts[..62]).unwrap();
+        disks.index.fail_nth(nth);
+        let has_failed = posts[62..].iter().any(|post| store.admit(std::slice::from_ref(post)).is_err());
+        drop(store);
+        disks.journal.crash();
+        disks.index.crash();
+        let (store, _) = disks.open().unwrap();
+        check(&store);
+        let rest: Vec<Arrival> =
+            posts.iter().filter(|post| !store.is_held(&post.event.id()).unwrap()).cloned().collect();
+        store.admit(&rest).unwrap();
+        check(&store);
+        if !has_failed {
+            assert!(rest.is_empty());
+            assert!(nth > 22 * 4, "every event asks something of the index");
+            break;
+        }
+    }
 }
 
 #[test]
@@ -242,7 +307,7 @@ fn a_declined_event_of_an_earlier_version_is_known_without_a_proof() {
     let id = EventId([5; 32]);
     store.note(&[LocalRecord::Declined { id, space, created_ms: 9, tag: 2 }]).unwrap();
     assert_eq!(store.declined(space).unwrap(), 1);
-    assert!(store.sets(space).contains(&(9, id)).unwrap());
+    assert_eq!(store.known().len(space), 1);
     assert!(store.proof(&id).unwrap().is_none());
     check(&store);
 }
@@ -279,14 +344,10 @@ fn an_epoch_whose_members_are_not_those_that_were_counted_is_a_damaged_index() {
     disks.index.commit(&batch).unwrap();
     let (store, _) = disks.open().unwrap();
     assert!(matches!(store.sets(space).with_epoch(0, EpochSet::len), Err(StoreError::Row)));
-    assert!(!store.has_damaged_index());
-    assert_eq!(store.known().page(space, None, 9), []);
-    assert!(store.has_damaged_index(), "who pages can't be told, so the node is");
     let problems = store.fsck().unwrap().problems;
     assert!(problems.iter().any(|problem| problem.contains("the list of known events")), "{problems:?}");
     store.rebuild(Arc::new(MemoryIndex::new())).unwrap();
     check(&store);
-    assert!(!store.has_damaged_index());
 }
 
 #[test]
@@ -315,50 +376,83 @@ fn an_epoch_that_is_missing_or_miscounted_is_noticed_at_the_start() {
 fn fsck_tells_of_a_digest_that_is_not_that_of_the_events() {
     let disks = Disks::new();
     let (store, _) = disks.open().unwrap();
-    store.admit(&posts(SpaceId([4; 32]))).unwrap();
-    let (start, end) = keys::epochs_range();
-    let rows = disks.index.scan(&start, end.as_deref(), Direction::Ascending, 99).unwrap();
-    let (key, value) = rows.into_iter().max_by_key(|(_, value)| value.len()).unwrap();
-    let mut row: EpochRow = rows::decode(&value).unwrap();
-    let mut digest = LtHash::from_bytes(&row.digest).unwrap();
-    digest.add(&EventId([1; 32]));
-    row.digest = digest.to_bytes();
-    let mut batch = Batch::default();
-    batch.put(key, rows::encode(&row));
-    disks.index.commit(&batch).unwrap();
-    let problems = store.fsck().unwrap().problems;
-    assert_eq!(problems.len(), 1);
-    assert!(problems[0].contains("the digest that is compared with peers"), "{problems:?}");
+    store.admit(&crowd(70)).unwrap();
+    let ((epoch_key, epoch), (digest_key, digest)) = (epoch_row(&disks), digest_row(&disks));
+    let mut other_digest = LtHash::from_bytes(&digest.state).unwrap();
+    other_digest.add(&EventId([1; 32]));
+    let other_digest = DigestRow { state: other_digest.to_bytes(), ..digest };
+    let mut other_epoch = epoch.clone();
+    other_epoch.pending[3] = EventId([1; 32]);
+    for (key, other) in [(&digest_key, rows::encode(&other_digest)), (&epoch_key, rows::encode(&other_epoch))] {
+        let whole = disks.index.get(key).unwrap().unwrap();
+        put(&disks, key, other);
+        let problems = store.fsck().unwrap().problems;
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].contains("the digest that is compared with peers"), "{problems:?}");
+        put(&disks, key, whole);
+        check(&store);
+    }
 }
 
+/// The row of the only epoch.
+fn epoch_row(disks: &Disks) -> (Vec<u8>, EpochRow) {
+    let (key, value) = only_row(disks, keys::epochs_range());
+    (key, rows::decode(&value).unwrap())
+}
+
+/// The row of the only digest.
+fn digest_row(disks: &Disks) -> (Vec<u8>, DigestRow) {
+    let (key, value) = only_row(disks, keys::digests_range());
+    (key, rows::decode(&value).unwrap())
+}
+
+fn only_row(disks: &Disks, (start, end): keys::Range) -> Row {
+    let [row] = disks.index.scan(&start, end.as_deref(), Direction::Ascending, 9).unwrap().try_into().unwrap();
+    row
+}
+
+fn put(disks: &Disks, key: &[u8], value: Vec<u8>) {
+    let mut batch = Batch::default();
+    batch.put(key.to_vec(), value);
+    disks.index.commit(&batch).unwrap();
+}
+
+/// Puts into the batch what makes the rows on these disks wrong.
+type Damage<'a> = &'a dyn Fn(&Disks, &mut Batch);
+
 #[test]
-fn a_page_and_a_comparison_see_the_members_of_all_epochs() {
-    let disks = Disks::new();
-    let (store, _) = disks.open().unwrap();
-    let charter = charter();
-    let space = charter.event.space();
-    store.admit(&[charter]).unwrap();
-    store.admit(&posts(space)).unwrap();
-    let all = store.known().page(space, None, usize::MAX);
-    let mut seen: Vec<SetKey> = Vec::new();
-    loop {
-        let page = store.known().page(space, seen.last().copied(), 7);
-        if page.is_empty() {
-            break;
-        }
-        seen.extend(page);
+fn an_epoch_and_a_digest_that_are_not_of_one_moment_are_noticed_at_the_start() {
+    let key_of_digest = |disks: &Disks| {
+        let (key, _) = epoch_row(disks);
+        keys::digest_key(keys::space_in(&key).unwrap(), keys::time_in(&key).unwrap())
+    };
+    let of_another_moment = |disks: &Disks, batch: &mut Batch| {
+        let row = DigestRow { count: 48, state: LtHash::default().to_bytes() };
+        batch.put(key_of_digest(disks), rows::encode(&row));
+    };
+    let without_digest = |disks: &Disks, batch: &mut Batch| batch.delete(key_of_digest(disks));
+    let with_another_id = |disks: &Disks, batch: &mut Batch| {
+        let (key, mut row) = epoch_row(disks);
+        row.pending.push(EventId([1; 32]));
+        batch.put(key, rows::encode(&row));
+    };
+    let cases: [(u64, Damage<'_>); 5] = [
+        (62, &of_another_moment),
+        (62, &with_another_id),
+        (70, &of_another_moment),
+        (70, &with_another_id),
+        (70, &without_digest),
+    ];
+    for (count, damage) in cases {
+        let disks = Disks::new();
+        let (store, _) = disks.open().unwrap();
+        store.admit(&crowd(count)).unwrap();
+        drop(store);
+        let mut batch = Batch::default();
+        damage(&disks, &mut batch);
+        disks.index.commit(&batch).unwrap();
+        assert!(matches!(disks.open(), Err(StoreError::Row)), "{count} members");
     }
-    assert_eq!(seen, all);
-    let stranger = (all[40].0 + 1, EventId([9; 32]));
-    let mut theirs: Vec<SetKey> = all[20..60].to_vec();
-    theirs.retain(|key| *key != all[30]);
-    theirs.push(stranger);
-    theirs.sort_unstable();
-    let (unknown, only_ours) = store.known().compare(space, Some(all[19]), &theirs, false, 9);
-    assert_eq!((unknown, only_ours), (vec![stranger], vec![all[30]]));
-    assert_eq!(store.known().compare(space, Some(all[9]), &[], true, usize::MAX).1, all[10..]);
-    assert_eq!(store.known().compare(space, Some(all[9]), &[all[3]], false, 9), (vec![], vec![]));
-    assert_eq!(store.sets(SpaceId([9; 32])).digest(&SALT).unwrap().0, 0);
 }
 
 #[test]

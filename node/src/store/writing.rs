@@ -2,14 +2,14 @@
 //!
 //! Owns which rows an event leads to and the numbers that ids, spaces and authors are given. Every row is derived from the
 //! log alone, and deriving it twice gives the same row, so a batch that was cut short is made good by the next start. The
-//! row of an epoch counts and digests its members: it goes into every batch that adds some.
+//! row of an epoch counts its members and goes into every batch that adds some; its digest follows every few members.
 
 use super::events::{EventStore, StoreError};
 use super::index::{BATCH_ROWS_MAX, Batch, Index};
 use super::journal::{JournalError, Position, RecordKind};
 use super::keys::{self, Number, meta};
 use super::known::{EpochChange, RUNNING_DIGEST_FROM};
-use super::rows::{self, EventRow, LocalRecord, MemberRow, OwnRow, Presence};
+use super::rows::{self, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence};
 use roda_protocol::event::{Kind, Verified};
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::reconcile::{Epoch, EpochKey, Expanded, LtHash};
@@ -19,8 +19,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 /// Rows that stay free in a batch for the position, the next number and the count of events.
 const ROWS_RESERVED: usize = 4;
 
-/// Rows that one known event leads to in one batch: its own, its member of the set, and that of its epoch.
-const ROWS_OF_KNOWN: usize = 3;
+/// Rows that one known event leads to in one batch: its own, its member of the set, and those of its epoch and its digest.
+const ROWS_OF_KNOWN: usize = 4;
 
 /// Numbers given to ids and authors. Only the writer gives them.
 #[derive(Debug, Default)]
@@ -40,6 +40,8 @@ pub(super) struct Writing<'a> {
     rows: BTreeMap<Number, EventRow>,
     /// Epochs that change with the batch; their rows are not in it yet.
     epochs: BTreeMap<(Number, Epoch), EpochChange>,
+    /// Digests that are due: of each epoch the newest.
+    digests: BTreeMap<(Number, Epoch), DigestRow>,
     scrubs: Vec<EventRow>,
     applied: Option<Position>,
     events: u64,
@@ -58,6 +60,7 @@ impl<'a> Writing<'a> {
             spaces: BTreeMap::new(),
             rows: BTreeMap::new(),
             epochs: BTreeMap::new(),
+            digests: BTreeMap::new(),
             scrubs: Vec::new(),
             applied: None,
         }
@@ -103,7 +106,7 @@ impl<'a> Writing<'a> {
     }
 
     fn make_room(&mut self, rows: usize) -> Result<(), StoreError> {
-        let taken = self.batch.len() + self.epochs.len() + ROWS_RESERVED;
+        let taken = self.batch.len() + self.epochs.len() + self.digests.len() + ROWS_RESERVED;
         if taken + rows > BATCH_ROWS_MAX { self.write() } else { Ok(()) }
     }
 
@@ -112,6 +115,9 @@ impl<'a> Writing<'a> {
         self.batch.put(keys::meta_key(meta::EVENTS), rows::encode(&self.events));
         for ((space, epoch), change) in &self.epochs {
             self.batch.put(keys::epoch_key(*space, *epoch), rows::encode(&change.state.to_row()));
+        }
+        for ((space, epoch), digest) in std::mem::take(&mut self.digests) {
+            self.batch.put(keys::digest_key(space, epoch), rows::encode(&digest));
         }
         let batch = std::mem::take(&mut self.batch);
         self.index.commit(&batch)?;
@@ -167,6 +173,9 @@ impl<'a> Writing<'a> {
                 return Err(StoreError::Row);
             }
             change.state.digest = Some(digest);
+        }
+        if let Some(digest) = change.state.due_digest() {
+            self.digests.insert((row.space, epoch), digest);
         }
         Ok(())
     }
@@ -290,7 +299,10 @@ impl<'a> Writing<'a> {
             if record.kind == RecordKind::Event {
                 let stored = self.store.read_payload(&record.payload)?;
                 let kept = 8 + stored.event.bytes_without_body().len();
-                self.store.journal.scrub(Position(row.position), &record.payload[..kept])?;
+                // A vote has no words, and a scrubbed record no room for all of its bytes.
+                if kept < record.payload.len() {
+                    self.store.journal.scrub(Position(row.position), &record.payload[..kept])?;
+                }
             }
         }
         Ok(())

@@ -4,11 +4,16 @@
 
 use roda_protocol::codec;
 use roda_protocol::event::{Body, BodyCommitment, Header, Kind, RawKind, Signed, Signer};
-use roda_protocol::id::{AuthorKey, NetworkId, SpaceId};
-use roda_protocol::limits::BODY_BYTES_MAX;
+use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
+use roda_protocol::limits::{BODY_BYTES_MAX, SYNC_RESPONSE_BYTES_MAX};
+use roda_protocol::reconcile::{
+    Comparison, EPOCH_MS, EpochEntry, Fetch, Finding, MemorySets, PROBES_MAX, Probe, Push, ROUNDS_MAX, answer,
+};
 use roda_protocol::text::{Untrusted, board_name_normalised, display_width, is_clean_name};
 use roda_protocol::validate::{SpaceRules, validate};
 use roda_protocol::wire::{Request, Response};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 fn network() -> NetworkId {
     NetworkId::of("roda-test")
@@ -92,6 +97,72 @@ pub fn wire_response(bytes: &[u8]) {
     if let Ok(response) = Response::from_bytes(bytes) {
         assert_eq!(response.to_bytes(), bytes);
     }
+}
+
+/// The first byte chooses a side: the others are probes of a stranger, or its findings, round by round. No side panics,
+/// answers more than a message holds, goes on for ever or looks for something outside the ranges of its own questions.
+pub fn reconcile(bytes: &[u8]) {
+    let Some((side, bytes)) = bytes.split_first() else { return };
+    match side % 4 {
+        0 => asked(bytes),
+        // As many members as here: a sketch. Many more: ranges. Or everything under salted names.
+        1 => asking(bytes, 1102, false),
+        2 => asking(bytes, 5000, false),
+        _ => asking(bytes, 1102, true),
+    }
+}
+
+/// A set with a sketch in its first epoch, and a few members in the next.
+fn set() -> &'static MemorySets {
+    static SET: OnceLock<MemorySets> = OnceLock::new();
+    SET.get_or_init(|| {
+        let mut sets = MemorySets::default();
+        let member = |number: u64| EventId(NetworkId::of(&number.to_string()).0);
+        for number in 0..1100 {
+            assert!(sets.insert((number * EPOCH_MS / 4000, member(number))));
+        }
+        for number in 1100..1110 {
+            assert!(sets.insert((EPOCH_MS + number % 3, member(number))));
+        }
+        sets
+    })
+}
+
+fn asked(bytes: &[u8]) {
+    let Ok(probes) = codec::decode_compact::<Vec<Probe>>(bytes) else { return };
+    if probes.len() > PROBES_MAX {
+        return;
+    }
+    let Ok(answered) = answer(set(), &[5; 32], &probes) else { return };
+    assert_eq!(answered.findings.len(), probes.len());
+    assert!(Response::Compared(answered.findings).to_bytes().len() <= SYNC_RESPONSE_BYTES_MAX);
+    // A probe has at least eleven bytes for each fingerprint that it costs, and a finding's parts are bounded.
+    assert!(answered.work <= 400_000);
+}
+
+fn asking(bytes: &[u8], count: u64, is_exact: bool) {
+    let Ok(rounds) = codec::decode_compact::<Vec<Vec<Finding>>>(bytes) else { return };
+    let theirs = [0, 1, 7].map(|epoch| EpochEntry { epoch, count, fingerprint: [7; 8] });
+    let exact = if is_exact { BTreeSet::from([0, 1]) } else { BTreeSet::new() };
+    let Ok((mut comparison, _)) = Comparison::start(set(), [5; 32], &theirs, &exact);
+    let mut rounds = rounds.into_iter();
+    loop {
+        let Ok(probes) = comparison.next(set());
+        let Some(probes) = probes else { break };
+        // A stranger that has nothing more to say puts everything off.
+        let mut findings = rounds.next().unwrap_or_default();
+        findings.resize(probes.len(), Finding::Later);
+        let Ok(found) = comparison.take(set(), findings) else { return };
+        assert!(found.fetch.iter().all(|fetch| match fetch {
+            Fetch::Range { lower, upper, .. } => lower < upper,
+            Fetch::Picks { shorts, .. } => !shorts.is_empty(),
+        }));
+        assert!(found.push.iter().all(|push| match push {
+            Push::Range { lower, upper, .. } => lower < upper,
+            Push::Members { keys, .. } => keys.is_sorted() && !keys.is_empty(),
+        }));
+    }
+    assert!(comparison.rounds() <= ROUNDS_MAX);
 }
 
 /// Bytes as a stranger's text: what is shown holds no control, keeps its width, and is not changed by showing it again.

@@ -24,7 +24,8 @@ const CHILD_BYTES: usize = 20;
 pub struct Answered {
     /// One for each probe, in their order.
     pub findings: Vec<Finding>,
-    /// Units of work: 1 a fingerprint, 1 for 64 members walked, 1 for 8 symbols, 5,000 for an epoch that had to be read in.
+    /// Units of work: 1 a fingerprint or a salted name, 1 for 64 members walked, 1 for 8 symbols, 5,000 for an epoch that had
+    /// to be read in.
     pub work: u64,
 }
 
@@ -87,7 +88,9 @@ impl Answering<'_> {
                     return None;
                 }
                 let salt_key = *self.salt_key;
-                self.work += members.len() as u64 / 8;
+                // A salted name is a hash, of each member that is walked.
+                let walked = set.tree().summary(&lower, &upper).count.min(WALKED_MAX as u64);
+                self.work += walked + members.len() as u64 / 8;
                 Some(self.list(set, lower, upper, members, move |key| salted_name(&salt_key, key)))
             }
             Ask::Sketch { from, to } => {
@@ -122,7 +125,10 @@ impl Answering<'_> {
             from = to;
         }
         let is_whole = lower == EpochKey::FIRST && from == EpochKey::END && children.len() == FAN_OUT;
-        if is_whole && differing.len() >= SCATTERED_FROM && !set.symbols().is_empty() {
+        // Parts in which one side has nothing are a gap, which ranges tell in fewer bytes.
+        let scattered =
+            differing.iter().filter(|(place, _, _, count)| *count > 0 && children[*place].count > 0).count();
+        if is_whole && scattered >= SCATTERED_FROM && !set.symbols().is_empty() {
             self.bytes += counts.len() * 4;
             return Some(Finding::Scattered(counts));
         }

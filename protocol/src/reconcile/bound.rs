@@ -54,6 +54,12 @@ pub fn between(before: &EpochKey, member: &EpochKey) -> EpochKey {
     EpochKey { offset_ms: member.offset_ms, id: EventId(id) }
 }
 
+/// The shortest place that is behind a member and all that share its time.
+#[must_use]
+pub(super) fn behind(member: &EpochKey) -> EpochKey {
+    EpochKey { offset_ms: member.offset_ms.saturating_add(1), id: EventId([0; 32]) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,8 @@ use super::message::{
     Ask, Child, Differs, EpochEntry, FAN_OUT, Finding, LIST_MAX, LIST_OTHER_MAX, LISTED_MAX, PROBES_MAX, Probe,
     SaltedName, ShortBytes, epoch_entries, fingerprint, salted_name, split,
 };
-use super::sketch::{SKETCH_FROM, SYMBOL_BYTES, SYMBOLS_MAX, Sketch, Symbol, peel};
+use super::sketch::{SKETCH_FROM, SYMBOL_BYTES, Sketch, Symbol, peel};
+use super::sketch_size::{SKETCH_FIRST_MAX, ahead, at_most, hidden, longer, symbols_for, symbols_kept, symbols_of};
 use super::{Epoch, EpochKey, EpochSet, Sets, Short, Summary};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -26,13 +27,6 @@ const ROUND_BYTES_MAX: usize = 200 * 1024;
 /// An epoch that is new here is fetched whole up to this many members; a larger one is split first, so that several peers
 /// can bring it.
 const WHOLE_MAX: u64 = 4096;
-
-/// Epochs whose counts differ by no more than this are sketched at once; a greater gap is more often in one place, which
-/// ranges find in fewer bytes.
-const SKETCH_FIRST_MAX: u64 = 32;
-
-/// Symbols that are asked beside those for the known difference: enough for a few on both sides.
-const SYMBOLS_SPARE: u64 = 12;
 
 /// Something that the other side has and this one lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,10 +93,30 @@ pub enum CompareError<E> {
 /// A range that is still to be settled.
 #[derive(Clone, Debug)]
 enum Open {
-    Split { epoch: Epoch, lower: EpochKey, upper: EpochKey, is_one: bool, may_sketch: bool },
-    List { epoch: Epoch, lower: EpochKey, upper: EpochKey },
-    Exact { epoch: Epoch, lower: EpochKey, upper: EpochKey },
-    Sketch { epoch: Epoch, symbols: Vec<Symbol>, to: usize },
+    Split {
+        epoch: Epoch,
+        lower: EpochKey,
+        upper: EpochKey,
+        is_one: bool,
+        may_sketch: bool,
+    },
+    List {
+        epoch: Epoch,
+        lower: EpochKey,
+        upper: EpochKey,
+    },
+    Exact {
+        epoch: Epoch,
+        lower: EpochKey,
+        upper: EpochKey,
+    },
+    Sketch {
+        epoch: Epoch,
+        symbols: Vec<Symbol>,
+        to: usize,
+        /// By how many members this side has more.
+        ahead: i64,
+    },
 }
 
 /// A probe under way: what it is about, and what of it was sent.
@@ -152,19 +166,19 @@ impl Comparison {
             fruitful: BTreeSet::new(),
         };
         let mut found = Found::default();
+        let pairs = epochs.iter().map(|epoch| (*epoch, ours.get(epoch), theirs.get(epoch)));
+        let count = |entry: Option<&EpochEntry>| entry.map_or(0, |entry| entry.count);
+        let pairs: Vec<_> = pairs.map(|(epoch, a, b)| (epoch, a != b, (count(a), count(b)))).collect();
+        let hidden = hidden(pairs.iter().map(|(_, _, counts)| *counts));
         // The newest first: that is what a reader looks for.
-        for epoch in epochs.into_iter().rev() {
-            let (a, b) = (ours.get(&epoch), theirs.get(&epoch));
-            if a != b {
-                comparison.differing.insert(epoch);
-                let counts = (a.map_or(0, |entry| entry.count), b.map_or(0, |entry| entry.count));
-                comparison.begin(epoch, counts, exact.contains(&epoch), &mut found);
-            }
+        for (epoch, _, counts) in pairs.into_iter().rev().filter(|(_, differs, _)| *differs) {
+            comparison.differing.insert(epoch);
+            comparison.begin(epoch, counts, exact.contains(&epoch), hidden, &mut found);
         }
         Ok((comparison, found))
     }
 
-    fn begin(&mut self, epoch: Epoch, (ours, theirs): (u64, u64), is_exact: bool, found: &mut Found) {
+    fn begin(&mut self, epoch: Epoch, (ours, theirs): (u64, u64), is_exact: bool, hidden: u64, found: &mut Found) {
         let (lower, upper) = (EpochKey::FIRST, EpochKey::END);
         let (is_small, is_sketched) = (LIST_MAX as u64, SKETCH_FROM as u64);
         let difference = ours.abs_diff(theirs);
@@ -177,8 +191,8 @@ impl Comparison {
         } else if ours > 0 && ours <= is_small && theirs <= LIST_OTHER_MAX {
             self.open(Open::List { epoch, lower, upper });
         } else if ours.min(theirs) >= is_sketched && difference <= SKETCH_FIRST_MAX {
-            let to = usize::try_from(SYMBOLS_SPARE + 2 * difference).unwrap_or(SYMBOLS_MAX);
-            self.open(Open::Sketch { epoch, symbols: Vec::new(), to });
+            let to = symbols_of(difference.max(at_most(hidden))).min(symbols_kept(ours.min(theirs)));
+            self.open(Open::Sketch { epoch, symbols: Vec::new(), to, ahead: ahead(ours, theirs) });
         } else {
             let is_one = ours == 0 || theirs <= is_small;
             self.open(Open::Split { epoch, lower, upper, is_one, may_sketch: true });
@@ -278,11 +292,15 @@ impl Comparison {
                 if counts.len() != asked.parts.len() {
                     return None;
                 }
-                if *may_sketch {
-                    let to = symbols_for(set, &asked.parts, &counts);
-                    self.open(Open::Sketch { epoch: *epoch, symbols: Vec::new(), to });
+                let (to, kept) = (symbols_for(set, &asked.parts, &counts), set.symbols().len());
+                // A few less than wanted are often enough.
+                if *may_sketch && to <= kept + kept / 8 {
+                    let to = to.min(kept);
+                    let theirs = counts.iter().copied().fold(0, u64::saturating_add);
+                    let ahead = ahead(set.len() as u64, theirs);
+                    self.open(Open::Sketch { epoch: *epoch, symbols: Vec::new(), to, ahead });
                 } else {
-                    // A sketch has failed before: go on with each part.
+                    // A sketch has failed before, or would: go on with each part.
                     let (epoch, lower, upper) = (*epoch, *lower, *upper);
                     self.open_parts(epoch, &asked.parts, lower, upper);
                 }
@@ -440,7 +458,7 @@ impl Comparison {
     }
 
     fn take_sketch(&mut self, set: &EpochSet, open: Open, bytes: &[u8], found: &mut Found) -> Option<()> {
-        let Open::Sketch { epoch, mut symbols, to } = open else { return None };
+        let Open::Sketch { epoch, mut symbols, to, ahead } = open else { return None };
         let more = Sketch::from_bytes(bytes)?;
         if more.len() > to.saturating_sub(symbols.len()) {
             return None;
@@ -455,9 +473,8 @@ impl Comparison {
                 keys.extend(set.tree().range(&first, &end));
             }
             self.found_both(epoch, peeled.theirs, keys, found);
-        } else if symbols.len() == to && to < ours.len() {
-            let to = (to + (to / 2).max(16)).min(ours.len());
-            self.open(Open::Sketch { epoch, symbols, to });
+        } else if let Some(to) = longer(ours, &symbols, &peeled, (to, ahead)) {
+            self.open(Open::Sketch { epoch, symbols, to, ahead });
         } else {
             let (lower, upper) = (EpochKey::FIRST, EpochKey::END);
             self.open(Open::Split { epoch, lower, upper, is_one: false, may_sketch: false });
@@ -475,17 +492,6 @@ impl Open {
             | Self::Sketch { epoch, .. } => *epoch,
         }
     }
-}
-
-/// Symbols that tell the difference of which every part's counts are known.
-fn symbols_for(set: &EpochSet, parts: &[(EpochKey, EpochKey)], theirs: &[u64]) -> usize {
-    let difference: u64 = parts
-        .iter()
-        .zip(theirs)
-        .map(|((lower, upper), theirs)| set.tree().summary(lower, upper).count.abs_diff(*theirs).max(1))
-        .fold(0, u64::saturating_add);
-    let symbols = SYMBOLS_SPARE.saturating_add(difference.saturating_mul(7) / 5);
-    usize::try_from(symbols).unwrap_or(SYMBOLS_MAX).min(set.symbols().len()).max(1)
 }
 
 /// Makes the probe of an open range; also what of the range is left, and the bytes of probe and findings.

@@ -74,6 +74,6 @@ impl EpochSet {
     /// Bytes of memory that it takes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.tree.memory_bytes() + self.symbols().len() * size_of::<Symbol>()
+        size_of::<Self>() + self.tree.memory_bytes() + size_of_val(self.symbols())
     }
 }

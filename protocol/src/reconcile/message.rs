@@ -187,30 +187,34 @@ pub fn epoch_entries<S: Sets>(sets: &S, salt_key: &[u8; 32]) -> Result<Vec<Epoch
     Ok(entries)
 }
 
-/// The parts of a range: by the order of its members, as even as can be.
+/// The parts of a range: by the order of its members, as even as can be, and the place behind the last one. Whoever was
+/// away lacks nothing but the newest; then one part differs, and nothing is known in it on one side.
 #[must_use]
 pub fn split(set: &EpochSet, lower: &EpochKey, upper: &EpochKey, salt_key: &[u8; 32]) -> Vec<Child> {
     let tree = set.tree();
     let (first, end) = (tree.rank(lower), tree.rank(upper));
     let count = end - first;
-    let parts = FAN_OUT.min(count).max(1);
-    let mut from = *lower;
-    let mut children = Vec::with_capacity(parts);
+    let parts = (FAN_OUT - 1).min(count);
+    let mut ends = Vec::with_capacity(parts + 1);
     for part in 1..=parts {
         let at = first + count * part / parts;
-        let to = match (at.checked_sub(1).and_then(|before| tree.select(before)), tree.select(at)) {
-            (Some(before), Some(member)) if part < parts => super::bound::between(&before, &member),
-            _ => *upper,
-        };
-        let summary = tree.summary(&from, &to);
-        children.push(Child {
-            upper: Bound::of(&to),
-            count: summary.count,
-            fingerprint: fingerprint(salt_key, &summary),
-        });
-        from = to;
+        let next = if part < parts { tree.select(at) } else { None };
+        match (tree.select(at - 1), next) {
+            (Some(last), Some(next)) => ends.push(super::bound::between(&last, &next)),
+            (Some(last), None) => ends.push(super::bound::behind(&last).min(*upper)),
+            (None, _) => {}
+        }
     }
-    children
+    if ends.last() != Some(upper) {
+        ends.push(*upper);
+    }
+    let mut from = *lower;
+    let child = |to: EpochKey| {
+        let summary = tree.summary(&from, &to);
+        from = to;
+        Child { upper: Bound::of(&to), count: summary.count, fingerprint: fingerprint(salt_key, &summary) }
+    };
+    ends.into_iter().map(child).collect()
 }
 
 /// Short names of members.

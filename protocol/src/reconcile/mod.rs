@@ -1,7 +1,7 @@
 //! What two nodes compare to learn what each lacks.
 //!
 //! Owns the set of a space, *known* (time, id) pairs, cut into epochs, and its digests. Pure: what is stored where is the
-//! node's business. [`Comparison`] asks, [`answer`] answers; the messages between them are in `message.rs`, and `wire`
+//! node's business. [`Comparison`] asks, [`answer()`] answers; the messages between them are in `message.rs`, and `wire`
 //! carries them. A sum steers inside an epoch and a sketch finds what is scattered; both could be forged, so only the
 //! digest of the epoch decides, and an epoch in which nothing was found is listed under salted names.
 //!
@@ -14,7 +14,7 @@
 //! | `sets.rs`, `memory_sets.rs` | what a comparison sees of a set, and a set in memory |
 //! | `message.rs`, `bound.rs` | probes and findings |
 //! | `comparison.rs`, `answer.rs` | the side that asks and the side that answers |
-//! | `set.rs` | a whole set in memory |
+//! | `sketch_size.rs` | how many symbols the asking side asks for |
 
 mod answer;
 mod bound;
@@ -24,9 +24,9 @@ mod epoch_set;
 mod lthash;
 mod memory_sets;
 mod message;
-mod set;
 mod sets;
 mod sketch;
+mod sketch_size;
 mod sum;
 mod tree;
 
@@ -41,8 +41,7 @@ pub use message::{
     Ask, Child, Differs, EpochEntry, FAN_OUT, Finding, Fingerprint, LISTED_MAX, PROBES_MAX, Probe, Salt, SaltedName,
     ShortBytes, epoch_entries, fingerprint, of_digest, salted_name, short_range, split,
 };
-pub use set::{Digest, KnownSet, SetKey};
-pub use sets::Sets;
+pub use sets::{Digest, SetKey, Sets};
 pub use sketch::{Peeled, SYMBOL_BYTES, SYMBOLS_MAX, Short, Sketch, Symbol, peel};
 pub use sum::Sum;
 pub use tree::{Summary, Tree};

@@ -1,6 +1,13 @@
 //! What a comparison needs to see of the set of a space.
 
-use super::{Digest, Epoch, EpochSet};
+use super::{Epoch, EpochSet};
+use crate::id::EventId;
+
+/// A member: the author's claim of the time, and the id.
+pub type SetKey = (u64, EventId);
+
+/// A digest of a set under a salt that both sides know.
+pub type Digest = [u8; 16];
 
 /// The set of a space, epoch by epoch. Epochs may be read in when they are looked at, which can fail.
 pub trait Sets {

@@ -52,14 +52,18 @@ fn exchange(a: &mut MemorySets, b: &mut MemorySets, found: Found) {
             }
         };
         assert!(!keys.is_empty(), "nothing is promised that is not there");
-        keys.into_iter().for_each(|key| drop(a.insert(key)));
+        for key in keys {
+            a.insert(key);
+        }
     }
     for push in found.push {
         let keys: Vec<SetKey> = match push {
             Push::Range { epoch, lower, upper } => keys_in(a, epoch, &lower, &upper),
             Push::Members { epoch, keys } => keys.iter().map(|key| key.at(epoch)).collect(),
         };
-        keys.into_iter().for_each(|key| drop(b.insert(key)));
+        for key in keys {
+            b.insert(key);
+        }
     }
 }
 
@@ -139,7 +143,7 @@ fn a_gap_costs_no_more_for_many_events_than_for_few() {
     let key = |number: u64| (YEAR_MS / 100_000 * number, event(number));
     for gap in [100, 10_000] {
         let cost = check(sets((0..100_000 - gap).map(key)), sets((0..100_000).map(key)));
-        assert!(cost.bytes <= 1800, "{cost:?}");
+        assert!(cost.bytes <= 1200 && cost.rounds <= 2, "{cost:?}");
     }
 }
 

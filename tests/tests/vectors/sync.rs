@@ -1,23 +1,27 @@
 use super::{check, hex};
+use roda_protocol::codec;
 use roda_protocol::id::{EventId, SpaceId};
-use roda_protocol::reconcile::{KnownSet, LtHash, SetKey};
-use roda_protocol::wire::{EventBytes, Request, Response, SpaceDigest, space_tag};
+use roda_protocol::reconcile::{Ask, Bound, Child, Differs, EpochEntry, Finding, Probe, Salt, ShortBytes};
+use roda_protocol::wire::{EventBytes, Form, Request, Response, SpaceAsk, SpaceDigest, Taken, digest_hint, space_tag};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-fn bytes(number: u16) -> [u8; 32] {
+/// The hash that a number stands for, as in `threads.json`.
+pub(crate) fn bytes(number: u32) -> [u8; 32] {
     *blake3::hash(&number.to_le_bytes()).as_bytes()
 }
 
-fn id(number: u16) -> EventId {
+pub(crate) fn id(number: u32) -> EventId {
     EventId(bytes(number))
 }
 
-fn key(number: u16) -> SetKey {
-    (1_800_000_000_000 + u64::from(number), id(number))
+pub(crate) fn hexes<T: AsRef<[u8]>>(all: &[T]) -> Value {
+    all.iter().map(hex).collect()
 }
 
-fn key_json(key: SetKey) -> Value {
-    json!([key.0, hex(key.1.0)])
+pub(crate) fn bound_json(bound: &Bound) -> Value {
+    json!({ "offset_ms": bound.offset_ms, "prefix": hex(&bound.prefix) })
 }
 
 fn ids_json(ids: &[EventId]) -> Value {
@@ -28,31 +32,108 @@ fn events_json(events: &[EventBytes]) -> Value {
     events.iter().map(|event| hex(&event.0)).collect()
 }
 
+fn form_json(form: Form) -> &'static str {
+    match form {
+        Form::Whole => "whole",
+        Form::Header => "header",
+    }
+}
+
+pub(crate) fn children_json(children: &[Child]) -> Value {
+    let one = |child: &Child| json!({ "upper": bound_json(&child.upper), "count": child.count, "fingerprint": hex(child.fingerprint) });
+    children.iter().map(one).collect()
+}
+
+fn probe_json(probe: &Probe) -> Value {
+    let ask = match &probe.ask {
+        Ask::Split(children) => json!({ "split": children_json(children) }),
+        Ask::List { upper, members } => json!({ "list": { "upper": bound_json(upper), "members": hexes(members) } }),
+        Ask::Exact { upper, members } => json!({ "exact": { "upper": bound_json(upper), "members": hexes(members) } }),
+        Ask::Sketch { from, to } => json!({ "sketch": { "from": from, "to": to } }),
+    };
+    json!({ "epoch": probe.epoch, "lower": bound_json(&probe.lower), "ask": ask })
+}
+
+fn differs_json(differs: &Differs) -> Value {
+    match differs {
+        Differs::Nothing => json!("nothing"),
+        Differs::List(members) => json!({ "list": hexes(members) }),
+        Differs::Split(children) => json!({ "split": children_json(children) }),
+        Differs::Later => json!("later"),
+    }
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    match finding {
+        Finding::Split(parts) => {
+            let one = |(place, differs): &(u16, Differs)| json!([place, differs_json(differs)]);
+            json!({ "split": parts.iter().map(one).collect::<Vec<_>>() })
+        }
+        Finding::Scattered(counts) => json!({ "scattered": counts }),
+        Finding::List { upto, wants, offers } => {
+            json!({ "list": { "upto": upto.as_ref().map(bound_json), "wants": hex(wants), "offers": hexes(offers) } })
+        }
+        Finding::Sketch(symbols) => json!({ "sketch": hex(symbols) }),
+        Finding::Later => json!("later"),
+    }
+}
+
 fn request_json(request: &Request) -> Value {
     match request {
-        Request::Spaces { salt, tags } => {
-            json!({ "spaces": { "salt": hex(salt), "tags": tags.iter().map(hex).collect::<Vec<_>>() } })
+        Request::Spaces { salt, spaces } => {
+            let one = |ask: &SpaceAsk| json!({ "tag": hex(ask.tag), "hint": hex(ask.hint) });
+            json!({ "spaces": { "salt": hex(salt.0), "spaces": spaces.iter().map(one).collect::<Vec<_>>() } })
         }
-        Request::Page { space, after } => {
-            json!({ "page": { "space": hex(space.0), "after": after.map(key_json) } })
+        Request::Compare { salt, space, probes } => {
+            let probes: Vec<_> = probes.iter().map(probe_json).collect();
+            json!({ "compare": { "salt": hex(salt.0), "space": hex(space.0), "probes": probes } })
         }
+        Request::Range { space, epoch, lower, upper, form } => json!({ "range": {
+            "space": hex(space.0), "epoch": epoch, "lower": bound_json(lower), "upper": bound_json(upper),
+            "form": form_json(*form),
+        } }),
+        Request::Pick { space, epoch, members, form } => json!({ "pick": {
+            "space": hex(space.0), "epoch": epoch, "members": hexes(members), "form": form_json(*form),
+        } }),
         Request::Get { space, ids } => json!({ "get": { "space": hex(space.0), "ids": ids_json(ids) } }),
-        Request::Push { space, events } => json!({ "push": { "space": hex(space.0), "events": events_json(events) } }),
+        Request::Push { space, form, events } => json!({ "push": {
+            "space": hex(space.0), "form": form_json(*form), "events": events_json(events),
+        } }),
         Request::Holds { space, ids } => json!({ "holds": { "space": hex(space.0), "ids": ids_json(ids) } }),
     }
 }
 
+pub(crate) fn epochs_json(epochs: &[EpochEntry]) -> Value {
+    let one = |entry: &EpochEntry| json!({ "epoch": entry.epoch, "count": entry.count, "fingerprint": hex(entry.fingerprint) });
+    epochs.iter().map(one).collect()
+}
+
 fn response_json(response: &Response) -> Value {
     match response {
-        Response::Spaces(spaces) => {
-            let one = |space: &SpaceDigest| json!({ "index": space.index, "count": space.count, "digest": hex(space.digest) });
-            json!({ "spaces": spaces.iter().map(one).collect::<Vec<_>>() })
+        Response::Spaces { headers_first, spaces } => {
+            let one = |space: &SpaceDigest| {
+                json!({
+                    "index": space.index, "count": space.count, "digest": hex(space.digest),
+                    "epochs": space.epochs.as_ref().map(|epochs| epochs_json(epochs)),
+                })
+            };
+            json!({ "spaces": { "headers_first": headers_first, "spaces": spaces.iter().map(one).collect::<Vec<_>>() } })
         }
-        Response::Page { keys, is_last } => {
-            json!({ "page": { "keys": keys.iter().copied().map(key_json).collect::<Vec<_>>(), "is_last": is_last } })
+        Response::Compared(findings) => json!({ "compared": findings.iter().map(finding_json).collect::<Vec<_>>() }),
+        Response::Range { events, next } => {
+            json!({ "range": { "events": events_json(events), "next": next.as_ref().map(bound_json) } })
         }
         Response::Events { events, answered } => {
             json!({ "events": { "events": events_json(events), "answered": answered } })
+        }
+        Response::Taken(taken) => {
+            let one = |taken: &Taken| match taken {
+                Taken::Held => "held",
+                Taken::Declined => "declined",
+                Taken::Words => "words",
+                Taken::No => "no",
+            };
+            json!({ "taken": taken.iter().map(one).collect::<Vec<_>>() })
         }
         Response::Holding(held) => json!({ "holding": held }),
         Response::NotFollowed => json!("not_followed"),
@@ -60,61 +141,148 @@ fn response_json(response: &Response) -> Value {
     }
 }
 
-fn requests() -> Vec<Value> {
-    let space = SpaceId(bytes(1));
-    let all = [
-        Request::Spaces { salt: bytes(2), tags: vec![] },
-        Request::Spaces { salt: bytes(2), tags: vec![space_tag(&bytes(2), space), [9; 8]] },
-        Request::Page { space, after: None },
-        Request::Page { space, after: Some(key(3)) },
-        Request::Get { space, ids: vec![id(4), id(3), id(4)] },
-        Request::Push { space, events: vec![EventBytes(vec![1, 2, 3]), EventBytes(vec![])] },
-        Request::Holds { space, ids: vec![id(5)] },
-    ];
-    all.iter().map(|request| json!({ "bytes": hex(request.to_bytes()), "message": request_json(request) })).collect()
+const SPACE: SpaceId = SpaceId([0x33; 32]);
+
+const SALT: Salt = Salt([0x5a; 16]);
+
+fn place(offset_ms: u32, prefix: &[u8]) -> Bound {
+    Bound { offset_ms, prefix: prefix.to_vec() }
 }
 
-fn responses() -> Vec<Value> {
-    let digest = |index| SpaceDigest { index, count: 1 << 40, digest: [index as u8; 16] };
-    let all = [
-        Response::Spaces(vec![]),
-        Response::Spaces(vec![digest(0), digest(7)]),
-        Response::Page { keys: vec![], is_last: true },
-        Response::Page { keys: vec![key(1), key(2)], is_last: false },
-        Response::Events { events: vec![EventBytes(vec![9; 20])], answered: 3 },
+fn short(number: u8) -> ShortBytes {
+    [number; 8]
+}
+
+fn child(upper: Bound, count: u64) -> Child {
+    Child { upper, count, fingerprint: short(7) }
+}
+
+fn probes() -> Vec<Probe> {
+    let probe = |epoch, lower, ask| Probe { epoch, lower, ask };
+    let children =
+        vec![child(place(250, &[]), 0), child(place(251, &[1, 0, 255]), 300), child(place(u32::MAX, &[]), 1 << 40)];
+    vec![
+        probe(0, place(0, &[]), Ask::Split(children)),
+        probe(1716, place(70_000, &[9]), Ask::List { upper: place(u32::MAX, &[]), members: vec![short(1), short(2)] }),
+        probe(u64::MAX, place(1, &[]), Ask::Exact { upper: place(2, &[]), members: vec![short(2), short(1)] }),
+        probe(251, place(0, &[]), Ask::Sketch { from: 12, to: 4096 }),
+    ]
+}
+
+fn findings() -> Vec<Finding> {
+    let parts = vec![
+        (0, Differs::Nothing),
+        (3, Differs::List(vec![short(1), short(1)])),
+        (9, Differs::Split(vec![child(place(5, &[]), 17), child(place(6, &[8]), 3)])),
+        (15, Differs::Later),
+    ];
+    let list = |upto, wants: Vec<u8>, offers| Finding::List { upto, wants: wants.into(), offers };
+    vec![
+        Finding::Split(vec![]),
+        Finding::Split(parts),
+        Finding::Scattered(vec![0, 250, 251, 65_535, 65_536, u64::MAX]),
+        list(None, vec![], vec![]),
+        list(Some(place(7, &[1])), vec![0b101, 1], vec![short(3)]),
+        Finding::Sketch(vec![0xc5; 26].into()),
+        Finding::Later,
+    ]
+}
+
+fn requests() -> Vec<Request> {
+    let ask = SpaceAsk { tag: [9; 8], hint: [1, 2, 3, 251, 252, 253, 254, 255] };
+    let all =
+        |form| Request::Range { space: SPACE, epoch: 1716, lower: place(0, &[]), upper: place(u32::MAX, &[]), form };
+    let event = |length| EventBytes(vec![0xe4; length]);
+    let mut requests = vec![
+        Request::Spaces { salt: SALT, spaces: vec![] },
+        Request::Spaces { salt: SALT, spaces: vec![ask, ask] },
+        Request::Compare { salt: SALT, space: SPACE, probes: probes() },
+        all(Form::Whole),
+        all(Form::Header),
+        Request::Range {
+            space: SPACE,
+            epoch: 7,
+            lower: place(250, &[5]),
+            upper: place(250, &[5, 1]),
+            form: Form::Whole,
+        },
+        Request::Pick { space: SPACE, epoch: 1716, members: vec![short(4), short(3), short(4)], form: Form::Header },
+        Request::Get { space: SPACE, ids: vec![id(4), id(3), id(4)] },
+        Request::Push { space: SPACE, form: Form::Whole, events: vec![event(0), event(250), event(251)] },
+        Request::Holds { space: SPACE, ids: vec![id(5)] },
+    ];
+    requests.extend(probes().into_iter().map(|probe| Request::Compare {
+        salt: SALT,
+        space: SPACE,
+        probes: vec![probe],
+    }));
+    requests
+}
+
+fn responses() -> Vec<Response> {
+    let digest = |index, epochs| SpaceDigest { index, count: 1 << 40, digest: [index as u8; 16], epochs };
+    let entry = |epoch, count| EpochEntry { epoch, count, fingerprint: short(8) };
+    let epochs = vec![entry(0, 1), entry(250, 251), entry(1716, 32_768)];
+    let event = EventBytes(vec![9; 20]);
+    let mut responses = vec![
+        Response::Spaces { headers_first: false, spaces: vec![] },
+        Response::Spaces {
+            headers_first: true,
+            spaces: vec![digest(0, None), digest(251, Some(epochs)), digest(300, Some(vec![]))],
+        },
+        Response::Compared(findings()),
+        Response::Range { events: vec![], next: None },
+        Response::Range { events: vec![event.clone()], next: Some(place(300, &[1])) },
+        Response::Events { events: vec![event], answered: 300 },
+        Response::Taken(vec![Taken::Held, Taken::Declined, Taken::Words, Taken::No]),
         Response::Holding(vec![true, false, true]),
         Response::NotFollowed,
         Response::Busy,
     ];
-    all.iter()
-        .map(|response| json!({ "bytes": hex(response.to_bytes()), "message": response_json(response) }))
-        .collect()
+    responses.extend(findings().into_iter().map(|finding| Response::Compared(vec![finding])));
+    responses
 }
 
 /// Bytes that are no request and no response.
 fn malformed() -> Vec<Value> {
-    let u64 = |number: u64| number.to_le_bytes();
-    let variant = |number: u32| number.to_le_bytes();
-    let space = [3; 32];
-    let digest = [&variant(5)[..], &u64(1), &[0; 16]].concat();
-    let two_keys = [&u64(5)[..], &space, &u64(5), &space].concat();
-    let get = Request::Get { space: SpaceId(space), ids: vec![id(1)] }.to_bytes();
-    let mut cases = vec![
+    let space = SPACE.0;
+    let all = |parts: &[&[u8]]| parts.concat();
+    let get = Request::Get { space: SPACE, ids: vec![id(1)] }.to_bytes();
+    let digest = all(&[&[5, 1], &[0; 16], &[0]]);
+    let entries = |entries: &[u8]| all(&[&[0, 0, 1, 5, 1], &[0; 16], &[1], entries]);
+    let range = |lower: &[u8], upper: &[u8]| all(&[&[2], &space, &[1], lower, upper, &[0]]);
+    let cases: Vec<(&str, Vec<u8>)> = vec![
         ("no bytes", vec![]),
-        ("an unknown variant", variant(6).to_vec()),
-        ("page: an option of 2", [&variant(1)[..], &space, &[2], &[0; 40]].concat()),
-        ("page: too short", [&variant(1)[..], &space].concat()),
-        ("get: 2^56 ids claimed", [&variant(2)[..], &space, &u64(1 << 56)].concat()),
-        ("get: 1025 ids", [&variant(2)[..], &space, &u64(1025), &[7; 1025 * 32]].concat()),
-        ("get: a byte too many", [&get[..], &[0]].concat()),
-        ("page of events: one twice", [&variant(1)[..], &u64(2), &two_keys, &[1]].concat()),
-        ("page of events: a bool of 2", [&variant(1)[..], &u64(0), &[2]].concat()),
-        ("spaces: an index twice", [&variant(0)[..], &u64(2), &digest, &digest].concat()),
-        ("not followed: a byte too many", [&variant(4)[..], &[0]].concat()),
+        ("an unknown variant", vec![8]),
+        ("a variant in three bytes", all(&[&[251, 6, 0]])),
+        ("a variant of 255", vec![255]),
+        ("get: a length in three bytes", all(&[&[4], &space, &[251, 1, 0], &[7; 32]])),
+        ("get: 2^32 ids claimed", all(&[&[4], &space, &[253, 0, 0, 0, 0, 1, 0, 0, 0]])),
+        ("get: 1025 ids", all(&[&[4], &space, &[251, 1, 4], &[7; 1025 * 32]])),
+        ("get: too short", get[..get.len() - 1].to_vec()),
+        ("get: a byte too many", all(&[&get, &[0]])),
+        ("range: it ends where it begins", range(&[9, 0], &[9, 0])),
+        ("range: it ends before it begins", range(&[9, 1, 2], &[9, 1, 1])),
+        ("range: a zero at the end of a prefix", range(&[9, 1, 0], &[10, 0])),
+        ("range: a prefix of 33 bytes", range(&all(&[&[9, 33], &[1; 33]]), &[10, 0])),
+        ("range: a prefix behind the end", range(&[9, 0], &[252, 255, 255, 255, 255, 1, 1])),
+        ("range: a third form", all(&[&[2], &space, &[1, 9, 0, 10, 0, 2]])),
+        ("pick: 1025 names", all(&[&[3], &space, &[1, 251, 1, 4], &[7; 1025 * 8], &[0]])),
+        ("push: an event of 65537 bytes", all(&[&[5], &space, &[0, 1, 252, 1, 0, 1, 0], &vec![7; 65537]])),
+        ("push: an option of two", all(&[&[5], &space, &[2, 0]])),
+        ("spaces: a bool of 2", vec![0, 2, 0]),
+        ("spaces: an index twice", all(&[&[0, 0, 2], &digest, &digest])),
+        ("spaces: an index of 64 bits", all(&[&[0, 0, 1, 253, 1, 0, 0, 0, 0, 0, 0, 0, 1], &[0; 16], &[0]])),
+        ("spaces: an epoch twice", entries(&all(&[&[2, 5, 1], &[0; 8], &[5, 1], &[0; 8]]))),
+        ("spaces: epochs out of order", entries(&all(&[&[2, 5, 1], &[0; 8], &[4, 1], &[0; 8]]))),
+        ("spaces: an epoch without members", entries(&all(&[&[1, 5, 0], &[0; 8]]))),
+        ("compared: a place of 32 bits", vec![1, 1, 0, 1, 252, 0, 0, 1, 0, 0]),
+        ("compared: an unknown finding", vec![1, 1, 5]),
+        // 65 KB on the wire, and 524,304 bytes with every integer at full width.
+        ("compared: too many integers", all(&[&[1, 1, 1, 251, 255, 255], &vec![0; 65535]])),
+        ("not followed: a byte too many", vec![6, 0]),
+        ("taken: an unknown fate", vec![4, 1, 4]),
     ];
-    cases.push(("push: an event of 65537 bytes", {
-        [&variant(3)[..], &space, &u64(1), &u64(65537), &vec![7; 65537]].concat()
-    }));
     let case = |(name, bytes): (&str, Vec<u8>)| {
         assert!(Request::from_bytes(&bytes).is_err(), "{name}");
         assert!(Response::from_bytes(&bytes).is_err(), "{name}");
@@ -126,53 +294,86 @@ fn malformed() -> Vec<Value> {
     cases.into_iter().map(case).collect()
 }
 
-fn tags() -> Vec<Value> {
-    let of = |number: u16| {
-        let (salt, space) = (bytes(number), SpaceId(bytes(number + 100)));
-        json!({ "salt": hex(salt), "space": hex(space.0), "tag": hex(space_tag(&salt, space)) })
-    };
-    [1, 2, 3].map(of).into()
+fn varint<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(kind: &str, value: T) -> Value {
+    let bytes = codec::encode_compact(&value);
+    let json = json!({ "type": kind, "value": value, "bytes": hex(&bytes) });
+    assert_eq!(codec::decode_compact::<T>(&bytes), Ok(value));
+    json
 }
 
-fn lthashes() -> Vec<Value> {
-    let of = |count: u16| {
-        let mut hash = LtHash::default();
-        (0..count).for_each(|number| hash.add(&id(number)));
-        let state = hash.to_bytes();
-        json!({
-            "ids": (0..count).map(|number| hex(bytes(number))).collect::<Vec<_>>(),
-            "first_lanes": hex(&state[..32]),
-            "last_lanes": hex(&state[state.len() - 32..]),
-            "state_blake3": hex(blake3::hash(&state).as_bytes()),
-        })
-    };
-    [0, 1, 2, 40].map(of).into()
+fn varints() -> Vec<Value> {
+    let edges = [0, 1, 250, 251, 255, 256, 65_535, 65_536, u64::from(u32::MAX), 1 << 32, u64::MAX];
+    let mut all: Vec<Value> = [0_u8, 250, 251, 255].map(|value| varint("u8", value)).into();
+    all.extend(edges.iter().filter_map(|value| u16::try_from(*value).ok()).map(|value| varint("u16", value)));
+    all.extend(edges.iter().filter_map(|value| u32::try_from(*value).ok()).map(|value| varint("u32", value)));
+    all.extend(edges.map(|value| varint("u64", value)));
+    all
 }
 
-fn digests() -> Vec<Value> {
-    let of = |count: u16| {
-        let mut set = KnownSet::default();
-        (0..count).for_each(|number| assert!(set.insert(key(number))));
-        let salts = [[0; 32], bytes(9)];
+fn not_varints() -> Vec<Value> {
+    fn refused<T: Serialize + DeserializeOwned>(kind: &str, bytes: &[u8]) -> Value {
+        assert!(codec::decode_compact::<T>(bytes).is_err());
+        json!({ "type": kind, "bytes": hex(bytes) })
+    }
+    vec![
+        refused::<u64>("u64", &[]),
+        refused::<u64>("u64", &[251, 250, 0]),
+        refused::<u64>("u64", &[252, 255, 255, 0, 0]),
+        refused::<u64>("u64", &[253, 255, 255, 255, 255, 0, 0, 0, 0]),
+        refused::<u64>("u64", &[253, 0, 0, 0, 0, 1, 0, 0]),
+        refused::<u64>("u64", &[254, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        refused::<u64>("u64", &[255]),
+        refused::<u64>("u64", &[1, 0]),
+        refused::<u32>("u32", &[253, 0, 0, 0, 0, 1, 0, 0, 0]),
+        refused::<u16>("u16", &[252, 0, 0, 1, 0]),
+        refused::<u8>("u8", &[251, 251, 0]),
+    ]
+}
+
+fn greetings() -> Vec<Value> {
+    let of = |number: u8| {
+        let (salt, space) = (Salt([number; 16]), SpaceId(bytes(u32::from(number) + 100)));
+        let (key, digest) = (salt.key(), [number ^ 0xff; 16]);
         json!({
-            "keys": set.page(None, usize::MAX).into_iter().map(key_json).collect::<Vec<_>>(),
-            "digests": salts.map(|salt| json!({ "salt": hex(salt), "digest": hex(set.digest(&salt)) })),
+            "salt": hex(salt.0), "key": hex(key), "space": hex(space.0), "tag": hex(space_tag(&key, space)),
+            "digest": hex(digest), "hint": hex(digest_hint(&key, &digest)),
         })
     };
-    [0, 1, 5, 100].map(of).into()
+    [0, 1, 2].map(of).into()
+}
+
+/// The widest message: a reader counts integers at full width against a bound of its own.
+#[test]
+fn a_message_is_bounded_at_full_width() {
+    let counts = |count| Response::Compared(vec![Finding::Scattered(vec![0; count])]);
+    let most = (0..65_536).rev().find(|count| Response::from_bytes(&counts(*count).to_bytes()).is_ok());
+    // Two variants, two lengths, and eight bytes for each count.
+    assert_eq!(most, Some((512 * 1024 - 4 - 8 - 4 - 8) / 8));
+    let fixed = codec::encode(&counts(most.unwrap_or(0))).len();
+    assert!(fixed <= 512 * 1024 && fixed + 8 > 512 * 1024);
 }
 
 #[test]
-fn sync_messages_and_digests_are_the_written_ones() {
+fn sync_messages_are_the_written_ones() {
+    let request = |request: &Request| {
+        let bytes = request.to_bytes();
+        assert_eq!(Request::from_bytes(&bytes).as_ref(), Ok(request));
+        json!({ "bytes": hex(bytes), "message": request_json(request) })
+    };
+    let response = |response: &Response| {
+        let bytes = response.to_bytes();
+        assert_eq!(Response::from_bytes(&bytes).as_ref(), Ok(response));
+        json!({ "bytes": hex(bytes), "message": response_json(response) })
+    };
     check(
         "sync.json",
         &json!({
-            "requests": requests(),
-            "responses": responses(),
+            "varints": varints(),
+            "not_varints": not_varints(),
+            "requests": requests().iter().map(request).collect::<Vec<_>>(),
+            "responses": responses().iter().map(response).collect::<Vec<_>>(),
             "malformed": malformed(),
-            "tags": tags(),
-            "lthash": lthashes(),
-            "digests": digests(),
+            "greetings": greetings(),
         }),
     );
 }

@@ -59,6 +59,12 @@ impl MemoryIndex {
         self.state().fuse.operations_left = nth;
     }
 
+    /// Whether an ordered fault has yet to happen.
+    #[must_use]
+    pub fn awaits_fault(&self) -> bool {
+        self.state().fuse.operations_left > 0
+    }
+
     /// A power cut and a fresh start: forgets what wasn't flushed, and any ordered fault.
     pub fn crash(&self) {
         let mut state = self.state();

@@ -1,0 +1,140 @@
+//! Events one at a time: admitted, kept aside, refused.
+
+use super::*;
+use crate::engine::EmptyIndex;
+use crate::store::{Batch, Direction, Index as _};
+
+#[test]
+fn a_post_reaches_a_follower_by_gossip() {
+    let mut world = World::new(2);
+    let board = world.board(0);
+    world.link(0, 1);
+    world.follow(1, board);
+    world.run(3000);
+    let post = world.post(0, board, "hello");
+    assert!(world.engines[1].store.is_held(&post).unwrap());
+    world.run(2000);
+    assert_eq!(world.ask(0, Local::Delivery { id: post }), Answer::Delivery { sent: true, held_by: 1 });
+}
+
+#[test]
+fn words_that_were_taken_back_leave_the_store_whichever_comes_first() {
+    let mut world = World::new(2);
+    world.gossip = false;
+    let board = world.board(0);
+    let post = world.post(0, board, "regret");
+    let bytes = world.engines[0].store.event(&post).unwrap().unwrap().event.bytes().to_vec();
+    let kind = Kind::Retract(Retract { targets: vec![post] });
+    let draft = world.draft(board, vec![post], kind, Body::None);
+    world.write(0, draft);
+    assert!(!world.engines[0].store.event(&post).unwrap().unwrap().event.has_body());
+    world.follow(1, board);
+    world.link(0, 1);
+    world.run(2000);
+    // The whole post, from an old copy, after its retraction.
+    assert_eq!(world.known(1, board), 3);
+    assert_eq!(world.ask(1, Local::Import { events: vec![bytes] }), Answer::Imported(vec![Verdict::Duplicate(post)]));
+    assert!(!world.engines[1].store.event(&post).unwrap().unwrap().event.has_body());
+    assert_eq!(world.thread(0, post), world.thread(1, post));
+}
+
+#[test]
+fn a_bare_header_does_not_keep_the_words_out() {
+    let mut world = World::new(1);
+    let board = world.board(0);
+    let words = PostBody { title: "whole".into(), text: String::new(), link: None };
+    let whole = world.signed(5, world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words)));
+    let bare = whole.bytes_without_body().to_vec();
+    let id = whole.id();
+    assert_eq!(
+        world.ask(0, Local::Import { events: vec![bare.clone()] }),
+        Answer::Imported(vec![Verdict::Admitted(id)])
+    );
+    assert_eq!(world.engines[0].wants.len(), 1, "the words are asked from peers");
+    let whole = whole.bytes().to_vec();
+    assert_eq!(world.ask(0, Local::Import { events: vec![whole] }), Answer::Imported(vec![Verdict::Admitted(id)]));
+    assert!(world.engines[0].store.event(&id).unwrap().unwrap().event.has_body());
+    assert_eq!(world.ask(0, Local::Import { events: vec![bare] }), Answer::Imported(vec![Verdict::Duplicate(id)]));
+    assert_eq!(world.known(0, board), 2);
+    assert_eq!(world.engines[0].store.fsck().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn an_event_of_the_future_waits_until_it_is_due() {
+    let mut world = World::new(1);
+    let board = world.board(0);
+    let mut draft = world.draft(
+        board,
+        vec![],
+        Kind::Post(Post::default()),
+        Body::Post(PostBody { title: "early".into(), text: String::new(), link: None }),
+    );
+    draft.created_ms += 11 * 60 * 1000;
+    let early = world.signed(3, draft);
+    let import = Local::Import { events: vec![early.bytes().to_vec()] };
+    assert_eq!(world.ask(0, import), Answer::Imported(vec![Verdict::Deferred(early.id())]));
+    world.run(30_000);
+    assert_eq!(world.known(0, board), 1);
+    world.run(40_000);
+    assert_eq!(world.known(0, board), 2);
+}
+
+#[test]
+fn gossip_of_forged_bytes_is_rejected_and_of_unknown_boards_ignored() {
+    let mut world = World::new(2);
+    let board = world.board(0);
+    let post = world.post(0, board, "real");
+    let mut forged = world.engines[0].store.event(&post).unwrap().unwrap().event.bytes().to_vec();
+    let whole = forged.clone();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    world.follow(1, board);
+    let gossip = |bytes: Vec<u8>| Input::Gossip { peer: peer(0), topic: "any".into(), bytes, delivery: 0 };
+    world.queue.push_back((1, gossip(forged)));
+    world.queue.push_back((1, gossip(whole)));
+    world.settle();
+    // The charter has not arrived: the real post can't be judged yet, which is nobody's fault.
+    assert_eq!(world.judgements, [Judgement::Reject, Judgement::Ignore]);
+}
+
+#[test]
+fn a_new_authors_name_follows_its_first_post() {
+    let mut world = World::new(2);
+    let board = world.board(0);
+    world.follow(1, board);
+    world.link(0, 1);
+    world.run(2000);
+    let words = ProfileBody { name: "Ana".into(), about: String::new(), links: vec![] };
+    let none = KeyCommitment([0; 32]);
+    let kind = Kind::Profile(Profile { next_root: none, revocation: none });
+    let mut draft = world.draft(SpaceId::of_author(key(0).public()), vec![], kind, Body::Profile(words));
+    draft.created_ms += 1;
+    let signed = draft.sign(&Author::Root(&key(0)), &world.network, 16).unwrap();
+    let answer = world.ask(0, Local::Write { bytes: signed.bytes().to_vec() });
+    assert_eq!(answer, Answer::Written(Verdict::Admitted(signed.id())));
+    world.post(0, board, "who am I?");
+    world.run(5000);
+    assert_eq!(world.engines[1].store.author_name(&key(0).public()).unwrap(), Some("Ana".into()));
+}
+
+#[test]
+fn an_index_that_lacks_rows_is_asked_for_anew_and_filled() {
+    let mut world = World::new(1);
+    let index = Arc::new(MemoryIndex::new());
+    let (store, _) = EventStore::open(Arc::new(MemoryJournal::new()), Arc::clone(&index) as _, world.network).unwrap();
+    world.engines[0] = Engine::new(Arc::new(store), key(0).public(), config(0)).unwrap().0;
+    let board = world.board(0);
+    world.post(0, board, "one");
+    let rows = index.scan(b"e", Some(b"f"), Direction::Ascending, 1).unwrap();
+    let mut batch = Batch::new();
+    batch.delete(rows[0].0.clone());
+    index.commit(&batch).unwrap();
+    assert!(world.engines[0].store.find_damage().unwrap().lacks_rows);
+    let outputs = world.engines[0].handle(vec![Input::Tick], world.now);
+    assert!(outputs.iter().any(|output| matches!(output, Output::ReplaceIndex)));
+    let empty = EmptyIndex(Arc::new(MemoryIndex::new()));
+    assert_eq!(world.ask(0, Local::Rebuild { empty }), Answer::Done);
+    assert!(!world.engines[0].store.has_damaged_index());
+    assert_eq!(world.known(0, board), 2);
+    assert_eq!(world.engines[0].store.fsck().unwrap().problems, Vec::<String>::new());
+}
