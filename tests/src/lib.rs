@@ -11,6 +11,9 @@
 //! | `socket` | the local API without a command in between: the stream of news, and what has to be fast |
 //! | `forge` | signed events in any number, and broken ones |
 //! | `attacker` | a libp2p program that breaks every rule |
+//! | `exchange`, `pairs` | two sets in memory that compare themselves through real messages |
+//! | `negentropy` | the same sets, compared by the crate of that name |
+//! | `clock` | a thread's time |
 //! | `chance` | random numbers from a seed that is printed |
 //! | `wait` | deadlines |
 
@@ -18,9 +21,13 @@ pub mod attacker;
 pub mod binary;
 pub mod book;
 pub mod chance;
+pub mod clock;
 pub mod cluster;
+pub mod exchange;
 pub mod forge;
 pub mod homes;
+pub mod negentropy;
+pub mod pairs;
 pub mod socket;
 pub mod wait;
 

@@ -1,0 +1,59 @@
+//! Benches, each a table: `cargo run --release -p roda-tests --bin bench -- WORKLOAD [--events N] [--json]`.
+//!
+//! Everything random comes from a fixed seed. Times are the thread's own, so other work on the machine adds noise only. A
+//! workload that has a number to reach prints it beside what was measured.
+
+mod reconcile;
+mod table;
+
+use std::process::ExitCode;
+use table::Table;
+
+/// What the command line asks for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Options {
+    /// Only this size, instead of the workload's own.
+    events: Option<usize>,
+    /// JSON, one object a row, instead of tables.
+    is_json: bool,
+}
+
+/// A workload measures and gives its tables, each as soon as it is there.
+type Workload = fn(&Options, &mut dyn FnMut(&Table));
+
+const WORKLOADS: &[(&str, Workload)] = &[("reconcile", reconcile::run)];
+
+fn main() -> ExitCode {
+    match parsed(std::env::args().skip(1)) {
+        Ok((workloads, options)) => {
+            let mut print = |table: &Table| print!("{}", if options.is_json { table.json() } else { table.text() });
+            workloads.iter().for_each(|workload| workload(&options, &mut print));
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            let names: Vec<&str> = WORKLOADS.iter().map(|(name, _)| *name).collect();
+            eprintln!("{why}\nusage: bench {}|all [--events N] [--json]", names.join("|"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn parsed(mut arguments: impl Iterator<Item = String>) -> Result<(Vec<Workload>, Options), String> {
+    let mut options = Options::default();
+    let mut workloads = Vec::new();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--json" => options.is_json = true,
+            "--events" => {
+                let events = arguments.next().and_then(|text| text.parse().ok()).filter(|events| *events > 0);
+                options.events = Some(events.ok_or("--events wants a number")?);
+            }
+            "all" => workloads.extend(WORKLOADS.iter().map(|(_, workload)| *workload)),
+            name => match WORKLOADS.iter().find(|(known, _)| *known == name) {
+                Some((_, workload)) => workloads.push(*workload),
+                None => return Err(format!("there is no workload \"{name}\"")),
+            },
+        }
+    }
+    if workloads.is_empty() { Err("which workload?".to_owned()) } else { Ok((workloads, options)) }
+}
