@@ -15,6 +15,7 @@
 //! | `negentropy` | the same sets, compared by the crate of that name |
 //! | `clock` | a thread's time |
 //! | `chance` | random numbers from a seed that is printed |
+//! | `sim` | whole networks of engines on virtual time, with faults, hostile nodes and checkers |
 //! | `wait` | deadlines |
 
 pub mod attacker;
@@ -28,6 +29,7 @@ pub mod forge;
 pub mod homes;
 pub mod negentropy;
 pub mod pairs;
+pub mod sim;
 pub mod socket;
 pub mod wait;
 

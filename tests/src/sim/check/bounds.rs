@@ -1,0 +1,61 @@
+//! Whatever a peer can grow has a bound, and keeps it.
+
+use super::Findings;
+use std::collections::BTreeMap;
+
+/// Counters that are sizes, and their bounds: those that the engine's own constants name.
+const SIZES: [(&str, u64); 3] = [("deferred", 1000), ("wanted", 2000), ("fetching", 65_536)];
+
+/// Requests that one hostile node makes an honest one send it in a minute, at most. MEASURED
+const ASKED_PER_MINUTE_MAX: u32 = 100_000;
+
+const MINUTE_MS: u64 = 60_000;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(in crate::sim) struct Bounds {
+    /// By who asks and who is asked: the minute, and requests in it.
+    asked: BTreeMap<(usize, usize), (u64, u32)>,
+    most_asked: u32,
+    pub(super) found: Findings,
+}
+
+impl Bounds {
+    pub(in crate::sim) fn measure(&self, seed: u64) {
+        println!("MEASURE seed {seed} most {}", self.most_asked);
+    }
+    /// A node sends something of this size.
+    pub(in crate::sim) fn size(&mut self, what: &str, at: usize, size: usize, size_max: usize, at_ms: u64) {
+        if size > size_max {
+            self.found.add("bounds", at_ms, format!("node {at}: {size} {what}, and {size_max} is the bound"));
+        }
+    }
+
+    /// An honest node asks a hostile one: it must leave a liar alone.
+    pub(in crate::sim) fn asks(&mut self, from: usize, to: usize, at_ms: u64) {
+        let (minute, asked) = self.asked.entry((from, to)).or_default();
+        if *minute != at_ms / MINUTE_MS {
+            (*minute, *asked) = (at_ms / MINUTE_MS, 0);
+        }
+        *asked += 1;
+        self.most_asked = self.most_asked.max(*asked);
+        if *asked == ASKED_PER_MINUTE_MAX + 1 {
+            let what =
+                format!("node {from} asks the hostile node {to} more than {ASKED_PER_MINUTE_MAX} times a minute");
+            self.found.add("bounds", at_ms, what);
+        }
+    }
+
+    /// A node told its counters.
+    pub(in crate::sim) fn counters(&mut self, at: usize, counters: &BTreeMap<String, u64>, at_ms: u64) {
+        for (name, most) in SIZES {
+            let Some(size) = counters.get(name) else {
+                self.found.add("bounds", at_ms, format!("node {at} has no counter \"{name}\""));
+                continue;
+            };
+            if *size > most {
+                self.found.add("bounds", at_ms, format!("node {at}: {name} is {size}, and {most} is the bound"));
+            }
+        }
+    }
+}
