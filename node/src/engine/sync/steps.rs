@@ -3,7 +3,7 @@
 //! Every answer leads to [`Engine::advance`], which does all that can be done now and ends the session when nothing is
 //! left. A session is out of its table while it is worked on.
 
-use super::session::{FRUITLESS_MAX, Session, WORKS_MAX};
+use super::session::{FRUITLESS_MAX, Session, Tally, WORKS_MAX};
 use super::work::{Phase, RUNS_MAX, Work};
 use super::{Purpose, SESSIONS_MAX};
 use crate::engine::{Engine, Output};
@@ -440,7 +440,9 @@ impl Engine {
     }
 
     pub(super) fn end_session(&mut self, session: Session, now: Now) {
-        let found = session.tallies.values().any(|tally| !tally.is_equal || tally.received + tally.sent > 0);
+        let is_found = |tally: &Tally| !tally.is_equal || tally.received + tally.sent > 0;
+        // Words are asked for at comparisons: while some are missing these stay frequent.
+        let found = !self.wordless.is_empty() || session.tallies.values().any(is_found);
         if session.is_refused() {
             for space in session.works.keys() {
                 self.syncs.schedule.worked(&session.peer, *space, false, now);
