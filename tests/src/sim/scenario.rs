@@ -222,12 +222,8 @@ impl Scenario {
             2 => Topology::Line,
             _ => Topology::Random { links: 4 },
         };
-        let hostile =
+        let hostile: Vec<Behaviour> =
             (0..chance.below(nodes / 2)).map(|_| Behaviour::ALL[chance.below(Behaviour::ALL.len())]).collect();
-        let hostile: Vec<Behaviour> = match std::env::var("SIM_ONLY") {
-            Ok(only) => Behaviour::ALL.into_iter().filter(|b| format!("{b:?}") == only).collect(),
-            _ => hostile,
-        };
         let mut often = |most: u64| u32::try_from(chance.between(0, most + 1)).unwrap_or(0);
         let faults = Faults {
             partitions: often(2),

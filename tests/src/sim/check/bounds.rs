@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 /// Counters that are sizes, and their bounds: those that the engine's own constants name.
 const SIZES: [(&str, u64); 3] = [("deferred", 1000), ("wanted", 2000), ("fetching", 65_536)];
 
-/// Requests that one hostile node makes an honest one send it in a minute, at most. MEASURED
-const ASKED_PER_MINUTE_MAX: u32 = 100_000;
+/// Requests that one hostile node makes an honest one send it in a minute, at most. Measured: 489 in 120 seeds of
+/// `hostile`, 335 in 2,000 of `random`, in the sessions after which a liar is left
+/// alone.
+pub(super) const ASKED_PER_MINUTE_MAX: u32 = 600;
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -16,14 +18,10 @@ const MINUTE_MS: u64 = 60_000;
 pub(in crate::sim) struct Bounds {
     /// By who asks and who is asked: the minute, and requests in it.
     asked: BTreeMap<(usize, usize), (u64, u32)>,
-    most_asked: u32,
     pub(super) found: Findings,
 }
 
 impl Bounds {
-    pub(in crate::sim) fn measure(&self, seed: u64) {
-        println!("MEASURE seed {seed} most {}", self.most_asked);
-    }
     /// A node sends something of this size.
     pub(in crate::sim) fn size(&mut self, what: &str, at: usize, size: usize, size_max: usize, at_ms: u64) {
         if size > size_max {
@@ -38,7 +36,6 @@ impl Bounds {
             (*minute, *asked) = (at_ms / MINUTE_MS, 0);
         }
         *asked += 1;
-        self.most_asked = self.most_asked.max(*asked);
         if *asked == ASKED_PER_MINUTE_MAX + 1 {
             let what =
                 format!("node {from} asks the hostile node {to} more than {ASKED_PER_MINUTE_MAX} times a minute");

@@ -1,3 +1,4 @@
+use super::bounds::ASKED_PER_MINUTE_MAX;
 use super::conduct::Conduct;
 use super::durable::Durable;
 use super::*;
@@ -105,8 +106,8 @@ fn a_node_is_unsure_from_the_failure_of_its_disk_to_its_next_start() {
 fn anything_over_its_bound_is_found() {
     let mut bounds = Bounds::default();
     let counters = |deferred| {
-        let others = [("wanted", 2000), ("fetching", 65_536)].map(|(name, count)| (name.to_owned(), count));
-        BTreeMap::from_iter([("deferred".to_owned(), deferred)].into_iter().chain(others))
+        let sizes = [("deferred", deferred), ("wanted", 2000), ("fetching", 65_536)];
+        sizes.into_iter().map(|(name, size)| (name.to_owned(), size)).collect::<BTreeMap<String, u64>>()
     };
     bounds.size("bytes", 0, 10, 10, 0);
     bounds.counters(0, &counters(1000), 0);
@@ -115,6 +116,17 @@ fn anything_over_its_bound_is_found() {
     bounds.counters(0, &counters(1001), 0);
     bounds.counters(0, &BTreeMap::new(), 0);
     assert_eq!(bounds.found.0.len(), 5);
+}
+
+#[test]
+fn a_node_that_does_not_leave_a_liar_alone_is_found() {
+    let mut bounds = Bounds::default();
+    for minute in 0..3 {
+        (0..ASKED_PER_MINUTE_MAX).for_each(|_| bounds.asks(0, 1, minute * 60_000));
+    }
+    assert_eq!(bounds.found.0, []);
+    bounds.asks(0, 1, 2 * 60_000 + 59_999);
+    assert_eq!(bounds.found.0.len(), 1);
 }
 
 #[test]

@@ -21,7 +21,7 @@ const MANY: u64 = 5000;
 const PAST_EPOCHS: u64 = 100;
 
 /// Requests that [`AsksTooMuch`] makes of each peer in a second: some of them are more work than a peer may cause in ten.
-const ASKED_PER_S: usize = 5;
+const ASKED_PER_S: usize = 2;
 
 /// Names that are made up for one answer.
 const INVENTED_MAX: usize = LISTED_MAX / 4;
