@@ -1,5 +1,6 @@
 //! `config.toml`: the node's own appetite. Every key has a default; a file is not needed. Protocol limits are not here.
 
+use crate::network::Proxy;
 use roda_protocol::id::AuthorKey;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -15,6 +16,27 @@ pub struct Config {
     /// What this node stores.
     #[serde(default)]
     pub admission: Admission,
+    /// How this node meets others.
+    #[serde(default)]
+    pub network: NetworkPolicy,
+}
+
+/// How this node meets others.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworkPolicy {
+    /// Whether to relay for others, in bounds, when this node can be reached.
+    pub relay: bool,
+    /// Whether to ask the router for a port (UPnP).
+    pub upnp: bool,
+    /// A SOCKS5 proxy that is the only way out, such as `socks5://127.0.0.1:9050`.
+    pub proxy: Option<String>,
+}
+
+impl Default for NetworkPolicy {
+    fn default() -> Self {
+        Self { relay: true, upnp: false, proxy: None }
+    }
 }
 
 /// What this node stores of others' events. What it declines stays known, so that sets still agree.
@@ -58,6 +80,7 @@ impl Config {
         };
         let config: Self = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
         config.admission.authors().map_err(fail)?;
+        config.network.proxy().map_err(fail)?;
         Ok(config)
     }
 }
@@ -67,6 +90,13 @@ impl Admission {
     pub(crate) fn authors(&self) -> Result<BTreeSet<AuthorKey>, String> {
         let parse = |text: &String| text.parse().map_err(|error| format!("denied_authors: {text:?}: {error}"));
         self.denied_authors.iter().map(parse).collect()
+    }
+}
+
+impl NetworkPolicy {
+    /// The proxy as an address.
+    pub(crate) fn proxy(&self) -> Result<Option<Proxy>, String> {
+        self.proxy.as_deref().map(str::parse).transpose().map_err(|error| format!("proxy: {error}"))
     }
 }
 
@@ -83,5 +113,7 @@ mod tests {
         assert!(Config::read(&path).unwrap_err().to_string().contains("work_bits_minn"));
         std::fs::write(&path, "[admission]\ndenied_authors = [\"@nobody\"]\n").unwrap();
         assert!(Config::read(&path).unwrap_err().to_string().contains("@nobody"));
+        std::fs::write(&path, "[network]\nproxy = \"socks5://localhost:9050\"\n").unwrap();
+        assert!(Config::read(&path).unwrap_err().to_string().contains("localhost"));
     }
 }

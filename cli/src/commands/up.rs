@@ -6,6 +6,7 @@ use crate::output::Output;
 use crate::process::{self, ReadyLine};
 use crate::terminal::Look;
 use crate::words;
+use roda_node::network::Proxy;
 use roda_node::{Node, Ready, Settings};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Look for nodes on the local network
     #[arg(long, value_name = "on|off", default_value = "on")]
     mdns: Switch,
+    /// Reach others through this SOCKS5 proxy, such as Tor's, and in no other way
+    #[arg(long, value_name = "socks5://IP:PORT")]
+    proxy: Option<Proxy>,
     /// Run in the background; the log goes to a file (`roda logs`)
     #[arg(long)]
     detach: bool,
@@ -96,6 +100,7 @@ async fn serve(args: Args, context: &Context, output: &mut Output) -> Result<(),
         listen: args.listen,
         connect: args.connect,
         mdns: args.mdns == Switch::On,
+        proxy: args.proxy,
     };
     let mut node = tokio::select! {
         node = Node::start(settings) => node?,
@@ -209,6 +214,9 @@ fn child_words(args: &Args, context: &Context) -> Vec<OsString> {
     }
     let mdns = if args.mdns == Switch::On { "on" } else { "off" };
     words.extend(["--mdns".into(), mdns.into()]);
+    if let Some(proxy) = &args.proxy {
+        words.extend(["--proxy".into(), proxy.to_string().into()]);
+    }
     words
 }
 
@@ -254,13 +262,13 @@ mod tests {
 
     #[test]
     fn a_detached_node_is_started_with_the_same_flags() {
-        let line =
-            "up --network n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off --detach --web off";
+        let line = "up --network n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off --detach --web off \
+             --proxy socks5://127.0.0.1:9050";
         let args = Line::parse_from(line.split(' ')).args;
         let context = Context::at(Path::new("/h")).unwrap();
         let words: Vec<_> = child_words(&args, &context).into_iter().map(|word| word.into_string().unwrap()).collect();
-        let expected =
-            "--home /h --json up --network n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off";
+        let expected = "--home /h --json up --network n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off \
+             --proxy socks5://127.0.0.1:9050";
         assert_eq!(words.join(" "), expected);
     }
 

@@ -95,6 +95,11 @@ impl AddressBook {
         self.entries.iter()
     }
 
+    /// How many peers are in the book, and how many of them were ever reached.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.entries.len(), self.entries.values().filter(|entry| entry.reached_ms > 0).count())
+    }
+
     /// Whether anything worth writing down has changed since the last call.
     pub(super) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)

@@ -8,9 +8,10 @@ use libp2p::identity::Keypair;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, identify, mdns, ping};
+use libp2p::{StreamProtocol, autonat, dcutr, identify, mdns, ping, relay, upnp};
 
 use super::NetworkError;
+use super::candidates::Candidates;
 use super::codec::FrameCodec;
 use super::gossip::{self, Gossip};
 
@@ -41,6 +42,25 @@ const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// When a ping counts as lost.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Peers that may be reached through this node at once. Each costs a row.
+const RELAY_PLACES_MAX: usize = 128;
+/// Places of one peer: a second while it renews the first.
+const RELAY_PLACES_PER_PEER_MAX: usize = 2;
+/// Connections that this node relays at once, each with two buffers of 8 KiB.
+const RELAY_CIRCUITS_MAX: usize = 32;
+/// Of these, those of one peer.
+const RELAY_CIRCUITS_PER_PEER_MAX: usize = 4;
+/// Bytes of one relayed connection, each way: enough to read and write for a day, and to catch up with some 20,000
+/// events; not to move everything. libp2p's 128 KiB serve hole punching alone, and gossip would be cut within minutes.
+const RELAY_CIRCUIT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// How long a relayed connection lasts. Whoever needs it longer makes it anew.
+const RELAY_CIRCUIT_LASTS: Duration = Duration::from_secs(3600);
+
+/// How often a new address of this node is tested by others. The library's 5 s would be half of what a person waits.
+const ADDRESS_TEST_INTERVAL: Duration = Duration::from_secs(1);
+/// Own addresses that are tested at once.
+const ADDRESS_TESTS_MAX: usize = 10;
+
 const _: () = {
     assert!(CONNECTIONS_INBOUND_MAX + CONNECTIONS_OUTBOUND_MAX <= CONNECTIONS_MAX);
     assert!(CONNECTIONS_PER_PEER_MAX >= 2);
@@ -56,6 +76,25 @@ pub(super) struct Behaviour {
     pub(super) gossip: Gossip,
     pub(super) requests: request_response::Behaviour<FrameCodec>,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+    pub(super) relay_client: Toggle<relay::client::Behaviour>,
+    pub(super) relay: Toggle<relay::Behaviour>,
+    pub(super) hole_punching: Toggle<dcutr::Behaviour>,
+    pub(super) candidates: Toggle<Candidates>,
+    pub(super) address_tests: Toggle<autonat::v2::server::Behaviour>,
+    pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
+}
+
+/// What a node does beside its own business and how far it may go for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means {
+    /// Look around by multicast.
+    pub(super) mdns: bool,
+    /// Ask the router for a port.
+    pub(super) upnp: bool,
+    /// Relay for others, once this node can be reached.
+    pub(super) relay: bool,
+    /// Whether the world is out there: not on a network that is all on one machine, nor behind a proxy.
+    pub(super) is_world: bool,
 }
 
 /// The names by which nodes of one network know each other.
@@ -79,7 +118,14 @@ impl Names {
 ///
 /// # Errors
 /// When the multicast socket can't be opened, or libp2p refuses a configuration.
-pub(super) fn compose(key: &Keypair, names: &Names, agent: &str, mdns: bool) -> Result<Behaviour, NetworkError> {
+pub(super) fn compose(
+    key: &Keypair,
+    names: &Names,
+    agent: &str,
+    means: Means,
+    relay_client: Option<relay::client::Behaviour>,
+) -> Result<Behaviour, NetworkError> {
+    let local = key.public().to_peer_id();
     let limits = ConnectionLimits::default()
         .with_max_pending_incoming(Some(CONNECTIONS_PENDING_MAX))
         .with_max_pending_outgoing(Some(CONNECTIONS_PENDING_MAX))
@@ -102,8 +148,37 @@ pub(super) fn compose(key: &Keypair, names: &Names, agent: &str, mdns: bool) -> 
         ping: ping::Behaviour::new(ping),
         gossip: gossip::behaviour()?,
         requests: request_response::Behaviour::new([(names.requests.clone(), ProtocolSupport::Full)], requests),
-        mdns: multicast(key, mdns)?.into(),
+        mdns: multicast(key, means.mdns)?.into(),
+        hole_punching: relay_client.as_ref().map(|_| dcutr::Behaviour::new(local)).into(),
+        relay_client: relay_client.into(),
+        relay: means.relay.then(|| relay_server(local)).into(),
+        candidates: means.is_world.then(|| Candidates::new(address_tests())).into(),
+        address_tests: means.is_world.then(autonat::v2::server::Behaviour::default).into(),
+        upnp: means.upnp.then(upnp::tokio::Behaviour::default).into(),
     })
+}
+
+/// A relay that is closed until this node knows that it can be reached.
+fn relay_server(local: libp2p::PeerId) -> relay::Behaviour {
+    let config = relay::Config {
+        max_reservations: RELAY_PLACES_MAX,
+        max_reservations_per_peer: RELAY_PLACES_PER_PEER_MAX,
+        max_circuits: RELAY_CIRCUITS_MAX,
+        max_circuits_per_peer: RELAY_CIRCUITS_PER_PEER_MAX,
+        max_circuit_duration: RELAY_CIRCUIT_LASTS,
+        max_circuit_bytes: RELAY_CIRCUIT_BYTES_MAX,
+        ..relay::Config::default()
+    };
+    let mut relay = relay::Behaviour::new(local, config);
+    // By itself it would open as soon as this node has a place at *another* relay.
+    relay.set_status(Some(relay::Status::Disable));
+    relay
+}
+
+fn address_tests() -> autonat::v2::client::Config {
+    autonat::v2::client::Config::default()
+        .with_probe_interval(ADDRESS_TEST_INTERVAL)
+        .with_max_candidates(ADDRESS_TESTS_MAX)
 }
 
 fn multicast(key: &Keypair, wanted: bool) -> Result<Option<mdns::tokio::Behaviour>, NetworkError> {

@@ -3,7 +3,7 @@
 //! Three reasons to dial: someone asked, an address is kept for ever, or the address book knows peers and there are
 //! too few connections. It is told of every dial's fate and owns the address book; it never touches the swarm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::addresses::{AddressBook, SHUN, backoff};
 use super::peers::Peers;
-use super::reach::split;
+use super::reach::{Reach, Via, reach, route, split};
 use super::reason;
 use crate::peer::Peer;
 
@@ -26,6 +26,9 @@ pub(super) const ASKED_TIMEOUT: Duration = Duration::from_secs(10);
 const ASKED_MAX: usize = 32;
 /// After a kept address was reached, how long until it is dialled again at the earliest.
 const KEPT_REST_MS: u64 = 5_000;
+
+/// Failures that are remembered for people.
+const FAILURES_MAX: usize = 16;
 
 /// Whom to tell about an asked dial.
 pub(super) type Reply = oneshot::Sender<Result<Peer, String>>;
@@ -45,6 +48,8 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(super) struct Dial {
     pub(super) options: DialOpts,
+    /// What it may lead to.
+    pub(super) addresses: Vec<Multiaddr>,
     pub(super) purpose: Purpose,
 }
 
@@ -75,6 +80,8 @@ pub(super) struct Dialler {
     seed: [u8; 32],
     kept: Vec<Kept>,
     pending: BTreeMap<ConnectionId, Pending>,
+    /// Where no one was reached, and why; newest last.
+    failures: VecDeque<(String, String)>,
 }
 
 impl Dialler {
@@ -83,7 +90,14 @@ impl Dialler {
             let (address, expected) = split(address);
             Kept { address, expected, current: expected, failures: 0, next_ms: 0 }
         };
-        Self { book, local, seed, kept: kept.into_iter().map(keep).collect(), pending: BTreeMap::new() }
+        Self {
+            book,
+            local,
+            seed,
+            kept: kept.into_iter().map(keep).collect(),
+            pending: BTreeMap::new(),
+            failures: VecDeque::new(),
+        }
     }
 
     /// Prepares a dial that someone asked for; none when it can be answered at once.
@@ -106,8 +120,8 @@ impl Dialler {
             self.book.pardon(peer);
         }
         // Always: a dial or a half-open connection that is under way may have been to another address.
-        let options = options(expected, vec![address], PeerCondition::Always);
-        Some(Dial { options, purpose: Purpose::Asked { reply, deadline: now + ASKED_TIMEOUT } })
+        let purpose = Purpose::Asked { reply, deadline: now + ASKED_TIMEOUT };
+        Some(dial(expected, vec![address], PeerCondition::Always, purpose))
     }
 
     /// The dials that are worth making now.
@@ -124,16 +138,14 @@ impl Dialler {
                     return None;
                 }
                 let condition = PeerCondition::DisconnectedAndNotDialing;
-                let options = options(kept.expected, vec![kept.address.clone()], condition);
-                Some(Dial { options, purpose: Purpose::Kept(index) })
+                Some(dial(kept.expected, vec![kept.address.clone()], condition, Purpose::Kept(index)))
             })
             .collect();
         let under_way = self.pending.values().filter(|other| !matches!(other.purpose, Purpose::Asked { .. })).count();
         let missing = OUTBOUND_TARGET.saturating_sub(peers.outbound() + under_way + dials.len());
         let busy = |peer: &PeerId| peers.is_connected(peer) || self.is_under_way(peer) || self.is_kept(peer);
         dials.extend(self.book.due(now_ms, missing, busy).into_iter().map(|(peer, addresses)| {
-            let options = options(Some(peer), addresses, PeerCondition::DisconnectedAndNotDialing);
-            Dial { options, purpose: Purpose::Book }
+            dial(Some(peer), addresses, PeerCondition::DisconnectedAndNotDialing, Purpose::Book)
         }));
         dials
     }
@@ -210,7 +222,24 @@ impl Dialler {
                 return;
             }
         }
-        self.give_up(pending.purpose, reason::of_dial(error), now_ms);
+        let why = reason::of_dial(error);
+        let place = match &pending.purpose {
+            Purpose::Kept(index) => self.kept.get(*index).map(|kept| kept.address.to_string()),
+            Purpose::Asked { .. } => None,
+            Purpose::Book => pending.peer.map(|peer| format!("/p2p/{peer}")),
+        };
+        if let Some(place) = place {
+            if self.failures.len() >= FAILURES_MAX {
+                self.failures.pop_front();
+            }
+            self.failures.push_back((place, why.clone()));
+        }
+        self.give_up(pending.purpose, why, now_ms);
+    }
+
+    /// Dials of this node's own that failed last: where, and why.
+    pub(super) fn failures(&self) -> Vec<(String, String)> {
+        self.failures.iter().cloned().collect()
     }
 
     /// Answers the dials whose time is up.
@@ -268,17 +297,37 @@ impl Dialler {
     }
 }
 
-/// Every dial leaves from a port of its own. libp2p would reuse the listener's: two nodes that dial each other at once
-/// would then open one and the same TCP connection from both ends, and both would take themselves for the one who
-/// dialled (measured on loopback: it failed in 2 of 9 runs).
-fn options(peer: Option<PeerId>, addresses: Vec<Multiaddr>, condition: PeerCondition) -> DialOpts {
-    match peer {
-        Some(peer) => DialOpts::peer_id(peer).condition(condition).addresses(addresses).allocate_new_port().build(),
-        None => {
-            let address = addresses.into_iter().next().unwrap_or_else(Multiaddr::empty);
-            DialOpts::unknown_peer_id().address(address).allocate_new_port().build()
+/// Dials on this machine and in this house leave from a port of their own. libp2p would reuse the listener's: two nodes
+/// that dial each other at once would then open one and the same TCP connection from both ends, and both would take
+/// themselves for the one who dialled (measured on loopback: it failed in 2 of 9 runs). Into the world the listener's port
+/// is used: what a router makes of it there is where others can reach this node, and where holes are punched.
+fn dial(peer: Option<PeerId>, addresses: Vec<Multiaddr>, condition: PeerCondition, purpose: Purpose) -> Dial {
+    let addresses = preferred(addresses);
+    let is_near = addresses.iter().any(|address| reach(address) != Some(Reach::World));
+    let options = match peer {
+        Some(peer) => {
+            let options = DialOpts::peer_id(peer).condition(condition).addresses(addresses.clone());
+            if is_near { options.allocate_new_port().build() } else { options.build() }
         }
+        None => {
+            let address = addresses.first().cloned().unwrap_or_else(Multiaddr::empty);
+            let options = DialOpts::unknown_peer_id().address(address);
+            if is_near { options.allocate_new_port().build() } else { options.build() }
+        }
+    };
+    Dial { options, addresses, purpose }
+}
+
+/// What is worth dialling of a peer's addresses. Nearby TCP does all that QUIC does, at twice the speed (measured by
+/// libp2p's own benchmark); a relay is for whom no direct address is known.
+fn preferred(mut addresses: Vec<Multiaddr>) -> Vec<Multiaddr> {
+    let is_near = |address: &Multiaddr, via| {
+        reach(address).is_some_and(|near| near < Reach::World) && route(address).is_some_and(|(_, other)| other == via)
+    };
+    if addresses.iter().any(|address| is_near(address, Via::Tcp)) {
+        addresses.retain(|address| !is_near(address, Via::Quic));
     }
+    addresses
 }
 
 fn answer(reply: Reply, result: Result<Peer, String>) -> Option<Dial> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::proxy::Proxy;
 use crate::engine::Judgement;
 use crate::peer::Peer;
 use libp2p::PeerId;
@@ -32,6 +33,13 @@ pub struct NetworkConfig {
     pub listen: Vec<String>,
     /// Whether to find and be found by peers on the local network through multicast DNS.
     pub mdns: bool,
+    /// A proxy that is the only way out: nothing leaves this node but TCP through it. Then nothing is listened on, unless
+    /// it is loopback and configured, and there is no multicast, relaying, hole punching or port mapping.
+    pub proxy: Option<Proxy>,
+    /// Whether to relay for others, in bounds, when this node can be reached.
+    pub relay: bool,
+    /// Whether to ask the router for a port (UPnP).
+    pub upnp: bool,
     /// Where to remember peers between runs.
     pub address_book: Option<PathBuf>,
     /// Multiaddrs that are dialled at start, and again for ever whenever they aren't connected.
@@ -109,6 +117,11 @@ pub enum Command {
         address: String,
         /// Told within 10 s: the peer, once it is connected and known to be of this network, or the reason why not.
         reply: oneshot::Sender<Result<Peer, String>>,
+    },
+    /// Tells how the network stands.
+    Report {
+        /// Told at the next turn.
+        reply: oneshot::Sender<Report>,
     },
     /// Closes all connections to a peer and doesn't dial it for ten minutes, unless told to.
     Disconnect {
@@ -215,6 +228,52 @@ pub enum Event {
         /// How many messages since the last heartbeat.
         messages: usize,
     },
+}
+
+/// Whether others can reach this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reachability {
+    /// The network is on this machine alone, and so are its nodes.
+    Machine,
+    /// Behind a proxy on purpose.
+    Hidden,
+    /// Nothing has shown it yet, one way or the other.
+    Unknown,
+    /// Others have dialled this node.
+    Public,
+    /// Not directly, as it seems, but through relays.
+    Relayed,
+    /// Others tried to dial this node, and failed.
+    Unreachable,
+}
+
+/// How the network stands: facts for people.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Whether others can reach this node.
+    pub reachability: Reachability,
+    /// Addresses at which it was reached, each with how that is known, in words.
+    pub confirmed: Vec<(String, &'static str)>,
+    /// Addresses that others tried to dial in vain.
+    pub refuted: u32,
+    /// Relays that hold a place for this node.
+    pub relays: Vec<Peer>,
+    /// Addresses that it listens on, with `/p2p/PEER`; those through relays, too.
+    pub listen: Vec<String>,
+    /// Peers in the address book.
+    pub known: usize,
+    /// Those of them that this node has reached.
+    pub reached: usize,
+    /// Dials that failed last, newest last, at most 16: where, and why.
+    pub failures: Vec<(String, String)>,
+    /// Whether multicast is used.
+    pub mdns: bool,
+    /// The proxy.
+    pub proxy: Option<String>,
+    /// Connections in and out.
+    pub inbound: usize,
+    /// See `inbound`.
+    pub outbound: usize,
 }
 
 /// Why a message was not published.

@@ -18,24 +18,31 @@
 //! | `task`, `translate` | the loop: commands in, swarm events out |
 //! | `peers`, `outbox` | who is connected, and what of it has been told |
 //! | `dialler`, `addresses`, `address_file`, `reach` | whom to dial, and what is remembered about where peers are |
+//! | `transport`, `proxy` | how connections are made, and which never are |
+//! | `reachability`, `candidates`, `nat` | whether others reach this node, how that is known, and relays if they don't |
 //! | `reason` | failures in words |
 
 mod address_file;
 mod addresses;
 mod behaviour;
+mod candidates;
 mod codec;
 mod dialler;
 mod gossip;
 mod interface;
+mod nat;
 mod outbox;
 mod peers;
+mod proxy;
 mod reach;
+mod reachability;
 mod reason;
 mod start;
 mod task;
 #[cfg(test)]
 mod tests;
 mod translate;
+mod transport;
 
 use crate::peer::Peer;
 use std::io;
@@ -49,8 +56,10 @@ use tokio::task::JoinHandle;
 pub use codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 pub use gossip::{MESSAGE_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_PREFIX, TOPICS_PER_PEER_MAX};
 pub use interface::{
-    Command, Counters, Delivery, Event, Inbox, NetworkConfig, PublishFailure, ReplyToken, RequestFailure,
+    Command, Counters, Delivery, Event, Inbox, NetworkConfig, PublishFailure, Reachability, ReplyToken, Report,
+    RequestFailure,
 };
+pub use proxy::Proxy;
 
 /// Commands that wait for the network: a few turns of it. Whoever finds it full has outrun the network.
 pub const COMMANDS_MAX: usize = 256;

@@ -26,6 +26,9 @@ const SILENCE_REST: Duration = Duration::from_secs(600);
 /// Pings that may be lost in a row. The second one means at least 35 s without a sign of life.
 const PINGS_LOST_MAX: u8 = 2;
 
+/// How long a direct connection lasts before the relayed one beside it is closed: what is under way there ends first.
+const DIRECT_SETTLES: Duration = Duration::from_secs(2);
+
 /// One connection, as it was opened.
 #[derive(Debug, Clone)]
 pub(super) struct Connection {
@@ -37,6 +40,12 @@ pub(super) struct Connection {
     /// Since when the peer at the other end is known to be of another network.
     foreign: Option<Instant>,
     pings_lost: u8,
+}
+
+impl Connection {
+    fn is_relayed(&self) -> bool {
+        super::reach::is_relayed(&self.address)
+    }
 }
 
 #[derive(Debug)]
@@ -203,6 +212,28 @@ impl Peers {
     /// A peer's connection.
     pub(super) fn connection(&self, peer: &PeerId, connection: ConnectionId) -> Option<&Connection> {
         self.standing.get(peer)?.connections.get(&connection)
+    }
+
+    /// Whether a peer is connected through a relay.
+    pub(super) fn is_relayed(&self, peer: &PeerId) -> bool {
+        self.standing.get(peer).is_some_and(|standing| standing.connections.values().any(Connection::is_relayed))
+    }
+
+    /// Relayed connections beside direct ones that have lasted for a moment.
+    pub(super) fn needlessly_relayed(&self, now: Instant) -> Vec<ConnectionId> {
+        let is_settled = |row: &Connection| !row.is_relayed() && now.duration_since(row.opened) > DIRECT_SETTLES;
+        let doubled = self.standing.values().filter(|standing| standing.connections.values().any(is_settled));
+        let relayed = |standing: &Standing| {
+            let rows = standing.connections.iter();
+            rows.filter(|(_, row)| row.is_relayed()).map(|(connection, _)| *connection).collect::<Vec<_>>()
+        };
+        doubled.flat_map(relayed).collect()
+    }
+
+    /// How many peers have connected to this node and how many it has chosen; one that is both counts as chosen.
+    pub(super) fn directions(&self) -> (usize, usize) {
+        let outbound = self.outbound();
+        (self.standing.len() - outbound, outbound)
     }
 
     /// How many peers are connected by this node's own choice.

@@ -1,4 +1,4 @@
-//! From where an address can be reached, and whether it is one to dial at all.
+//! From where an address can be reached, how, and whether it is one to dial at all.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,17 +16,87 @@ pub(super) enum Reach {
     World,
 }
 
-/// From where a plain TCP address (`/ip4|ip6/.../tcp/PORT`) can be reached; none if it can't be dialled.
-pub(super) fn reach(address: &Multiaddr) -> Option<Reach> {
+/// How one gets to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Via {
+    /// `/ip4|ip6/.../tcp/PORT`.
+    Tcp,
+    /// `/ip4|ip6/.../udp/PORT/quic-v1`.
+    Quic,
+    /// Either of them, and then `/p2p/RELAY/p2p-circuit`.
+    Relay(PeerId),
+}
+
+/// The addresses that one owner is likely to have many of: a /16 of IPv4, a /32 of IPv6. Whoever rents a few machines
+/// rents them in few of these; who holds links in many groups is hard to surround.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Group {
+    V4([u8; 2]),
+    V6([u8; 4]),
+}
+
+/// What an address leads to: the host that is dialled, which of a relayed one is the relay's. None if this program can't
+/// dial it.
+pub(super) fn route(address: &Multiaddr) -> Option<(IpAddr, Via)> {
     let mut parts = address.iter();
-    let (host, port, end) = (parts.next()?, parts.next()?, parts.next());
-    if !matches!(port, Protocol::Tcp(1..)) || end.is_some() {
+    let host = match parts.next()? {
+        Protocol::Ip4(host) => host.into(),
+        Protocol::Ip6(host) => host.into(),
+        _ => return None,
+    };
+    let direct = match parts.next()? {
+        Protocol::Tcp(1..) => Via::Tcp,
+        Protocol::Udp(1..) if parts.next()? == Protocol::QuicV1 => Via::Quic,
+        _ => return None,
+    };
+    let via = match (parts.next(), parts.next()) {
+        (None, _) => direct,
+        (Some(Protocol::P2p(relay)), Some(Protocol::P2pCircuit)) => Via::Relay(relay),
+        _ => return None,
+    };
+    parts.next().is_none().then_some((host, via))
+}
+
+/// From where an address can be reached; none if it can't be dialled.
+pub(super) fn reach(address: &Multiaddr) -> Option<Reach> {
+    let (host, _) = route(address)?;
+    reach_of(host)
+}
+
+/// Whether the address leads through another peer.
+pub(super) fn is_relayed(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
+}
+
+/// What is dialled to get to an address: the address itself or its relay's.
+pub(super) fn first_hop(address: &Multiaddr) -> Multiaddr {
+    address.iter().take_while(|part| !matches!(part, Protocol::P2p(_))).collect()
+}
+
+/// The group of an address of the world. None for others: on one machine or in one house there is only one owner, and
+/// nothing to spread over.
+pub(super) fn group(address: &Multiaddr) -> Option<Group> {
+    let (host, _) = route(address)?;
+    group_of(host)
+}
+
+pub(super) fn group_of(host: IpAddr) -> Option<Group> {
+    if reach_of(host)? < Reach::World {
         return None;
     }
+    Some(match host.to_canonical() {
+        IpAddr::V4(host) => Group::V4([host.octets()[0], host.octets()[1]]),
+        IpAddr::V6(host) => {
+            let octets = host.octets();
+            Group::V6([octets[0], octets[1], octets[2], octets[3]])
+        }
+    })
+}
+
+fn reach_of(host: IpAddr) -> Option<Reach> {
     match host {
-        Protocol::Ip4(host) => reach_v4(host),
-        Protocol::Ip6(host) => reach_v6(host),
-        _ => None,
+        IpAddr::V4(host) => reach_v4(host),
+        IpAddr::V6(host) => reach_v6(host),
     }
 }
 
@@ -116,8 +186,39 @@ mod tests {
             ("/ip4/198.51.100.1/tcp/1/p2p-circuit", None),
             ("/dns4/example.org/tcp/1", None),
             ("/ip4/198.51.100.1", None),
+            ("/ip4/198.51.100.1/udp/1/quic-v1", Some(Reach::World)),
+            ("/ip4/10.0.0.1/udp/1/quic-v1", Some(Reach::Site)),
+            ("/ip4/198.51.100.1/udp/1/quic-v1/webtransport", None),
         ] {
             assert_eq!(reach(&address(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relayed_address_is_where_its_relay_is() {
+        let relay = PeerId::random();
+        let hop = address("/ip4/198.51.100.1/udp/1/quic-v1");
+        let relayed = address(&format!("{hop}/p2p/{relay}/p2p-circuit"));
+        assert_eq!(reach(&relayed), Some(Reach::World));
+        assert_eq!(route(&relayed).map(|(_, via)| via), Some(Via::Relay(relay)));
+        assert_eq!(route(&hop).map(|(_, via)| via), Some(Via::Quic));
+        assert!(is_relayed(&relayed) && !is_relayed(&hop));
+        assert_eq!(first_hop(&relayed), hop);
+        assert_eq!(first_hop(&hop), hop);
+        let twice = address(&format!("{relayed}/p2p/{relay}/p2p-circuit"));
+        assert_eq!(reach(&twice), None, "one relay is enough");
+    }
+
+    #[test]
+    fn groups_are_of_the_world() {
+        let same = |one: &str, other: &str| group(&address(one)) == group(&address(other));
+        assert!(same("/ip4/198.51.100.1/tcp/1", "/ip4/198.51.7.1/udp/2/quic-v1"));
+        assert!(!same("/ip4/198.51.100.1/tcp/1", "/ip4/198.52.100.1/tcp/1"));
+        assert!(same("/ip6/2001:db8:1::1/tcp/1", "/ip6/2001:db8:2::1/tcp/1"));
+        assert!(!same("/ip6/2001:db8::1/tcp/1", "/ip6/2001:db9::1/tcp/1"));
+        assert!(same("/ip6/::ffff:198.51.100.1/tcp/1", "/ip4/198.51.100.1/tcp/1"));
+        for near in ["/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip6/fd00::1/tcp/1"] {
+            assert_eq!(group(&address(near)), None);
         }
     }
 

@@ -41,7 +41,7 @@ fn of_attempt(address: &Multiaddr, error: &TransportError<io::Error>) -> String 
 pub(super) fn of_transport(error: &TransportError<io::Error>) -> String {
     match error {
         TransportError::MultiaddrNotSupported(_) => {
-            "only /ip4/.../tcp/PORT and /ip6/.../tcp/PORT are supported".to_owned()
+            "only /ip4|ip6/ADDRESS/tcp/PORT, .../udp/PORT/quic-v1 and relayed ones of these are supported".to_owned()
         }
         TransportError::Other(error) => of_io(error),
     }

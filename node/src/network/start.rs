@@ -7,19 +7,22 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use libp2p::core::transport::ListenerId;
+use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
-use libp2p::swarm::SwarmEvent;
-use libp2p::{Multiaddr, Swarm, SwarmBuilder, noise, tcp, yamux};
+use libp2p::swarm::{self, SwarmEvent};
+use libp2p::{Multiaddr, Swarm, Transport as _};
 use tokio::sync::mpsc;
 
 use super::addresses::AddressBook;
-use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Names};
+use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Means, Names};
 use super::dialler::Dialler;
 use super::interface::{Inbox, NetworkConfig};
 use super::outbox::Outbox;
 use super::peers::Peers;
+use super::reachability::Reachability;
 use super::task::Task;
+use super::transport::{self, Permits};
 use super::{COMMANDS_MAX, Network, NetworkError, address_file, gossip, reach, reason};
 use crate::peer::Peer;
 
@@ -30,7 +33,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// How long a connection without streams stays. Gossip keeps one open on every connection of ours.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Listeners when none is configured. A machine without IPv6 does without.
-const LISTEN_DEFAULT: [&str; 2] = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"];
+const LISTEN_DEFAULT: [&str; 4] =
+    ["/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1", "/ip6/::/tcp/0", "/ip6/::/udp/0/quic-v1"];
 
 pub(super) async fn start(mut config: NetworkConfig, inbox: impl Inbox) -> Result<Network, NetworkError> {
     let jitter_seed = blake3::derive_key("roda/1/dial-jitter", &config.key_seed);
@@ -38,7 +42,9 @@ pub(super) async fn start(mut config: NetworkConfig, inbox: impl Inbox) -> Resul
     let key = Keypair::ed25519_from_bytes(&mut config.key_seed).map_err(|error| assembly(&error))?;
     let local = key.public().to_peer_id();
     let names = Names::new(&config.network_id);
-    let swarm = build(&key, behaviour::compose(&key, &names, &config.agent, config.mdns)?)?;
+    let is_machine = is_machine(&config.listen);
+    let permits = Permits::new(is_machine);
+    let swarm = build(&key, &names, &config, is_machine, permits.clone())?;
 
     let mut book = AddressBook::new(local, jitter_seed);
     if let Some(path) = &config.address_book {
@@ -50,13 +56,17 @@ pub(super) async fn start(mut config: NetworkConfig, inbox: impl Inbox) -> Resul
         swarm,
         names,
         peers: Peers::default(),
+        permits,
+        reachability: Reachability::default(),
+        means: means(&config, is_machine),
+        proxy: config.proxy.clone(),
         dialler: Dialler::new(local, jitter_seed, book, kept),
         outbox: Outbox::new(inbox),
         requests: BTreeMap::new(),
         book_file: config.address_book,
         saving: None,
     };
-    listen(&mut task, &config.listen).await?;
+    listen(&mut task, &config.listen, config.proxy.is_some()).await?;
     let own: Vec<_> = task.swarm.listeners().filter_map(reach::host).collect();
     gossip::keep_scores(&mut task.swarm.behaviour_mut().gossip, own)?;
 
@@ -66,18 +76,42 @@ pub(super) async fn start(mut config: NetworkConfig, inbox: impl Inbox) -> Resul
     Ok(Network { commands, task, local: Peer::from(local), addresses, counters })
 }
 
-fn build(key: &Keypair, behaviour: Behaviour) -> Result<Swarm<Behaviour>, NetworkError> {
-    let transport = tcp::Config::default().nodelay(true);
-    let swarm = SwarmBuilder::with_existing_identity(key.clone())
-        .with_tokio()
-        .with_tcp(transport, noise::Config::new, yamux::Config::default)
-        .map_err(|error| assembly(&error))?
-        .with_behaviour(|_| Ok::<_, Box<dyn std::error::Error + Send + Sync>>(behaviour))
-        .map_err(|error| assembly(&error))?
-        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT))
-        .with_connection_timeout(HANDSHAKE_TIMEOUT)
-        .build();
-    Ok(swarm)
+/// Whether all of the network is on this machine: then there is nothing to find out about the world.
+fn is_machine(listen: &[String]) -> bool {
+    let is_loopback = |text: &String| {
+        text.parse().ok().and_then(|address| reach::host(&address)).is_some_and(|host| host.is_loopback())
+    };
+    !listen.is_empty() && listen.iter().all(is_loopback)
+}
+
+fn means(config: &NetworkConfig, is_machine: bool) -> Means {
+    let is_direct = config.proxy.is_none();
+    Means {
+        mdns: config.mdns && is_direct,
+        upnp: config.upnp && is_direct && !is_machine,
+        relay: config.relay && is_direct,
+        is_world: is_direct && !is_machine,
+    }
+}
+
+fn build(
+    key: &Keypair,
+    names: &Names,
+    config: &NetworkConfig,
+    is_machine: bool,
+    permits: Permits,
+) -> Result<Swarm<Behaviour>, NetworkError> {
+    let (transport, relays) = match config.proxy.clone() {
+        Some(proxy) => (transport::proxied(key, permits, proxy)?, None),
+        None => {
+            let (transport, relays) = transport::direct(key, permits)?;
+            (transport, Some(relays))
+        }
+    };
+    let transport = TransportTimeout::new(transport, HANDSHAKE_TIMEOUT).boxed();
+    let behaviour = behaviour::compose(key, names, &config.agent, means(config, is_machine), relays)?;
+    let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);
+    Ok(Swarm::new(transport, behaviour, key.public().to_peer_id(), settings))
 }
 
 fn assembly(error: &impl ToString) -> NetworkError {
@@ -89,8 +123,11 @@ fn parse(text: &str) -> Result<Multiaddr, NetworkError> {
 }
 
 /// Binds every listener and waits until each has said where it is. What else happens meanwhile is not lost: the task
-/// hears of it.
-async fn listen(task: &mut Task, configured: &[String]) -> Result<(), NetworkError> {
+/// hears of it. Behind a proxy nothing is listened on unless it is configured.
+async fn listen(task: &mut Task, configured: &[String], is_hidden: bool) -> Result<(), NetworkError> {
+    if is_hidden && configured.is_empty() {
+        return Ok(());
+    }
     let is_default = configured.is_empty();
     let texts: Vec<_> = if is_default { LISTEN_DEFAULT.map(str::to_owned).to_vec() } else { configured.to_vec() };
     // All before the first listener: a plain IPv6 wildcard would clash with our own IPv4 one.
@@ -157,6 +194,7 @@ fn probe(text: &str) -> Result<(), NetworkError> {
 fn socket(address: &Multiaddr) -> Option<SocketAddr> {
     match address.iter().nth(1)? {
         Protocol::Tcp(port) if port > 0 => Some((reach::host(address)?, port).into()),
+        // A socket for datagrams is not shared by libp2p.
         _ => None,
     }
 }

@@ -13,13 +13,16 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::address_file;
-use super::behaviour::{Behaviour, Names};
+use super::behaviour::{Behaviour, Means, Names};
 use super::codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use super::dialler::{Dial, Dialler};
 use super::gossip::{self, MESSAGE_BYTES_MAX};
 use super::interface::{Command, Delivery, Event, PublishFailure, ReplyToken, RequestFailure, id_of};
 use super::outbox::Outbox;
 use super::peers::Peers;
+use super::proxy::Proxy;
+use super::reachability::Reachability;
+use super::transport::Permits;
 use crate::engine::Judgement;
 use crate::peer::Peer;
 
@@ -40,6 +43,10 @@ pub(super) struct Task {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) names: Names,
     pub(super) peers: Peers,
+    pub(super) permits: Permits,
+    pub(super) reachability: Reachability,
+    pub(super) means: Means,
+    pub(super) proxy: Option<Proxy>,
     pub(super) dialler: Dialler,
     pub(super) outbox: Outbox,
     pub(super) requests: BTreeMap<OutboundRequestId, u64>,
@@ -104,6 +111,8 @@ impl Task {
                 let dial = self.dialler.ask(&address, reply, &self.peers, Instant::now());
                 dial.into_iter().for_each(|dial| self.dial(dial));
             }
+            // Whoever asked may have gone.
+            Command::Report { reply } => drop(reply.send(self.report())),
             Command::Disconnect { peer, reason } => self.disconnect(&peer, &reason),
             // The caller has looked for it.
             Command::Shutdown => {}
@@ -182,11 +191,20 @@ impl Task {
     }
 
     fn dial(&mut self, dial: Dial) {
-        let Dial { options, purpose } = dial;
+        let Dial { options, addresses, purpose } = dial;
         let connection = options.connection_id();
         self.dialler.begun(connection, options.get_peer_id(), purpose);
+        self.permits.begin(connection, &addresses);
         if let Err(error) = self.swarm.dial(options) {
+            self.permits.end(connection);
             self.dialler.failed(connection, &error, &self.peers, now_ms());
+        }
+    }
+
+    /// Ends relayed connections to peers that are connected directly, too: gossip and requests would go on to use them.
+    fn close_relayed(&mut self) {
+        for connection in self.peers.needlessly_relayed(Instant::now()) {
+            self.swarm.close_connection(connection);
         }
     }
 
@@ -196,6 +214,8 @@ impl Task {
         for peer in self.peers.foreign_due(Instant::now()) {
             self.hang_up(peer);
         }
+        self.keep_reachable();
+        self.close_relayed();
         for dial in self.dialler.due(&self.peers, now_ms()) {
             self.dial(dial);
         }

@@ -31,6 +31,7 @@ impl Task {
                 self.on_closed(peer_id, connection_id);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                self.permits.end(connection_id);
                 self.dialler.failed(connection_id, &error, &self.peers, now_ms());
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
@@ -42,10 +43,15 @@ impl Task {
                 self.outbox.flush(&mut self.peers);
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_not_listening(&[address]),
-            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
-                tracing::warn!(?addresses, ?reason, "a listener closed");
+            SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
+                if self.on_relay_listener_closed(listener_id) {
+                    tracing::debug!(?addresses, ?reason, "a place at a relay is gone");
+                } else {
+                    tracing::warn!(?addresses, ?reason, "a listener closed");
+                }
                 self.on_not_listening(&addresses);
             }
+            SwarmEvent::ExternalAddrExpired { address } => self.unconfirm(&address),
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener failed"),
             _ => {}
         }
@@ -67,17 +73,26 @@ impl Task {
                     self.dialler.book.overhear(peer, split(address).0);
                 }
             }
+            BehaviourEvent::Candidates(event) => self.on_address_tested(&event),
+            BehaviourEvent::RelayClient(event) => self.on_relay_client(&event),
+            BehaviourEvent::HolePunching(event) => self.on_hole_punched(&event),
+            BehaviourEvent::Upnp(event) => self.on_upnp(event),
+            BehaviourEvent::Relay(event) => tracing::debug!(?event, "relaying for others"),
+            BehaviourEvent::AddressTests(event) => {
+                tracing::debug!(peer = %event.client, address = %event.tested_addr, "tested an address of a peer");
+            }
             BehaviourEvent::Identify(_) | BehaviourEvent::Mdns(mdns::Event::Expired(_)) => {}
         }
     }
 
     /// An own address as another node needs it.
-    fn with_self(&self, address: &Multiaddr) -> String {
+    pub(super) fn with_self(&self, address: &Multiaddr) -> String {
         format!("{}/p2p/{}", split(address.clone()).0, self.swarm.local_peer_id())
     }
 
     fn on_not_listening(&mut self, addresses: &[Multiaddr]) {
         for address in addresses {
+            self.unconfirm(address);
             let address = self.with_self(address);
             self.peers.not_listening(&address);
         }
@@ -85,7 +100,14 @@ impl Task {
     }
 
     fn on_opened(&mut self, peer: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
-        let address = split(endpoint.get_remote_address().clone()).0;
+        self.permits.end(connection);
+        // Of a relayed connection that came in, the remote end is only a name.
+        let remote = match endpoint {
+            ConnectedPoint::Listener { local_addr, .. } if endpoint.is_relayed() => local_addr,
+            _ => endpoint.get_remote_address(),
+        };
+        let address = split(remote.clone()).0;
+        self.on_came_in(peer, endpoint);
         self.dialler.established(connection, peer);
         self.peers.opened(peer, connection, address, endpoint.is_dialer(), Instant::now());
         if self.peers.is_up(&peer) {
@@ -97,6 +119,7 @@ impl Task {
 
     fn on_closed(&mut self, peer: PeerId, connection: ConnectionId) {
         if self.peers.closed(peer, connection) {
+            self.without_relay(&peer);
             self.dialler.lost(peer, now_ms());
             self.outbox.release(peer).into_iter().for_each(|event| self.refuse(event));
             self.outbox.flush(&mut self.peers);
@@ -122,6 +145,7 @@ impl Task {
         for address in claimed.filter(|address| is_credible(address, &row.address)) {
             self.dialler.book.learn(peer, address);
         }
+        self.on_protocols(peer, connection, &info.protocols);
         let dialled = self.dialled(&peer, connection);
         if self.peers.identified(peer, connection, Instant::now()) {
             self.outbox.flush(&mut self.peers);

@@ -16,7 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::engine::{self, Answer, Engine, Local, Notice};
 use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{self, KeyError};
-use crate::network::{Command, Network, NetworkConfig, NetworkError};
+use crate::network::{Command, Network, NetworkConfig, NetworkError, Proxy};
 use crate::store::{EventStore, FoundDamage, JournalError, StoreError};
 use driver::Driver;
 use inbox::Inbox;
@@ -47,6 +47,8 @@ pub struct Settings {
     pub connect: Vec<String>,
     /// Whether to look for nodes on the local network.
     pub mdns: bool,
+    /// A proxy that is the only way out.
+    pub proxy: Option<Proxy>,
 }
 
 /// A node that serves.
@@ -195,6 +197,9 @@ impl Node {
             network_id: network_id.0,
             listen: settings.listen,
             mdns: settings.mdns,
+            proxy: settings.proxy.or(config.network.proxy().map_err(|reason| internal(&reason))?),
+            relay: config.network.relay,
+            upnp: config.network.upnp,
             address_book: Some(home.data.join("peers.json")),
             connect: settings.connect,
             agent: concat!("roda/", env!("CARGO_PKG_VERSION")).to_owned(),
