@@ -72,6 +72,8 @@ pub enum Input {
     },
     /// Gossip from others was dropped for lack of room here.
     Missed,
+    /// The network met a bug and starts anew: it knows no peer, topic, publication or request any more.
+    NetworkRestarted,
     /// A peer asks.
     Asked {
         /// Who.

@@ -254,6 +254,7 @@ impl Engine {
             Input::Latency { peer, ms } => self.peers.latency(&peer, ms),
             Input::Slow { peer } => self.sync_soon(&peer, now),
             Input::Missed => self.syncs.suspect(),
+            Input::NetworkRestarted => self.network_restarted(now),
             Input::Asked { peer, body, reply } => self.asked(&peer, &body, reply, now),
             Input::Answered { token, body } => self.answered(token, body.as_deref(), now),
             Input::Published { token, outcome } => self.published(token, outcome, now),
@@ -261,6 +262,15 @@ impl Engine {
             Input::Tick => self.tick(now),
             Input::Gossip { .. } => {}
         }
+    }
+
+    fn network_restarted(&mut self, now: Now) {
+        self.count("network_restarts");
+        for peer in self.peers.names() {
+            self.peer_down(&peer, now);
+        }
+        self.publications_lost(now);
+        self.out.extend(self.topics.keys().map(|topic| Output::Subscribe { topic: topic.clone() }));
     }
 
     fn local(&mut self, ask: Local, reply: ReplyTo, now: Now) {

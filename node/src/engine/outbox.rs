@@ -117,6 +117,12 @@ impl Engine {
         }
     }
 
+    /// The network forgot what it was given: comparison brings it to others.
+    pub(super) fn publications_lost(&mut self, now: Now) {
+        let tokens: Vec<Token> = self.outbox.publications.keys().copied().collect();
+        tokens.into_iter().for_each(|token| self.published(token, Publication::Lost, now));
+    }
+
     /// A peer said of these events whether it holds them.
     pub(super) fn confirmed(&mut self, peer: &Peer, ids: &[EventId], held: &[bool]) {
         for (id, _) in ids.iter().zip(held).filter(|(_, held)| **held) {

@@ -132,6 +132,9 @@ pub enum Command {
     },
     /// Closes everything, saves the address book and ends.
     Shutdown,
+    /// Behaves as a bug would.
+    #[cfg(test)]
+    Panic,
 }
 
 /// What the network tells the rest of the node.
@@ -213,6 +216,9 @@ pub enum Event {
         /// The answer, or why there is none.
         result: Result<Vec<u8>, RequestFailure>,
     },
+    /// The network met a bug and starts anew. It has forgotten every peer, topic, publication and request: no further event
+    /// will speak of those that were told before.
+    Restarted,
     /// A round trip was measured. Dropped when the inbox is full.
     Latency {
         /// To whom.
@@ -270,6 +276,8 @@ pub struct Report {
     pub mdns: bool,
     /// The proxy.
     pub proxy: Option<String>,
+    /// How often the network met a bug and was started anew.
+    pub restarts: u64,
     /// Connections in and out.
     pub inbound: usize,
     /// See `inbound`.
@@ -326,12 +334,12 @@ pub enum RequestFailure {
     Malformed,
 }
 
-/// Where events go. It must not block: the network waits for no one.
+/// Where events go. It must not block: the network waits for no one. Clones lead to the same place.
 ///
 /// # Errors
 /// A full inbox gives the event back. The network then answers a message with *ignore*, drops a request's reply
 /// (both are counted in [`Counters`]) and keeps everything else until there is room.
-pub trait Inbox: Send + 'static {
+pub trait Inbox: Clone + Send + 'static {
     /// Takes an event or gives it back.
     ///
     /// # Errors
@@ -350,6 +358,7 @@ impl Inbox for tokio::sync::mpsc::Sender<Event> {
 pub struct Counters {
     messages_ignored: AtomicU64,
     requests_refused: AtomicU64,
+    restarts: AtomicU64,
 }
 
 impl Counters {
@@ -363,6 +372,16 @@ impl Counters {
     #[must_use]
     pub fn requests_refused(&self) -> u64 {
         self.requests_refused.load(Ordering::Relaxed)
+    }
+
+    /// How often the network met a bug and was started anew.
+    #[must_use]
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn count_message(&self) {

@@ -9,7 +9,8 @@
 //! difference between two bounded tables (`peers`), and commands are left in their channel while answers wait
 //! (`outbox`).
 //!
-//! It fails at the start, with a [`NetworkError`]; afterwards it reports, redials and goes on.
+//! It fails at the start, with a [`NetworkError`]; afterwards it reports, redials and goes on. A panic in the task, in
+//! libp2p or here, is caught and counted, and a new task takes over where the old one listened (`start`).
 //!
 //! | file | what it owns |
 //! | --- | --- |
@@ -116,6 +117,7 @@ pub struct Network {
     task: JoinHandle<()>,
     local: Peer,
     addresses: Vec<String>,
+    bound: Vec<String>,
     counters: Arc<Counters>,
 }
 
@@ -138,6 +140,12 @@ impl Network {
     #[must_use]
     pub fn listen_addresses(&self) -> &[String] {
         &self.addresses
+    }
+
+    /// What this node listens on, as it could be configured: with the ports that it got, and wildcards as they were.
+    #[must_use]
+    pub fn bound(&self) -> &[String] {
+        &self.bound
     }
 
     /// What was given up for lack of room.

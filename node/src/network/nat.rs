@@ -178,6 +178,7 @@ impl Task {
             failures: self.dialler.failures(),
             mdns: self.means.mdns,
             proxy: self.proxy.as_ref().map(ToString::to_string),
+            restarts: self.outbox.counters.restarts(),
             inbound,
             outbound,
         }

@@ -19,7 +19,7 @@ const EARLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The inbox of the rest of the node, and what waits before it.
 pub(super) struct Outbox {
-    inbox: Box<dyn Inbox>,
+    inbox: Box<dyn FnMut(Event) -> Result<(), Event> + Send>,
     answers: VecDeque<Event>,
     early: VecDeque<(PeerId, Event)>,
     early_bytes: usize,
@@ -27,9 +27,10 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(inbox: impl Inbox) -> Self {
+    pub(super) fn new(mut inbox: impl Inbox, counters: Arc<Counters>) -> Self {
         let (answers, early) = (VecDeque::new(), VecDeque::new());
-        Self { inbox: Box::new(inbox), answers, early, early_bytes: 0, counters: Arc::default() }
+        let inbox = Box::new(move |event| inbox.deliver(event));
+        Self { inbox, answers, early, early_bytes: 0, counters }
     }
 
     /// Whether commands may be taken that lead to answers.
@@ -39,10 +40,10 @@ impl Outbox {
 
     /// Tells as much as there is room for. Returns whether nothing is left.
     pub(super) fn flush(&mut self, peers: &mut Peers) -> bool {
-        let is_told = peers.tell(|event| self.inbox.deliver(event));
+        let is_told = peers.tell(|event| (self.inbox)(event));
         // Answers don't wait behind news of peers: commands are not taken while answers wait.
         while let Some(event) = self.answers.pop_front() {
-            if let Err(event) = self.inbox.deliver(event) {
+            if let Err(event) = (self.inbox)(event) {
                 self.answers.push_front(event);
                 return false;
             }
@@ -61,7 +62,7 @@ impl Outbox {
     /// # Errors
     /// The event, when there is no room.
     pub(super) fn offer(&mut self, peers: &mut Peers, event: Event) -> Result<(), Event> {
-        if self.flush(peers) { self.inbox.deliver(event) } else { Err(event) }
+        if self.flush(peers) { (self.inbox)(event) } else { Err(event) }
     }
 
     /// Keeps what came from a peer that isn't identified yet.
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn answers_wait_in_order_and_stop_commands_before_they_pile_up() {
         let (inbox, mut peers) = (Room::default(), Peers::default());
-        let mut outbox = Outbox::new(inbox.clone());
+        let mut outbox = Outbox::new(inbox.clone(), Arc::default());
         for token in 0..ANSWERS_MAX as u64 {
             assert!(outbox.takes_commands());
             outbox.answer(&mut peers, response(token));
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn early_events_are_bounded_and_released_by_peer() {
-        let mut outbox = Outbox::new(Room::default());
+        let mut outbox = Outbox::new(Room::default(), Arc::default());
         let (one, two) = (PeerId::random(), PeerId::random());
         outbox.hold(one, response(1)).expect("room");
         outbox.hold(two, response(2)).expect("room");

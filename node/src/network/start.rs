@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use libp2p::core::transport::ListenerId;
 use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::identity::Keypair;
@@ -17,9 +19,10 @@ use tokio::sync::mpsc;
 use super::addresses::AddressBook;
 use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Means, Names};
 use super::dialler::Dialler;
-use super::interface::{Inbox, NetworkConfig};
+use super::interface::{Command, Counters, Event, Inbox, NetworkConfig};
 use super::outbox::Outbox;
 use super::peers::Peers;
+use super::reach::{Via, route};
 use super::reachability::Reachability;
 use super::task::Task;
 use super::transport::{self, Permits};
@@ -32,11 +35,70 @@ const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 const SETTLE: Duration = Duration::from_millis(50);
 /// How long a connection without streams stays. Gossip keeps one open on every connection of ours.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The first pause before the network starts anew after a bug.
+const RESTART_PAUSE_MIN: Duration = Duration::from_millis(250);
+/// The longest. Whoever knows a message that ends the task can send it again: such a node is slow, and not busy with dying.
+const RESTART_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Listeners when none is configured. A machine without IPv6 does without.
 const LISTEN_DEFAULT: [&str; 4] =
     ["/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1", "/ip6/::/tcp/0", "/ip6/::/udp/0/quic-v1"];
 
-pub(super) async fn start(mut config: NetworkConfig, inbox: impl Inbox) -> Result<Network, NetworkError> {
+pub(super) async fn start(config: NetworkConfig, inbox: impl Inbox) -> Result<Network, NetworkError> {
+    let counters = Arc::<Counters>::default();
+    let task = assemble(config.clone(), inbox.clone(), Arc::clone(&counters)).await?;
+    let (local, addresses) = (Peer::from(*task.swarm.local_peer_id()), task.peers.addresses());
+    let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
+    // A new start listens where this one did, so that what others know of this node stays true.
+    let bound = bound(&config.listen, task.swarm.listeners(), config.proxy.is_some());
+    let config = NetworkConfig { listen: bound.clone(), ..config };
+    let task = tokio::spawn(supervise(task, receiver, config, inbox, Arc::clone(&counters)));
+    Ok(Network { commands, task, local, addresses, bound, counters })
+}
+
+/// Runs the task, and a new one whenever a bug ends it: in libp2p or here, there must be no message that takes a node off
+/// the network for good. What the node holds is elsewhere and stays.
+async fn supervise(
+    task: Task,
+    mut commands: mpsc::Receiver<Command>,
+    config: NetworkConfig,
+    inbox: impl Inbox,
+    counters: Arc<Counters>,
+) {
+    let mut next = Some(task);
+    let mut pause = RESTART_PAUSE_MIN;
+    loop {
+        let began = Instant::now();
+        if let Some(task) = next.take() {
+            match AssertUnwindSafe(task.run(&mut commands)).catch_unwind().await {
+                Ok(()) => return,
+                Err(_) => {
+                    counters.count_restart();
+                    tracing::error!("the network met a bug; it starts anew (please report the panic above)");
+                }
+            }
+            tell_restart(inbox.clone()).await;
+        }
+        pause =
+            if began.elapsed() > RESTART_PAUSE_MAX { RESTART_PAUSE_MIN } else { (pause * 2).min(RESTART_PAUSE_MAX) };
+        tokio::time::sleep(pause).await;
+        match assemble(config.clone(), inbox.clone(), Arc::clone(&counters)).await {
+            Ok(task) => next = Some(task),
+            Err(error) => tracing::error!(%error, "the network can't start anew yet"),
+        }
+        if commands.is_closed() {
+            return;
+        }
+    }
+}
+
+/// The one event that must arrive although nothing keeps it: it is offered until there is room.
+async fn tell_restart(mut inbox: impl Inbox) {
+    while inbox.deliver(Event::Restarted).is_err() {
+        tokio::time::sleep(RESTART_PAUSE_MIN).await;
+    }
+}
+
+async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Counters>) -> Result<Task, NetworkError> {
     let jitter_seed = blake3::derive_key("roda/1/dial-jitter", &config.key_seed);
     // The seed is overwritten there.
     let key = Keypair::ed25519_from_bytes(&mut config.key_seed).map_err(|error| assembly(&error))?;
@@ -61,7 +123,7 @@ pub(super) async fn start(mut config: NetworkConfig, inbox: impl Inbox) -> Resul
         means: means(&config, is_machine),
         proxy: config.proxy.clone(),
         dialler: Dialler::new(local, jitter_seed, book, kept),
-        outbox: Outbox::new(inbox),
+        outbox: Outbox::new(inbox, counters),
         requests: BTreeMap::new(),
         book_file: config.address_book,
         saving: None,
@@ -69,11 +131,7 @@ pub(super) async fn start(mut config: NetworkConfig, inbox: impl Inbox) -> Resul
     listen(&mut task, &config.listen, config.proxy.is_some()).await?;
     let own: Vec<_> = task.swarm.listeners().filter_map(reach::host).collect();
     gossip::keep_scores(&mut task.swarm.behaviour_mut().gossip, own)?;
-
-    let (addresses, counters) = (task.peers.addresses(), task.outbox.counters.clone());
-    let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
-    let task = tokio::spawn(task.run(receiver));
-    Ok(Network { commands, task, local: Peer::from(local), addresses, counters })
+    Ok(task)
 }
 
 /// Whether all of the network is on this machine: then there is nothing to find out about the world.
@@ -122,14 +180,38 @@ fn parse(text: &str) -> Result<Multiaddr, NetworkError> {
     text.parse().map_err(|_| NetworkError::Address(reason::not_an_address(text)))
 }
 
-/// Binds every listener and waits until each has said where it is. What else happens meanwhile is not lost: the task
-/// hears of it. Behind a proxy nothing is listened on unless it is configured.
-async fn listen(task: &mut Task, configured: &[String], is_hidden: bool) -> Result<(), NetworkError> {
-    if is_hidden && configured.is_empty() {
-        return Ok(());
+/// The configured addresses with the ports that they got: the wildcard of a family stays one, since interfaces come and go.
+fn bound<'a>(configured: &[String], listeners: impl Iterator<Item = &'a Multiaddr>, is_hidden: bool) -> Vec<String> {
+    let listeners: Vec<_> = listeners.filter_map(|address| Some((address, route(address)?))).collect();
+    let with_port = |text: &str| {
+        let address: Multiaddr = text.parse().ok()?;
+        let host = reach::host(&address)?;
+        let is_same = |(listener, (other, via)): &&(&Multiaddr, (IpAddr, Via))| {
+            let is_same_kind = address.iter().any(|part| matches!(part, Protocol::QuicV1)) == (*via == Via::Quic);
+            let is_same_host = if host.is_unspecified() { host.is_ipv4() == other.is_ipv4() } else { host == *other };
+            is_same_kind && is_same_host && !reach::is_relayed(listener)
+        };
+        let (listener, _) = listeners.iter().find(is_same)?;
+        // The host as configured, the rest as it is.
+        Some(address.iter().take(1).chain(listener.iter().skip(1)).collect::<Multiaddr>().to_string())
+    };
+    let texts = texts(configured, is_hidden);
+    texts.iter().filter_map(|text| with_port(text)).collect()
+}
+
+/// What to listen on. Behind a proxy that is nothing unless it is configured.
+fn texts(configured: &[String], is_hidden: bool) -> Vec<String> {
+    match configured {
+        [] if is_hidden => Vec::new(),
+        [] => LISTEN_DEFAULT.map(str::to_owned).to_vec(),
+        configured => configured.to_vec(),
     }
-    let is_default = configured.is_empty();
-    let texts: Vec<_> = if is_default { LISTEN_DEFAULT.map(str::to_owned).to_vec() } else { configured.to_vec() };
+}
+
+/// Binds every listener and waits until each has said where it is. What else happens meanwhile is not lost: the task
+/// hears of it.
+async fn listen(task: &mut Task, configured: &[String], is_hidden: bool) -> Result<(), NetworkError> {
+    let (is_default, texts) = (configured.is_empty(), texts(configured, is_hidden));
     // All before the first listener: a plain IPv6 wildcard would clash with our own IPv4 one.
     texts.iter().try_for_each(|text| probe(text))?;
     let mut waiting = BTreeMap::new();

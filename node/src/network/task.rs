@@ -56,7 +56,7 @@ pub(super) struct Task {
 
 impl Task {
     /// Runs until it is told to stop, or until nobody is left who could tell it.
-    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+    pub(super) async fn run(mut self, commands: &mut mpsc::Receiver<Command>) {
         let mut tick = tokio::time::interval(TICK);
         let mut maintenance = tokio::time::interval(MAINTENANCE);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -64,7 +64,7 @@ impl Task {
         loop {
             let goes_on = tokio::select! {
                 event = self.swarm.select_next_some() => { self.on_swarm(event); true }
-                command = commands.recv(), if self.outbox.takes_commands() => self.on_commands(command, &mut commands),
+                command = commands.recv(), if self.outbox.takes_commands() => self.on_commands(command, commands),
                 _ = tick.tick() => { self.on_tick(); true }
                 _ = maintenance.tick() => { self.on_maintenance(); true }
             };
@@ -116,6 +116,8 @@ impl Task {
             Command::Disconnect { peer, reason } => self.disconnect(&peer, &reason),
             // The caller has looked for it.
             Command::Shutdown => {}
+            #[cfg(test)]
+            Command::Panic => panic!("as a test asked for"),
         }
     }
 

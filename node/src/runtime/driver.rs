@@ -123,6 +123,7 @@ impl Driver {
             Event::Response { token, result } => Input::Answered { token, body: result.ok() },
             Event::Listening { .. } | Event::NotListening { .. } => return None,
             Event::SlowPeer { peer, .. } => Input::Slow { peer },
+            Event::Restarted => Input::NetworkRestarted,
         })
     }
 

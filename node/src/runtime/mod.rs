@@ -204,14 +204,7 @@ impl Node {
             connect: settings.connect,
             agent: concat!("roda/", env!("CARGO_PKG_VERSION")).to_owned(),
         };
-        let network = match Network::start(network_config.clone(), inbox.clone()).await {
-            // A machine without multicast is no reason not to run.
-            Err(NetworkError::Multicast { cause }) => {
-                notices.push(format!("nodes on the local network are not looked for: {cause}"));
-                Network::start(NetworkConfig { mdns: false, ..network_config }, inbox.clone()).await?
-            }
-            other => other?,
-        };
+        let network = start_network(network_config, &home, &inbox, &mut notices).await?;
         let (notice_sender, _) = broadcast::channel(NOTICES_MAX);
         let handle = Handle { inbox: inbox.clone(), commands: network.commands(), notices: notice_sender.clone() };
         let counters = Arc::clone(network.counters());
@@ -282,6 +275,49 @@ impl Node {
         self.network.stop().await;
         // The socket goes last but for the lock: who sees no socket may take the home a moment later.
         let _ = std::fs::remove_file(&self.ready.socket);
+    }
+}
+
+/// Starts the network. A node that is free to choose listens where it did last time, so that what others know of it stays
+/// true.
+async fn start_network(
+    config: NetworkConfig,
+    home: &Home,
+    inbox: &Inbox,
+    notices: &mut Vec<String>,
+) -> Result<Network, NetworkError> {
+    if !config.listen.is_empty() || config.proxy.is_some() {
+        return start_anyhow(config, inbox, notices).await;
+    }
+    let file = home.data.join("listen.json");
+    let last = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Vec<String>>(&bytes).ok());
+    let again = NetworkConfig { listen: last.unwrap_or_default(), ..config.clone() };
+    let network = match Network::start(again, inbox.clone()).await {
+        // Somebody else has the port now.
+        Err(NetworkError::Multicast { .. } | NetworkError::Listen { .. } | NetworkError::Address(_)) => {
+            start_anyhow(config, inbox, notices).await?
+        }
+        other => other?,
+    };
+    let written = serde_json::to_vec(network.bound()).map(|bytes| std::fs::write(&file, bytes));
+    if !matches!(written, Ok(Ok(()))) {
+        tracing::warn!(file = %file.display(), "the ports were not written down");
+    }
+    Ok(network)
+}
+
+/// A machine without multicast is no reason not to run.
+async fn start_anyhow(
+    config: NetworkConfig,
+    inbox: &Inbox,
+    notices: &mut Vec<String>,
+) -> Result<Network, NetworkError> {
+    match Network::start(config.clone(), inbox.clone()).await {
+        Err(NetworkError::Multicast { cause }) => {
+            notices.push(format!("nodes on the local network are not looked for: {cause}"));
+            Network::start(NetworkConfig { mdns: false, ..config }, inbox.clone()).await
+        }
+        other => other,
     }
 }
 

@@ -324,3 +324,25 @@ fn a_missing_parent_is_asked_first_from_who_named_it() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn after_the_network_started_anew_topics_are_joined_again_and_what_was_under_way_is_made_up_for() {
+    let mut world = World::new(2);
+    let board = world.board(0);
+    world.follow(1, board);
+    world.link(0, 1);
+    // What is published now is lost with the network that was to send it.
+    world.gossip = false;
+    let post = world.post(0, board, "while the network broke");
+    world.subscriptions[0].clear();
+    world.links.clear();
+    world.queue.push_back((0, Input::NetworkRestarted));
+    world.queue.push_back((1, Input::PeerDown { peer: peer(0) }));
+    world.settle();
+    assert!(!world.subscriptions[0].is_empty(), "topics are joined again");
+    assert_eq!(world.ask(0, Local::Peers), Answer::Peers(Vec::new()));
+    world.link(0, 1);
+    world.run(10_000);
+    assert_eq!(world.known(1, board), world.known(0, board));
+    assert_eq!(world.thread(1, post).missing(), []);
+}

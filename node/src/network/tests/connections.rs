@@ -239,3 +239,24 @@ async fn stopping_ends_the_task_and_what_is_sent_later_comes_back() {
     assert!(commands.send(Command::Shutdown).await.is_err());
     assert!(two.network.is_running());
 }
+
+#[tokio::test]
+async fn a_panic_in_the_task_is_caught_and_the_network_starts_anew_where_it_was() {
+    let (mut one, mut two) = pair().await;
+    let (first, second, address) = (one.peer(), two.peer(), two.address());
+    two.send(Command::Panic).await;
+    two.until("the news of a restart", |event| matches!(event, Event::Restarted).then_some(())).await;
+    one.down(&second).await;
+    two.subscribe(TOPIC).await;
+    within("its listening on the same port again", async {
+        while one.dial(&address).await != Ok(second.clone()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    two.up(&first).await;
+    one.up(&second).await;
+    one.follows(&second, TOPIC).await;
+    assert_eq!(two.network.counters().restarts(), 1);
+    two.network.stop().await;
+}
