@@ -6,6 +6,7 @@
 pub mod api;
 mod author;
 pub mod config;
+pub mod doctor;
 pub mod engine;
 pub mod home;
 mod identity;

@@ -149,6 +149,9 @@ fn write_and_read(homes: &mut Homes) {
         homes.holds(home, &["read", post], "read");
         homes.holds(home, &["read", post, "--depth", "0"], "read");
         homes.holds(home, &["peers"], "peers");
+        homes.holds(home, &["peers", "--graph"], "peers-graph");
+        let diagnosis = homes.holds(home, &["doctor"], "doctor");
+        assert_eq!(diagnosis["problems"], 0, "{diagnosis}");
         homes.holds(home, &["outbox"], "outbox");
         homes.holds(home, &["logs"], "logs");
         homes.holds(home, &["status"], "status");
@@ -162,6 +165,7 @@ fn write_and_read(homes: &mut Homes) {
     assert_eq!(homes.fails("ana", &["web"], 1), "not_there_yet");
     assert_eq!(homes.fails("ana", &["nonsense"], 2), "usage");
     assert_eq!(homes.fails("nobody", &["feed"], 3), "no_node");
+    homes.ends_and_holds("nobody", &["doctor"], 1, "doctor");
 }
 
 fn move_and_check(homes: &mut Homes, board: &str) {

@@ -4,6 +4,7 @@ mod board;
 mod boards;
 mod connect;
 mod devnet;
+mod doctor;
 mod down;
 mod edit;
 mod events;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Web,
     /// What the node is doing
     Status,
+    /// What is wrong with the node, and the line that mends it
+    Doctor,
     /// What a detached node has logged
     Logs(logs::Args),
     /// Who writes here
@@ -79,7 +82,7 @@ pub(crate) enum Command {
     /// Read a thread
     Read(read::Args),
     /// The connected peers
-    Peers,
+    Peers(peers::Args),
     /// Connect to a peer
     Connect(connect::Args),
     /// Compare boards with the connected peers now
@@ -130,6 +133,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Down => down::run(context, output).await,
         Command::Web => web::run(context).await,
         Command::Status => status::run(context, output).await,
+        Command::Doctor => doctor::run(context, output).await,
         Command::Logs(args) => logs::run(&args, context, output).await,
         Command::Id { command } => id::run(command, context, output).await,
         Command::Board { command } => board::run(command, context, output).await,
@@ -143,7 +147,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Vote(args) => vote::run(&args, context, output).await,
         Command::Feed(args) => feed::run(&args, context, output).await,
         Command::Read(args) => read::run(&args, context, output).await,
-        Command::Peers => peers::run(context, output).await,
+        Command::Peers(args) => peers::run(&args, context, output).await,
         Command::Connect(args) => connect::run(args, context, output).await,
         Command::Sync(args) => sync::run(args, context, output).await,
         Command::Outbox => outbox::run(context, output).await,

@@ -50,6 +50,18 @@ fn render(status: &Status, look: &Look) -> String {
     for (index, address) in status.listen.iter().enumerate() {
         pairs.push((if index == 0 { "listens on" } else { "" }, words::line(address)));
     }
+    pairs.push(("reachable", reachable(status).to_owned()));
     let notices = status.notices.iter().map(|notice| format!("\n{} {}", look.yellow("!"), words::line(notice)));
     words::facts(look, &pairs) + &notices.collect::<String>()
+}
+
+fn reachable(status: &Status) -> &'static str {
+    match status.reachability.as_str() {
+        "public" => "by others, directly",
+        "relayed" => "through peers that relay",
+        "unreachable" => "not by others, as far as is known; it reaches them",
+        "machine" => "on this machine",
+        "hidden" => "hidden behind a proxy",
+        _ => "not known yet",
+    }
 }

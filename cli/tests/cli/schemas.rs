@@ -19,8 +19,12 @@ fn answer(what: &str) -> Value {
     match path {
         "GET /api/v1/status" => json!({
             "peer_id": "12D3", "author": author, "network": "n", "uptime_s": 1, "peers": 1, "boards": 1, "events": 1,
-            "disk_bytes": 1, "version": "0", "pid": 1, "listen": [], "notices": [], "counters": { "x": 1 },
+            "disk_bytes": 1, "version": "0", "pid": 1, "listen": [], "reachability": "relayed", "confirmed": [], "relays": ["12D4"],
+            "notices": [], "counters": { "x": 1 },
         }),
+        "GET /api/v1/doctor" => json!({ "problems": 0, "findings": [
+            { "check": "clock", "state": "note", "message": "m", "fix": "roda status" },
+        ] }),
         "GET /api/v1/identity" | "POST /api/v1/identity" => json!({ "author": author, "name": null }),
         "GET /api/v1/boards" => json!([{
             "board": board, "name": "b", "kind": "open", "followed": true, "events": 1, "threads": 1, "unread": 0,
@@ -77,6 +81,9 @@ fn every_command_prints_what_its_schema_says() {
     let cases: &[(&[&str], &str)] = &[
         (&[], "status"),
         (&["status"], "status"),
+        (&["doctor"], "doctor"),
+        (&["peers", "--graph"], "peers-graph"),
+        (&["peers", "--graph", "mermaid"], "peers-graph"),
         (&["logs"], "logs"),
         (&["id", "show"], "id"),
         (&["id", "name", "ann"], "id"),

@@ -50,10 +50,54 @@ pub struct Status {
     pub pid: u32,
     /// Addresses on which peers reach it.
     pub listen: Vec<String>,
+    /// Whether others can reach it: `public`, `relayed`, `unreachable`, `unknown`, or `machine` on a network that is on
+    /// this machine alone, or `hidden` behind a proxy.
+    #[serde(default)]
+    pub reachability: String,
+    /// Addresses at which others have reached it.
+    #[serde(default)]
+    pub confirmed: Vec<String>,
+    /// Peers through which it is reached.
+    #[serde(default)]
+    pub relays: Vec<String>,
     /// What the node has to say of its own state, such as an index that was rebuilt.
     pub notices: Vec<String>,
     /// Counters by name, for curious people and tests.
     pub counters: std::collections::BTreeMap<String, u64>,
+}
+
+/// `GET /api/v1/doctor`, and `roda doctor`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// How many of the findings are problems.
+    pub problems: u64,
+    /// What was looked at.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What: `files`, `disk`, `storage`, `listening`, `reachability`, `peers`, `clock`, `network`, `node`, `notice`.
+    pub check: String,
+    /// How it is.
+    pub state: FindingState,
+    /// In words.
+    pub message: String,
+    /// The line that mends it, if one is known: a command, or what to do.
+    pub fix: Option<String>,
+}
+
+/// How a thing is that was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FindingState {
+    /// As it should be.
+    Ok,
+    /// Worth knowing.
+    Note,
+    /// To be mended.
+    Problem,
 }
 
 /// `GET /api/v1/identity`, `POST /api/v1/identity`.

@@ -30,6 +30,7 @@ type Shared = Arc<Context>;
 fn router(context: Shared) -> Router {
     Router::new()
         .route("/api/v1/status", get(node::status))
+        .route("/api/v1/doctor", get(node::doctor))
         .route("/api/v1/identity", get(node::identity).post(write::name))
         .route("/api/v1/peers", get(node::peers))
         .route("/api/v1/connect", post(node::connect))

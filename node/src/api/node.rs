@@ -1,9 +1,11 @@
 //! Calls about the node itself: status, identity, peers, news, stop.
 
 use super::Shared;
-use super::dto::{Connect, Connected, Identity, NodeEvent, PeerEntry, Status};
+use super::dto::{Connect, Connected, Diagnosis, FindingState, Identity, NodeEvent, PeerEntry, Status};
 use super::error::ApiError;
+use crate::doctor::{self, Facts};
 use crate::engine::{Answer, Local, Notice, Verdict};
+use crate::network::Reachability;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -19,6 +21,7 @@ pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>
     let Answer::Counters { mut counters, storage_problem } = asked else { return Err(unexpected()) };
     counters.insert("network_messages_ignored".into(), context.ignored.messages_ignored());
     counters.insert("network_requests_refused".into(), context.ignored.requests_refused());
+    let report = context.handle.report().await?;
     super::read::blocking(context, move |context| {
         let followed = context.store.spaces()?.into_iter().filter(|(_, row)| row.followed).count();
         let mut notices = context.notices.all();
@@ -34,10 +37,50 @@ pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>
             disk_bytes: context.store.disk_bytes()?,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            listen: context.listen.clone(),
+            listen: report.listen,
+            reachability: word(report.reachability).to_owned(),
+            confirmed: report.confirmed.into_iter().map(|(address, _)| address).collect(),
+            relays: report.relays.iter().map(ToString::to_string).collect(),
             notices,
             counters,
         }))
+    })
+    .await
+}
+
+fn word(reachability: Reachability) -> &'static str {
+    match reachability {
+        Reachability::Machine => "machine",
+        Reachability::Hidden => "hidden",
+        Reachability::Unknown => "unknown",
+        Reachability::Public => "public",
+        Reachability::Relayed => "relayed",
+        Reachability::Unreachable => "unreachable",
+    }
+}
+
+pub(super) async fn doctor(State(context): State<Shared>) -> Result<Json<Diagnosis>, ApiError> {
+    let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
+    let asked = context.handle.ask(Local::Counters).await?;
+    let Answer::Counters { storage_problem, .. } = asked else { return Err(unexpected()) };
+    let report = context.handle.report().await?;
+    super::read::blocking(context, move |context| {
+        let boards = context.store.spaces()?.into_iter().filter(|(_, row)| row.followed).count();
+        let notices = context.notices.all();
+        let facts = Facts {
+            report: &report,
+            peers: &peers,
+            network: &context.network_name,
+            boards,
+            disk_bytes: context.store.disk_bytes()?,
+            disk_bytes_max: context.disk_bytes_max,
+            storage_problem,
+            notices: &notices,
+        };
+        let mut findings = doctor::of_home(&context.home);
+        findings.extend(doctor::of_node(&facts));
+        let problems = findings.iter().filter(|finding| finding.state == FindingState::Problem).count();
+        Ok(Json(Diagnosis { problems: problems as u64, findings }))
     })
     .await
 }

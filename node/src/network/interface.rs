@@ -278,6 +278,8 @@ pub struct Report {
     pub proxy: Option<String>,
     /// How often the network met a bug and was started anew.
     pub restarts: u64,
+    /// This node's clock less the middle one of its peers', milliseconds; none while no peer has told the time.
+    pub clock_ahead_ms: Option<i64>,
     /// Connections in and out.
     pub inbound: usize,
     /// See `inbound`.

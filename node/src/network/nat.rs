@@ -9,7 +9,7 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, autonat, dcutr, relay, upnp};
 
 use super::interface::{Reachability as Standing, Report};
-use super::reach::{Reach, group, is_relayed, reach};
+use super::reach::{Reach, group, host, is_relayed, reach, route};
 use super::reachability::{Proof, Step};
 use super::task::Task;
 
@@ -45,8 +45,19 @@ impl Task {
             && reach(send_back_addr) == Some(Reach::World)
             && group(local_addr) != group(send_back_addr);
         // A hole that was punched is open for that one peer alone.
-        if is_far && !is_relayed(local_addr) && !self.peers.is_relayed(&peer) {
+        if is_relayed(local_addr) || self.peers.is_relayed(&peer) {
+            return;
+        }
+        if is_far {
             self.confirm(local_addr.clone(), Proof::DialledByPeer);
+        }
+        let is_routed = reach(local_addr) == Some(Reach::Site) && reach(send_back_addr) == Some(Reach::World);
+        // Whoever this node has spoken to, a router may let in for that reason alone.
+        let is_stranger = host(send_back_addr).is_some_and(|host| !self.peers.is_from(host));
+        if let Some((_, via)) = route(local_addr).filter(|_| is_routed && is_stranger)
+            && self.reachability.stranger_came_in(via, Instant::now())
+        {
+            self.serve_relay();
         }
     }
 
@@ -78,7 +89,12 @@ impl Task {
 
     pub(super) fn on_address_tested(&mut self, event: &autonat::v2::client::Event) {
         match &event.result {
-            Ok(()) => self.confirm(event.tested_addr.clone(), Proof::DialledOnRequest),
+            Ok(()) => {
+                let tested = host(&event.tested_addr);
+                let is_own = self.swarm.listeners().any(|address| !is_relayed(address) && host(address) == tested);
+                let proof = if is_own { Proof::DialledOnRequest } else { Proof::DialledThroughRouter };
+                self.confirm(event.tested_addr.clone(), proof);
+            }
             Err(error) => {
                 tracing::debug!(address = %event.tested_addr, %error, "others can't dial this address");
                 self.reachability.refute();
@@ -161,6 +177,7 @@ impl Task {
         let words = |proof| match proof {
             Proof::DialledByPeer => "a peer from elsewhere dialled it",
             Proof::DialledOnRequest => "a peer dialled it on request",
+            Proof::DialledThroughRouter => "a peer dialled it on request, through a router that may let no one else in",
             Proof::Forwarded => "the router says that it forwards it",
         };
         let confirmed =
@@ -179,6 +196,7 @@ impl Task {
             mdns: self.means.mdns,
             proxy: self.proxy.as_ref().map(ToString::to_string),
             restarts: self.outbox.counters.restarts(),
+            clock_ahead_ms: None,
             inbound,
             outbound,
         }

@@ -219,6 +219,12 @@ impl Peers {
         self.standing.get(peer).is_some_and(|standing| standing.connections.values().any(Connection::is_relayed))
     }
 
+    /// Whether a peer is connected from this host, or to it.
+    pub(super) fn is_from(&self, host: std::net::IpAddr) -> bool {
+        let mut rows = self.standing.values().flat_map(|standing| standing.connections.values());
+        rows.any(|row| super::reach::host(&row.address) == Some(host))
+    }
+
     /// Relayed connections beside direct ones that have lasted for a moment.
     pub(super) fn needlessly_relayed(&self, now: Instant) -> Vec<ConnectionId> {
         let is_settled = |row: &Connection| !row.is_relayed() && now.duration_since(row.opened) > DIRECT_SETTLES;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use libp2p::core::transport::ListenerId;
 use libp2p::{Multiaddr, PeerId};
 
-use super::reach::{Group, group};
+use super::reach::{Group, Via, group, route};
 
 /// Relays that this node is reached through at once: one may leave.
 pub(super) const RELAYS_MAX: usize = 2;
@@ -30,8 +30,11 @@ const PROOF_LASTS: Duration = Duration::from_secs(24 * 3600);
 pub(super) enum Proof {
     /// A peer of another part of the world dialled it without having been asked to.
     DialledByPeer,
-    /// A peer dialled it on request (AutoNAT v2).
+    /// A peer dialled it on request (AutoNAT v2), and it is an address of this machine.
     DialledOnRequest,
+    /// A peer dialled it on request, and it is a router's. Many routers let in whoever was spoken to before, from any port:
+    /// the peer that this node asked gets through, and strangers may not. It is told to others, and relays are kept.
+    DialledThroughRouter,
     /// The router forwards it (UPnP).
     Forwarded,
 }
@@ -68,9 +71,13 @@ pub(super) struct Reachability {
 impl Reachability {
     /// An own address was dialled with success. Returns whether it is news.
     pub(super) fn confirm(&mut self, address: &Multiaddr, proof: Proof, now: Instant) -> bool {
-        if let Some((_, last)) = self.confirmed.get_mut(address) {
+        if let Some((known, last)) = self.confirmed.get_mut(address) {
             *last = now;
-            return false;
+            let is_better = *known == Proof::DialledThroughRouter && proof != Proof::DialledThroughRouter;
+            if is_better {
+                *known = proof;
+            }
+            return is_better;
         }
         if self.confirmed.len() >= CONFIRMED_MAX {
             return false;
@@ -98,9 +105,21 @@ impl Reachability {
             .collect()
     }
 
-    /// Whether others can reach this node directly.
+    /// Whether others can reach this node directly, whoever they are.
     pub(super) fn is_public(&self) -> bool {
-        !self.confirmed.is_empty()
+        self.confirmed.values().any(|(proof, _)| *proof != Proof::DialledThroughRouter)
+    }
+
+    /// A stranger came in through the router: so can others, by the same kind of connection. Returns whether that is news.
+    pub(super) fn stranger_came_in(&mut self, via: Via, now: Instant) -> bool {
+        let mut is_news = false;
+        for (address, row) in &mut self.confirmed {
+            if row.0 == Proof::DialledThroughRouter && route(address).is_some_and(|(_, other)| other == via) {
+                *row = (Proof::DialledByPeer, now);
+                is_news = true;
+            }
+        }
+        is_news
     }
 
     /// Confirmed addresses and how they were.
@@ -253,5 +272,19 @@ mod tests {
         assert_eq!(reachability.steps(start), [Step::Release(listener)]);
         assert_eq!(reachability.outdated(start + PROOF_LASTS * 2), [own]);
         assert!(!reachability.is_public());
+    }
+
+    #[test]
+    fn a_router_that_let_in_the_peer_that_was_asked_may_let_in_no_one_else() {
+        let (mut reachability, start) = (Reachability::default(), Instant::now());
+        relay(&mut reachability, "/ip4/5.1.0.1/tcp/1", start);
+        let own = address("/ip4/5.9.0.1/udp/1/quic-v1");
+        assert!(reachability.confirm(&own, Proof::DialledThroughRouter, start));
+        assert!(!reachability.is_public());
+        assert_eq!(reachability.steps(start + GRACE).len(), 1, "relays are kept");
+        assert!(!reachability.stranger_came_in(Via::Tcp, start));
+        assert!(reachability.stranger_came_in(Via::Quic, start));
+        assert!(reachability.is_public());
+        assert_eq!(reachability.steps(start + GRACE), []);
     }
 }

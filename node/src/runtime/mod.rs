@@ -16,7 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::engine::{self, Answer, Engine, Local, Notice};
 use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{self, KeyError};
-use crate::network::{Command, Network, NetworkConfig, NetworkError, Proxy};
+use crate::network::{Command, Network, NetworkConfig, NetworkError, Proxy, Report};
 use crate::store::{EventStore, FoundDamage, JournalError, StoreError};
 use driver::Driver;
 use inbox::Inbox;
@@ -30,6 +30,9 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Notices that a slow reader may fall behind before it is told that it missed some.
 const NOTICES_MAX: usize = 4096;
+
+/// How long a question to the network may take.
+const REPORT_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The parts of a stop that wait for others get this long; the whole stays below five seconds.
 const STOP_PART: Duration = Duration::from_millis(1500);
@@ -120,6 +123,21 @@ impl Handle {
         answer.await.unwrap_or_else(|_| Err("the node is stopping".to_owned()))
     }
 
+    /// How the network stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`].
+    pub(crate) async fn report(&self) -> Result<Report, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let report = async {
+            self.commands.send(Command::Report { reply }).await.ok()?;
+            answer.await.ok()
+        };
+        // A network that starts anew takes a moment.
+        tokio::time::timeout(REPORT_TIME_MAX, report).await.ok().flatten().ok_or(Unavailable)
+    }
+
     /// News from here on.
     pub(crate) fn notices(&self) -> broadcast::Receiver<Notice> {
         self.notices.subscribe()
@@ -134,7 +152,7 @@ pub(crate) struct Context {
     pub(crate) network_name: String,
     pub(crate) home: Home,
     pub(crate) peer_id: String,
-    pub(crate) listen: Vec<String>,
+    pub(crate) disk_bytes_max: u64,
     pub(crate) notices: Notices,
     pub(crate) started: Instant,
     pub(crate) stop: mpsc::Sender<()>,
@@ -229,7 +247,7 @@ impl Node {
             network_name: settings.network,
             home,
             peer_id: ready.peer_id.clone(),
-            listen: ready.listen.clone(),
+            disk_bytes_max: config.admission.disk_bytes_max,
             notices: said,
             started: Instant::now(),
             stop: stop_sender,
