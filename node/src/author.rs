@@ -130,7 +130,7 @@ impl Pen<'_> {
     }
 
     pub(crate) fn target(&self, id: &EventId) -> Result<Verified, WriteError> {
-        self.store.event(id)?.map(|stored| stored.event).ok_or(WriteError::NotHere(*id))
+        self.store.event(id)?.map(|stored| stored.event.clone()).ok_or(WriteError::NotHere(*id))
     }
 
     fn own_target(&self, id: &EventId) -> Result<Verified, WriteError> {

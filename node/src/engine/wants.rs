@@ -97,6 +97,10 @@ impl Wants {
         self.wants.iter().filter(|(_, want)| want.space == space).map(|(id, _)| *id).take(limit).collect()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.wants.is_empty()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.wants.len()
     }

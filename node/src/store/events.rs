@@ -8,6 +8,7 @@ use super::index::{Direction, Index, IndexError};
 use super::journal::{Journal, JournalError, RecordKind};
 use super::keys;
 use super::known::KnownSets;
+use super::recent::Recent;
 use super::rows::{self, EventRow, LocalRecord, OwnRow, Presence};
 use super::writing::{Interner, Writing};
 use roda_protocol::event::{Kind, Verified};
@@ -15,7 +16,7 @@ use roda_protocol::id::{AuthorKey, EventId, NetworkId};
 use roda_protocol::validate::Invalid;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Format of the index's rows. A newer one on disk is refused; an older index is made anew from the log, whose segments
 /// have a format of their own.
@@ -115,6 +116,7 @@ pub struct EventStore {
     pub(super) known: KnownSets,
     pub(super) writer: Mutex<Interner>,
     pub(super) names: RwLock<HashMap<AuthorKey, Option<String>>>,
+    pub(super) recent: Mutex<Recent>,
     pub(super) found_lost: AtomicBool,
     pub(super) had_no_index: AtomicBool,
     /// The index has more or fewer rows of events than it counts.
@@ -130,6 +132,11 @@ impl std::fmt::Debug for EventStore {
 impl EventStore {
     pub(super) fn index(&self) -> Arc<dyn Index> {
         Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The events that were read of late. Nothing else is taken while it is held.
+    pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The network whose events these are.

@@ -128,11 +128,14 @@ impl States {
 pub(super) struct KnownSets {
     states: RwLock<States>,
     loaded: Mutex<Loaded>,
+    /// The digest of a set without members under the salt for which one was asked last: most authors' spaces have none, and
+    /// a greeting names hundreds under one salt.
+    empty: Mutex<Option<([u8; 32], Digest)>>,
 }
 
 impl Default for KnownSets {
     fn default() -> Self {
-        Self { states: RwLock::default(), loaded: Mutex::new(Loaded::new(LOADED_BYTES_MAX)) }
+        Self { states: RwLock::default(), loaded: Mutex::new(Loaded::new(LOADED_BYTES_MAX)), empty: Mutex::default() }
     }
 }
 
@@ -227,8 +230,20 @@ impl KnownSets {
     pub(super) fn digest(&self, space: SpaceId, salt: &[u8; 32]) -> Option<(u64, Digest)> {
         let states = self.read();
         match states.of(space) {
-            None => Some((0, LtHash::default().digest(0, salt))),
+            None => Some((0, self.empty_digest(salt))),
             Some(space) => Some((space.count, space.running.as_ref()?.digest(space.count, salt))),
+        }
+    }
+
+    fn empty_digest(&self, salt: &[u8; 32]) -> Digest {
+        let mut last = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
+        match *last {
+            Some((of, digest)) if of == *salt => digest,
+            _ => {
+                let digest = LtHash::default().digest(0, salt);
+                *last = Some((*salt, digest));
+                digest
+            }
         }
     }
 

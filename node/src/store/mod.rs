@@ -11,6 +11,7 @@
 //! | `events.rs`, `read.rs` | the event store over both: writing, and what readers ask |
 //! | `opening.rs` | opening a store, and deriving the rows that the index lacks |
 //! | `writing.rs`, `keys.rs`, `rows.rs` | which rows an event leads to, and their layout |
+//! | `recent.rs` | events that were read of late |
 //! | `known.rs`, `loaded.rs` | the sets of known events in memory: all epochs, and the members of some |
 //! | `sets.rs` | what the comparison with peers asks of these sets |
 //! | `fsck.rs`, `fsck_sets.rs` | checks that index and log agree, and the sets with both |
@@ -32,6 +33,7 @@ mod log;
 mod memory;
 mod opening;
 mod read;
+mod recent;
 mod rows;
 mod segment;
 mod sets;

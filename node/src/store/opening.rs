@@ -6,6 +6,7 @@ use super::index::{Batch, Index};
 use super::journal::{Journal, Position, Record, RecordKind};
 use super::keys::{self, Number, meta};
 use super::known::KnownSets;
+use super::recent::{RECENT_BYTES_MAX, Recent};
 use super::rows::{self, LocalRecord, OwnRow, Presence};
 use super::writing::{Interner, Writing};
 use roda_protocol::id::{EventId, NetworkId, SpaceId};
@@ -51,6 +52,7 @@ impl EventStore {
             known: KnownSets::default(),
             writer: Mutex::new(Interner::default()),
             names: RwLock::new(HashMap::new()),
+            recent: Mutex::new(Recent::new(RECENT_BYTES_MAX)),
             found_lost: AtomicBool::new(false),
             had_no_index: AtomicBool::new(false),
             is_miscounted: AtomicBool::new(false),

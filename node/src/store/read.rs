@@ -9,7 +9,7 @@ use roda_protocol::event::{Kind, Verified, tag};
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use roda_protocol::thread::Item;
 use roda_protocol::view::{self, ProfileItem};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// Names of authors that are kept in memory.
 const NAMES_MAX: usize = 4096;
@@ -96,7 +96,7 @@ impl EventStore {
     /// # Errors
     ///
     /// [`StoreError`].
-    pub fn event(&self, id: &EventId) -> Result<Option<Stored>, StoreError> {
+    pub fn event(&self, id: &EventId) -> Result<Option<Arc<Stored>>, StoreError> {
         match self.row(id)? {
             Some(row) => self.read_row(&row),
             None => Ok(None),
@@ -109,7 +109,7 @@ impl EventStore {
     /// # Errors
     ///
     /// [`StoreError`].
-    pub fn proof(&self, id: &EventId) -> Result<Option<Stored>, StoreError> {
+    pub fn proof(&self, id: &EventId) -> Result<Option<Arc<Stored>>, StoreError> {
         match self.row(id)? {
             Some(row) if row.presence == Presence::Declined => self.read_record(&row),
             Some(row) => self.read_row(&row),
@@ -117,19 +117,28 @@ impl EventStore {
         }
     }
 
-    pub(super) fn read_row(&self, row: &EventRow) -> Result<Option<Stored>, StoreError> {
+    pub(super) fn read_row(&self, row: &EventRow) -> Result<Option<Arc<Stored>>, StoreError> {
         if !matches!(row.presence, Presence::Held | Presence::BodyDropped) {
             return Ok(None);
         }
         let stored = self.read_record(row)?;
         Ok(stored.map(|stored| match row.presence {
-            Presence::BodyDropped => Stored { event: stored.event.without_body(), ..stored },
+            Presence::BodyDropped if stored.event.bytes().len() > stored.event.bytes_without_body().len() => {
+                Arc::new(Stored { event: stored.event.clone().without_body(), received_ms: stored.received_ms })
+            }
             _ => stored,
         }))
     }
 
     /// The event of a row's record. `None` if the record turns out damaged, or is the local one of a declined event.
-    fn read_record(&self, row: &EventRow) -> Result<Option<Stored>, StoreError> {
+    fn read_record(&self, row: &EventRow) -> Result<Option<Arc<Stored>>, StoreError> {
+        let scrubs = {
+            let mut recent = self.recent();
+            match recent.get(row.position) {
+                Some(stored) if stored.event.id() == row.id => return Ok(Some(stored)),
+                _ => recent.scrubs(),
+            }
+        };
         let record = match self.journal.read(Position(row.position)) {
             Ok(record) => record,
             Err(JournalError::Damaged { .. } | JournalError::Absent { .. }) => {
@@ -144,7 +153,12 @@ impl EventStore {
             RecordKind::Local => return Err(StoreError::Row),
             RecordKind::Event | RecordKind::Scrubbed => self.read_payload(&record.payload)?,
         };
-        if stored.event.id() == row.id { Ok(Some(stored)) } else { Err(StoreError::Row) }
+        if stored.event.id() != row.id {
+            return Err(StoreError::Row);
+        }
+        let stored = Arc::new(stored);
+        self.recent().put(row.position, Arc::clone(&stored), scrubs);
+        Ok(Some(stored))
     }
 
     /// Calls `each` for every known event, in the order of their numbers.

@@ -302,6 +302,7 @@ impl<'a> Writing<'a> {
                 // A vote has no words, and a scrubbed record no room for all of its bytes.
                 if kept < record.payload.len() {
                     self.store.journal.scrub(Position(row.position), &record.payload[..kept])?;
+                    self.store.recent().scrubbed(row.position);
                 }
             }
         }

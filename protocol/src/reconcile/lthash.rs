@@ -85,7 +85,16 @@ impl LtHash {
     /// The state, 2,048 bytes, lanes little-endian.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|lane| lane.to_le_bytes()).collect()
+        self.state().to_vec()
+    }
+
+    /// As an array of a known length: the compiler makes one copy of it.
+    fn state(&self) -> [u8; STATE_BYTES] {
+        let mut bytes = [0; STATE_BYTES];
+        for (pair, lane) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(self.0.iter()) {
+            *pair = lane.to_le_bytes();
+        }
+        bytes
     }
 
     /// The state that [`LtHash::to_bytes`] wrote; `None` if the length is another.
@@ -98,7 +107,7 @@ impl LtHash {
     #[must_use]
     pub fn digest(&self, count: u64, salt: &[u8; 32]) -> Digest {
         let mut hasher = blake3::Hasher::new_keyed(salt);
-        hasher.update(&self.to_bytes());
+        hasher.update(&self.state());
         hasher.update(&count.to_le_bytes());
         let mut digest = [0; 16];
         digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);

@@ -3,9 +3,10 @@
 use super::check::{Claim, Seen, difference, disagreement, doubt, forgery};
 use super::oracle;
 use super::plan::Event;
+use super::readings::{POSTS_MAX, stored_ids};
 use super::world::{ROUND_MS, World};
 use roda_node::engine::{Completeness, Input, Local, ReplyTo};
-use roda_node::store::{EventStore, Presence, StoreError};
+use roda_node::store::{EventStore, Presence};
 use roda_protocol::event::Verified;
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::thread::{self, Item, Shown};
@@ -13,9 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// After the faults the observers look this often, milliseconds: the resolution of the figures.
 const LOOK_MS: u64 = 5000;
-
-/// Posts of a board that are looked at.
-const POSTS_MAX: usize = 10_000;
 
 impl World {
     pub(super) fn look(&mut self) {
@@ -51,6 +49,7 @@ impl World {
     }
 
     fn final_look(&mut self) {
+        self.readings.forget();
         if self.agreed_ms.is_none() {
             let what = self.disagreement().unwrap_or_default();
             self.checks.found.add("agree", self.now_ms, what);
@@ -81,18 +80,10 @@ impl World {
         self.checks.durable.check(at, |id| matches!(store.is_held(id), Ok(true)), self.now_ms);
     }
 
-    /// What a node's store has of a board.
+    /// What a node's store has of a board, read row by row.
     fn stored_ids(&self, at: usize, board: SpaceId) -> BTreeMap<EventId, Presence> {
-        let mut ids = BTreeMap::new();
-        let Some(running) = &self.nodes[at].running else { return ids };
-        let Ok(Some(number)) = running.store.number_of_space(board) else { return ids };
-        let read: Result<(), StoreError> = running.store.each_row(|row| {
-            if row.space == number {
-                ids.insert(row.id, row.presence);
-            }
-            Ok(())
-        });
-        if read.is_err() { BTreeMap::new() } else { ids }
+        let running = self.nodes[at].running.as_ref();
+        running.and_then(|running| stored_ids(&running.store, board).ok()).unwrap_or_default()
     }
 
     /// Asks every honest node how complete its boards are, and for its counters.
@@ -178,11 +169,11 @@ impl World {
     }
 
     /// An honest node that knows an event and lacks its words, though another honest node has them.
-    fn lacking_words(&self) -> Option<String> {
+    fn lacking_words(&mut self) -> Option<String> {
         if !self.scenario.with_words {
             return None;
         }
-        self.boards.iter().find_map(|board| {
+        self.boards.clone().iter().find_map(|board| {
             let honest: Vec<usize> = self.honest().collect();
             let lacking: Vec<BTreeSet<EventId>> = honest.iter().map(|node| self.missing_words(*node, *board)).collect();
             let nobody_has = |id: &EventId| lacking.iter().all(|lacking| lacking.contains(id));
@@ -197,18 +188,16 @@ impl World {
         })
     }
 
-    fn missing_words(&self, at: usize, board: SpaceId) -> BTreeSet<EventId> {
-        let Some(running) = &self.nodes[at].running else { return BTreeSet::new() };
-        let stored = self.stored_ids(at, board);
-        let without = stored.into_iter().filter(|(_, presence)| *presence != Presence::Held).map(|(id, _)| id);
-        without.filter(|id| !is_taken_back(&running.store, id)).collect()
+    fn missing_words(&mut self, at: usize, board: SpaceId) -> BTreeSet<EventId> {
+        self.readings.of(at, &self.nodes[at], board).missing.clone()
     }
 
     /// Nodes that hold the same events of a board see its threads alike, and as the oracle does.
     fn compare_views(&mut self) {
         for board in self.boards.clone() {
             let mut alike: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-            for node in self.honest().filter(|node| self.nodes[*node].is_sound()) {
+            let sound: Vec<usize> = self.honest().filter(|node| self.nodes[*node].is_sound()).collect();
+            for node in sound {
                 let key = (self.checks.known.sum(node, board), self.missing_words(node, board));
                 alike.entry(key).or_default().push(node);
             }
@@ -223,21 +212,23 @@ impl World {
         for (number, node) in nodes.iter().enumerate() {
             let Some(running) = &self.nodes[*node].running else { continue };
             let store = &running.store;
-            let roots: Vec<EventId> = store
-                .posts(board, None, POSTS_MAX)
-                .map(|posts| posts.into_iter().map(|(_, row)| row.id).collect())
-                .unwrap_or_default();
-            let everything =
-                if number == 0 { all_items(store, self.stored_ids(*node, board).keys()) } else { Vec::new() };
-            for root in roots {
+            let reading = self.readings.of(*node, &self.nodes[*node], board);
+            let unjudged = if number == 0 { reading.unjudged() } else { Vec::new() };
+            let everything = if unjudged.is_empty() { Vec::new() } else { all_items(store, reading.stored.keys()) };
+            for root in unjudged {
                 let Ok(items) = store.thread_items(&root) else { continue };
                 let resolved = thread::resolve(root, items.into_iter().map(|(item, _)| item));
-                if number == 0 && oracle::thread(root, &everything) != resolved.nodes {
+                if oracle::thread(root, &everything) == resolved.nodes {
+                    reading.agreed(root);
+                } else {
                     let what = format!("node {node}: the oracle sees the thread {root} differently");
                     self.checks.found.add("view", self.now_ms, what);
                 }
-                let bytes = format!("{resolved:?}").into_bytes();
-                seen.entry(root).or_default().push(Seen { node: *node, bytes });
+            }
+            for root in reading.roots.clone() {
+                if let Some(bytes) = reading.thread(store, root) {
+                    seen.entry(root).or_default().push(Seen { node: *node, bytes });
+                }
             }
         }
         for (root, seen) in seen {
@@ -295,11 +286,6 @@ impl World {
             }
         }
     }
-}
-
-fn is_taken_back(store: &EventStore, id: &EventId) -> bool {
-    let Ok(Some(stored)) = store.event(id) else { return false };
-    matches!(store.is_taken_back(id, &stored.event.header().author), Ok(true))
 }
 
 /// Everything that a node holds of a board, straight from its log.

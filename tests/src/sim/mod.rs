@@ -12,7 +12,7 @@
 //! | `links`, `calls`, `spread` | connections; requests and answers; gossip |
 //! | `faults`, `workload` | what goes wrong; what honest people do |
 //! | `hostile` | what hostile nodes do |
-//! | `look`, `check` | when observers look and what they read; how they judge it |
+//! | `look`, `readings`, `check` | when observers look; what they read, kept until it changes; how they judge it |
 //! | `ledger` | what was really signed |
 //! | `oracle` | threads, resolved naively |
 //! | `figures` | many seeds on all cores |
@@ -28,6 +28,7 @@ mod look;
 mod node;
 mod oracle;
 mod plan;
+mod readings;
 mod scenario;
 mod spread;
 mod trace;

@@ -8,6 +8,7 @@ use super::ledger::Ledger;
 use super::links::Links;
 use super::node::{Node, Order};
 use super::plan::{Event, Plan};
+use super::readings::Readings;
 use super::scenario::{Sabotage, Scenario, Weather};
 use super::spread::Queues;
 use super::trace::Trace;
@@ -81,6 +82,7 @@ pub(super) struct World {
     pub(super) boards: Vec<SpaceId>,
     pub(super) ledger: Ledger,
     pub(super) checks: Checks,
+    pub(super) readings: Readings,
     /// When the faults ended, and all writing.
     pub(super) quiet_ms: Option<u64>,
     pub(super) looked_ms: Option<u64>,
@@ -128,6 +130,7 @@ impl World {
             plan: Plan::default(),
             trace: Trace::new(prints),
             checks: Checks::new(scenario.nodes),
+            readings: Readings::default(),
             nodes,
             links,
             weather: scenario.weather,

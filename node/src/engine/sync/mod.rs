@@ -337,6 +337,9 @@ impl Engine {
 
     pub(super) fn tick_wants(&mut self, now: Now) {
         self.wants.expire(now);
+        if self.wants.is_empty() {
+            return;
+        }
         let mut peers = self.peers.names();
         // Only a few are asked for one event: in the order of names it would be the same ones each time.
         let first = self.random.below(peers.len().max(1) as u64);

@@ -21,6 +21,10 @@ pub struct MemoryIndex {
 #[derive(Debug, Default)]
 struct IndexState {
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Bytes of all keys and values.
+    bytes: u64,
+    /// How often rows have changed.
+    changes: u64,
     /// What the rows that changed since the last flush were before, in order of change.
     undo: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// A commit or a flush failed, and nobody has opened the index again.
@@ -30,10 +34,15 @@ struct IndexState {
 
 impl IndexState {
     fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) -> Option<Vec<u8>> {
-        match value {
+        let key_bytes = key.len() as u64;
+        let bytes = |value: &Vec<u8>| key_bytes + value.len() as u64;
+        self.bytes += value.as_ref().map_or(0, bytes);
+        let before = match value {
             Some(value) => self.rows.insert(key, value),
             None => self.rows.remove(&key),
-        }
+        };
+        self.bytes -= before.as_ref().map_or(0, bytes);
+        before
     }
 
     fn range<'a>(
@@ -65,9 +74,16 @@ impl MemoryIndex {
         self.state().fuse.operations_left > 0
     }
 
+    /// How often rows have changed: as long as it is the same, so are they.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.state().changes
+    }
+
     /// A power cut and a fresh start: forgets what wasn't flushed, and any ordered fault.
     pub fn crash(&self) {
         let mut state = self.state();
+        state.changes += 1;
         while let Some((key, before)) = state.undo.pop() {
             state.put(key, before);
         }
@@ -125,6 +141,7 @@ impl Index for MemoryIndex {
     fn commit(&self, batch: &Batch) -> Result<(), IndexError> {
         batch.check()?;
         let mut state = self.begin("write")?;
+        state.changes += 1;
         for (key, value) in batch.rows() {
             let before = state.put(key.to_vec(), value.map(<[u8]>::to_vec));
             state.undo.push((key.to_vec(), before));
@@ -138,7 +155,6 @@ impl Index for MemoryIndex {
     }
 
     fn disk_bytes(&self) -> Result<u64, IndexError> {
-        let state = self.state();
-        Ok(state.rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum())
+        Ok(self.state().bytes)
     }
 }

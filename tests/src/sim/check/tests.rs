@@ -46,7 +46,7 @@ fn an_acknowledged_event_that_is_gone_is_found() {
 
 #[test]
 fn two_renderings_of_one_thread_are_found() {
-    let seen = |bytes: &[u8]| Seen { node: bytes.len(), bytes: bytes.to_vec() };
+    let seen = |bytes: &[u8]| Seen { node: bytes.len(), bytes: bytes.into() };
     assert_eq!(difference(&[seen(b"a thread"), seen(b"a thread")]), None);
     assert!(difference(&[seen(b"a thread"), seen(b"a thread"), seen(b"a threat")]).is_some());
     assert!(difference(&[seen(b"a thread"), seen(b"a")]).is_some());
