@@ -101,7 +101,7 @@ pub struct Engine {
     senders: Vec<Option<Peer>>,
     /// Known events whose records in the log are damaged.
     lost: BTreeSet<(SpaceId, EventId)>,
-    /// Events whose words have not come along: asked for at each comparison. After a restart a reader who meets one asks.
+    /// Events whose words have not come along: asked for at each comparison. The index has all of them.
     wordless: BTreeSet<(SpaceId, EventId)>,
     next_token: Token,
     disk_bytes: u64,
@@ -403,6 +403,7 @@ impl Engine {
         for author in self.store.authors()? {
             self.know_author(author);
         }
+        self.wordless = self.store.wordless(WORDLESS_MAX, |space| self.is_followed(space))?.into_iter().collect();
         let (store, me) = (Arc::clone(&self.store), self.me);
         self.outbox.reload(&store, me)?;
         self.choose_topics();

@@ -178,3 +178,62 @@ fn an_index_of_an_older_format_is_told_apart_from_a_damaged_one() {
     assert!(matches!(error, StoreError::OlderIndex { found: 1 }));
     assert!(!error.is_of_index());
 }
+
+#[test]
+fn an_event_waits_for_its_words_until_they_come_or_are_taken_back() {
+    let mut disks = Disks::new();
+    let (store, _) = disks.open().unwrap();
+    let charter = charter();
+    let space = charter.event.space();
+    let bare = |post: &Arrival| Arrival { event: post.event.clone().without_body(), ..post.clone() };
+    let retract = |created_ms: u64, target: EventId| {
+        event(space, created_ms, vec![], Kind::Retract(Retract { targets: vec![target] }), Body::None)
+    };
+    let posts: Vec<Arrival> = (0..5).map(|number| post(space, number)).collect();
+    let ids: Vec<EventId> = posts.iter().map(|post| post.event.id()).collect();
+    let waiting = |store: &EventStore| -> Vec<EventId> {
+        store.wordless(usize::MAX, |_| true).unwrap().into_iter().map(|(_, id)| id).collect()
+    };
+    store.admit(&[charter]).unwrap();
+    store.admit(&posts[..3].iter().map(bare).collect::<Vec<_>>()).unwrap();
+    assert_eq!(waiting(&store), ids[..3]);
+    assert_eq!(store.wordless(2, |_| true).unwrap(), [(space, ids[0]), (space, ids[1])]);
+    assert_eq!(store.wordless(2, |_| false).unwrap(), []);
+    store.admit(&posts[..1]).unwrap();
+    store.admit(&[retract(5000, ids[1])]).unwrap();
+    assert_eq!(waiting(&store), [ids[2]]);
+    // In one batch, in either order; and words that are here and leave with their retraction.
+    store.admit(&[retract(5001, ids[3]), bare(&posts[3]), bare(&posts[4]), retract(5002, ids[4])]).unwrap();
+    store.admit(&[retract(5003, ids[0])]).unwrap();
+    assert_eq!(waiting(&store), [ids[2]]);
+    assert_eq!(store.fsck().unwrap().problems, Vec::<String>::new());
+    let before = dump(&store);
+    drop(store);
+    disks.index = Arc::new(MemoryIndex::new());
+    let (store, _) = disks.open().unwrap();
+    assert_eq!(dump(&store), before);
+    assert_eq!(waiting(&store), [ids[2]]);
+}
+
+#[test]
+fn an_event_that_wrongly_waits_for_its_words_is_found() {
+    let disks = Disks::new();
+    let (store, _) = disks.open().unwrap();
+    let charter = charter();
+    let space = charter.event.space();
+    let (whole, other) = (post(space, 1), post(space, 2));
+    let bare = Arrival { event: other.event.without_body(), ..other };
+    store.admit(&[charter, whole, bare]).unwrap();
+    let (start, end) = keys::wordless_range();
+    let rows = disks.index.scan(&start, end.as_deref(), Direction::Ascending, 9).unwrap();
+    assert_eq!(rows.len(), 1);
+    let mut batch = Batch::new();
+    batch.delete(rows[0].0.clone());
+    disks.index.commit(&batch).unwrap();
+    assert_eq!(store.fsck().unwrap().problems.len(), 1);
+    let mut batch = Batch::new();
+    batch.put(rows[0].0.clone(), rows[0].1.clone());
+    batch.put(keys::wordless_key(1, 1_000_000), vec![7; 32]);
+    disks.index.commit(&batch).unwrap();
+    assert_eq!(store.fsck().unwrap().problems.len(), 1);
+}

@@ -1,12 +1,15 @@
 //! Are the sets that are compared with peers those of the events? Count, sum and digest of every epoch are made anew from
-//! the rows of events, and compared with what the index keeps and what is in memory.
+//! the rows of events, and compared with what the index keeps and what is in memory. And are the events that wait for their
+//! words those that lack them?
 
 use super::events::{EventStore, StoreError};
 use super::fsck::Fsck;
+use super::journal::{JournalError, Position};
 use super::keys::{self, Number};
 use super::known::{EpochState, Epochs, RUNNING_DIGEST_FROM};
-use super::rows::Presence;
-use roda_protocol::id::SpaceId;
+use super::rows::{EventRow, Presence};
+use roda_protocol::event::tag;
+use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::reconcile::{EPOCH_MS, Epoch, EpochKey, Expanded, LtHash, Sum};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -15,18 +18,61 @@ use std::sync::PoisonError;
 type Lists = BTreeMap<(Number, Epoch), (u64, Sum)>;
 
 impl EventStore {
-    /// Adds a problem for each epoch whose set is not that of its events.
+    /// Adds a problem for each epoch whose set is not that of its events, and for each event that wrongly waits for its
+    /// words, or does not.
     pub(super) fn check_sets(&self, found: &mut Fsck) -> Result<(), StoreError> {
-        if self.wrong_sets().is_ok_and(|problems| problems.is_empty()) {
+        let is_sound = |problems: Result<Vec<String>, StoreError>| problems.is_ok_and(|problems| problems.is_empty());
+        if is_sound(self.wrong_sets()) && is_sound(self.wrong_wordless()) {
             return Ok(());
         }
         // A batch that was written meanwhile makes a difference, and parts an epoch from its digest: once more, with nobody
         // writing.
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        for problem in self.wrong_sets()? {
+        for problem in self.wrong_sets()?.into_iter().chain(self.wrong_wordless()?) {
             found.problem(problem);
         }
         Ok(())
+    }
+
+    fn wrong_wordless(&self) -> Result<Vec<String>, StoreError> {
+        let mut waiting = BTreeMap::new();
+        self.scan_all(keys::wordless_range(), |key, value| {
+            let number = keys::number_at_end(key).ok_or(StoreError::Row)?;
+            waiting.insert(EventId(value.try_into().map_err(|_| StoreError::Row)?), number);
+            Ok(())
+        })?;
+        let mut bare = Vec::new();
+        self.each_row(|row| {
+            if row.presence == Presence::BodyDropped {
+                bare.push(row);
+            }
+            Ok(())
+        })?;
+        let mut problems = Vec::new();
+        for row in bare {
+            let is_waiting = waiting.remove(&row.id).is_some();
+            if self.lacks_words(&row)?.is_some_and(|lacks_words| lacks_words != is_waiting) {
+                let what =
+                    if is_waiting { "waits for words that it does not lack" } else { "does not wait for its words" };
+                problems.push(format!("event {} {what}", row.id));
+            }
+        }
+        problems.extend(waiting.keys().map(|id| format!("event {id} waits for words, and is not held without them")));
+        Ok(problems)
+    }
+
+    /// Whether an event without words promises some that its author did not take back; `None` if its record is damaged.
+    fn lacks_words(&self, row: &EventRow) -> Result<Option<bool>, StoreError> {
+        let record = match self.journal.read(Position(row.position)) {
+            Ok(record) => record,
+            Err(JournalError::Damaged { .. } | JournalError::Absent { .. }) => return Ok(None),
+            Err(other) => return Err(other.into()),
+        };
+        let Ok(stored) = self.read_payload(&record.payload) else { return Ok(None) };
+        let number = self.number_of(&row.id)?.ok_or(StoreError::Row)?;
+        let takes_back = |action: &EventRow| action.tag == tag::RETRACT && action.author == row.author;
+        let is_taken_back = self.actions_of(number)?.iter().any(takes_back);
+        Ok(Some(stored.event.header().body.len > 0 && !is_taken_back))
     }
 
     fn wrong_sets(&self) -> Result<Vec<String>, StoreError> {

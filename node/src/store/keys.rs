@@ -16,6 +16,7 @@
 //! | `f` | space number, created_ms, number | nothing: posts of a board by time |
 //! | `t` | root number, number | [`super::rows::MemberRow`]: post and comments of a thread |
 //! | `a` | target number, number | nothing: edits, retractions, votes and labels of an event |
+//! | `b` | space number, number | id: events whose header is held and whose words have not come; not those that were taken back |
 //! | `p` | author number, number | nothing: profile events |
 //! | `o` | number | [`super::rows::OwnRow`]: own events and who confirmed them |
 //! | `s` | space id | [`super::rows::SpaceRow`]: follows |
@@ -112,7 +113,7 @@ pub(super) fn all_known_range() -> Range {
     range(vec![b'k'])
 }
 
-/// The space's number in a key of table `k`, `g` or `h`.
+/// The space's number in a key of table `k`, `g`, `h` or `b`.
 pub(super) fn space_in(key: &[u8]) -> Option<Number> {
     key.get(1..5).and_then(|bytes| bytes.try_into().ok()).map(Number::from_be_bytes)
 }
@@ -160,6 +161,14 @@ pub(super) fn action_key(target: Number, number: Number) -> Vec<u8> {
 
 pub(super) fn actions_range(target: Number) -> Range {
     range(key(b'a', &[&target.to_be_bytes()]))
+}
+
+pub(super) fn wordless_key(space: Number, number: Number) -> Vec<u8> {
+    key(b'b', &[&space.to_be_bytes(), &number.to_be_bytes()])
+}
+
+pub(super) fn wordless_range() -> Range {
+    range(vec![b'b'])
 }
 
 pub(super) fn profile_key(author: Number, number: Number) -> Vec<u8> {

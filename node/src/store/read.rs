@@ -9,6 +9,7 @@ use roda_protocol::event::{Kind, Verified, tag};
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use roda_protocol::thread::Item;
 use roda_protocol::view::{self, ProfileItem};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 /// Names of authors that are kept in memory.
@@ -188,6 +189,29 @@ impl EventStore {
             spaces.iter().find(|(_, candidate)| *candidate == number).map(|(space, _)| (*space, id))
         });
         Ok(lost.collect())
+    }
+
+    /// Events of the spaces that `is_wanted`, at most `limit`, whose headers are held and whose words have not come.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn wordless(
+        &self,
+        limit: usize,
+        is_wanted: impl Fn(&SpaceId) -> bool,
+    ) -> Result<Vec<(SpaceId, EventId)>, StoreError> {
+        let spaces: BTreeMap<Number, SpaceId> =
+            self.space_numbers()?.into_iter().map(|(space, number)| (number, space)).collect();
+        let mut wordless = Vec::new();
+        self.scan_all(keys::wordless_range(), |key, value| {
+            let space = spaces.get(&keys::space_in(key).ok_or(StoreError::Row)?).ok_or(StoreError::Row)?;
+            if wordless.len() < limit && is_wanted(space) {
+                wordless.push((*space, EventId(value.try_into().map_err(|_| StoreError::Row)?)));
+            }
+            Ok(())
+        })?;
+        Ok(wordless)
     }
 
     pub(super) fn space_numbers(&self) -> Result<Vec<(SpaceId, Number)>, StoreError> {

@@ -10,17 +10,18 @@ use super::journal::{JournalError, Position, RecordKind};
 use super::keys::{self, Number, meta};
 use super::known::{EpochChange, RUNNING_DIGEST_FROM};
 use super::rows::{self, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence};
-use roda_protocol::event::{Kind, Verified};
+use roda_protocol::event::{Kind, Verified, tag};
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::reconcile::{Epoch, EpochKey, Expanded, LtHash};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// Rows that stay free in a batch for the position, the next number and the count of events.
 const ROWS_RESERVED: usize = 4;
 
-/// Rows that one known event leads to in one batch: its own, its member of the set, and those of its epoch and its digest.
-const ROWS_OF_KNOWN: usize = 4;
+/// Rows that one known event leads to in one batch: its own, its member of the set, those of its epoch and its digest, and
+/// that of words which are missing, or no longer.
+const ROWS_OF_KNOWN: usize = 5;
 
 /// Numbers given to ids and authors. Only the writer gives them.
 #[derive(Debug, Default)]
@@ -43,6 +44,8 @@ pub(super) struct Writing<'a> {
     /// Digests that are due: of each epoch the newest.
     digests: BTreeMap<(Number, Epoch), DigestRow>,
     scrubs: Vec<EventRow>,
+    /// Events that retractions of this batch name, with the retractions' authors.
+    retracted: BTreeSet<(Number, Number)>,
     applied: Option<Position>,
     events: u64,
 }
@@ -62,6 +65,7 @@ impl<'a> Writing<'a> {
             epochs: BTreeMap::new(),
             digests: BTreeMap::new(),
             scrubs: Vec::new(),
+            retracted: BTreeSet::new(),
             applied: None,
         }
     }
@@ -142,9 +146,23 @@ impl<'a> Writing<'a> {
             let state = &mut self.epoch(&row).state;
             state.declined = if is_declined { state.declined + 1 } else { state.declined.saturating_sub(1) };
         }
+        if before == Some(Presence::BodyDropped) && row.presence != Presence::BodyDropped {
+            self.batch.delete(keys::wordless_key(row.space, number));
+        }
         self.batch.put(keys::event_key(number), rows::encode(&row));
         self.rows.insert(number, row);
         Ok(())
+    }
+
+    /// Whether the event was taken back by its author, in the index or in this batch. Told from rows alone.
+    fn is_taken_back(&self, target: Number, author: Number) -> Result<bool, StoreError> {
+        let mut is_taken_back = self.retracted.contains(&(target, author));
+        self.store.scan_all(keys::actions_range(target), |key, _| {
+            let action = self.row(keys::number_at_end(key).ok_or(StoreError::Row)?)?;
+            is_taken_back |= action.is_some_and(|action| action.tag == tag::RETRACT && action.author == author);
+            Ok(())
+        })?;
+        Ok(is_taken_back)
     }
 
     /// The epoch of an event in the making.
@@ -186,8 +204,12 @@ impl<'a> Writing<'a> {
         let space = self.space_number(event.space())?;
         let author = self.number(keys::author_number_key(&event.header().author))?;
         let created_ms = event.header().created_ms;
-        let tag = event.header().kind.tag;
-        self.put_row(number, EventRow { id, position: position.0, created_ms, space, author, tag, presence })?;
+        let kind = event.header().kind.tag;
+        self.put_row(number, EventRow { id, position: position.0, created_ms, space, author, tag: kind, presence })?;
+        let lacks_words = presence == Presence::BodyDropped && event.header().body.len > 0;
+        if lacks_words && !self.is_taken_back(number, author)? {
+            self.put(keys::wordless_key(space, number), id.0.to_vec())?;
+        }
         let member = rows::encode(&MemberRow { position: position.0, created_ms, author });
         match event.kind() {
             Kind::Post(_) => {
@@ -247,7 +269,13 @@ impl<'a> Writing<'a> {
     /// Drops the words of an event that its own author takes back. A retraction stays: it has none.
     fn drop_body(&mut self, target: &EventId, author: Number) -> Result<(), StoreError> {
         let target = self.number(keys::id_key(target))?;
+        self.retracted.insert((target, author));
         let Some(row) = self.row(target)? else { return Ok(()) };
+        if row.author == author && row.presence == Presence::BodyDropped {
+            // Nobody asks for words that were taken back.
+            self.make_room(1)?;
+            self.batch.delete(keys::wordless_key(row.space, target));
+        }
         if row.author == author && row.presence == Presence::Held {
             let dropped = EventRow { presence: Presence::BodyDropped, ..row };
             self.scrubs.push(dropped.clone());

@@ -170,9 +170,6 @@ impl World {
 
     /// An honest node that knows an event and lacks its words, though another honest node has them.
     fn lacking_words(&mut self) -> Option<String> {
-        if !self.scenario.with_words {
-            return None;
-        }
         self.boards.clone().iter().find_map(|board| {
             let honest: Vec<usize> = self.honest().collect();
             let lacking: Vec<BTreeSet<EventId>> = honest.iter().map(|node| self.missing_words(*node, *board)).collect();

@@ -60,12 +60,6 @@ pub struct Faults {
     pub lost_indexes: u32,
 }
 
-impl Faults {
-    fn restart_nodes(&self) -> bool {
-        self.crashes + self.power_cuts + self.disk_errors + self.leaves + self.lost_indexes > 0
-    }
-}
-
 /// A cut of the network in two at a set time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
@@ -121,9 +115,6 @@ pub struct Scenario {
     pub skew_ms: u64,
     /// Rounds within which all must agree after the faults.
     pub rounds_max: u64,
-    /// Whether agreeing also means that words which one honest node has are with all. Off where somebody strips words and
-    /// nodes start again: an engine that started does not know which words it lacks, until a reader meets the gap.
-    pub with_words: bool,
 }
 
 /// The names that `--scenario` knows, beside `random`.
@@ -150,7 +141,6 @@ impl Scenario {
             sabotage: None,
             skew_ms: 0,
             rounds_max: 30,
-            with_words: true,
         }
     }
 
@@ -242,8 +232,6 @@ impl Scenario {
             request_loss: u32::try_from(chance.between(0, 200)).unwrap_or(0),
             duplicates: u32::try_from(chance.between(0, 200)).unwrap_or(0),
         };
-        let strips = |behaviour: &Behaviour| matches!(behaviour, Behaviour::StripsWords | Behaviour::StripsAnswers);
-        let with_words = !faults.restart_nodes() || !hostile.iter().any(strips);
         let skew_ms = [0, 0, 3 * MINUTE_MS, 10 * MINUTE_MS][chance.below(4)];
         Self {
             name: "random".into(),
@@ -257,7 +245,6 @@ impl Scenario {
             weather,
             faults,
             skew_ms,
-            with_words,
             ..Self::calm()
         }
     }

@@ -60,6 +60,27 @@ fn a_bare_header_does_not_keep_the_words_out() {
 }
 
 #[test]
+fn words_that_were_missing_are_asked_for_after_a_restart() {
+    let mut world = World::new(2);
+    let board = world.board(0);
+    let post = world.post(0, board, "whole");
+    let stored = |world: &World, id| world.engines[0].store.event(&id).unwrap().unwrap().event.clone();
+    let charter = stored(&world, EventId(board.0)).bytes().to_vec();
+    let bare = stored(&world, post).bytes_without_body().to_vec();
+    world.follow(1, board);
+    let _ = world.ask(1, Local::Import { events: vec![charter, bare] });
+    assert_eq!(world.known(1, board), 2);
+    let store = Arc::clone(&world.engines[1].store);
+    let (engine, outputs) = Engine::new(store, key(1).public(), config(1)).unwrap();
+    world.engines[1] = engine;
+    world.outputs(1, outputs);
+    world.link(0, 1);
+    world.run(5000);
+    assert!(world.engines[1].store.event(&post).unwrap().unwrap().event.has_body());
+    assert!(world.engines[1].wordless.is_empty());
+}
+
+#[test]
 fn an_event_of_the_future_waits_until_it_is_due() {
     let mut world = World::new(1);
     let board = world.board(0);
