@@ -5,6 +5,8 @@
 //! end at the last byte. Never allocates more than the limit, whatever lengths the bytes claim. Wire types hold no maps,
 //! floats, recursion, `usize` or zero-sized elements: each of those breaks the codec on hostile bytes.
 
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Why bytes are not the encoding of a value.
@@ -98,7 +100,22 @@ fn decode_by<T: Serialize + DeserializeOwned>(
     config: impl bincode::config::Config,
 ) -> Result<(T, usize), DecodeError> {
     let (value, used) = bincode::serde::decode_from_slice::<T, _>(bytes, config).map_err(|_| DecodeError::Malformed)?;
-    if encode_by(&value, config) == bytes[..used] { Ok((value, used)) } else { Err(DecodeError::NotCanonical) }
+    let mut comparison = Comparison { rest: &bytes[..used] };
+    let is_same =
+        bincode::serde::encode_into_writer(&value, &mut comparison, config).is_ok() && comparison.rest.is_empty();
+    if is_same { Ok((value, used)) } else { Err(DecodeError::NotCanonical) }
+}
+
+/// Takes an encoding only as long as it is what the bytes are: nothing is allocated to compare the two.
+struct Comparison<'a> {
+    rest: &'a [u8],
+}
+
+impl Writer for &mut Comparison<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.rest = self.rest.strip_prefix(bytes).ok_or(EncodeError::Other("another encoding"))?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
