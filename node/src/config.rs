@@ -31,11 +31,13 @@ pub struct NetworkPolicy {
     pub upnp: bool,
     /// A SOCKS5 proxy that is the only way out, such as `socks5://127.0.0.1:9050`.
     pub proxy: Option<String>,
+    /// Multiaddrs to begin with: dialled while hardly any peers are connected.
+    pub bootstrap: Vec<String>,
 }
 
 impl Default for NetworkPolicy {
     fn default() -> Self {
-        Self { relay: true, upnp: false, proxy: None }
+        Self { relay: true, upnp: false, proxy: None, bootstrap: Vec::new() }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Whom to dial, for whom, and what became of it.
 //!
-//! Three reasons to dial: someone asked, an address is kept for ever, or the address book knows peers and there are
-//! too few connections. It is told of every dial's fate and owns the address book; it never touches the swarm.
+//! Reasons to dial: someone asked, an address is kept for ever, the address book knows peers and there are too few
+//! connections, there are hardly any and addresses to begin with are configured, or a peer is tried for a moment (a
+//! *feeler*), so that the book says what is there. It is told of every dial's fate and owns the address book; it never
+//! touches the swarm.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -11,9 +13,9 @@ use libp2p::swarm::{ConnectionId, DialError};
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::oneshot;
 
-use super::addresses::{AddressBook, SHUN, backoff};
+use super::addresses::{ANCHORS_MAX, AddressBook, Chosen, backoff};
 use super::peers::Peers;
-use super::reach::{Reach, Via, reach, route, split};
+use super::reach::{Group, Reach, Via, group, reach, route, split};
 use super::reason;
 use crate::peer::Peer;
 
@@ -26,6 +28,15 @@ pub(super) const ASKED_TIMEOUT: Duration = Duration::from_secs(10);
 const ASKED_MAX: usize = 32;
 /// After a kept address was reached, how long until it is dialled again at the earliest.
 const KEPT_REST_MS: u64 = 5_000;
+
+/// With so many peers the configured addresses to begin with aren't needed.
+const ENOUGH_PEERS: usize = 4;
+/// How long a book that knows peers comes first after a start: no address to begin with is leaned on needlessly.
+const BOOK_FIRST_MS: u64 = 10_000;
+/// How often a peer is tried for a moment (Bitcoin Core: 2 min).
+const FEELER_INTERVAL_MS: u64 = 120_000;
+/// How long such a connection lasts: time to ask one another about peers.
+const FEELER_LASTS_MS: u64 = 5_000;
 
 /// Failures that are remembered for people.
 const FAILURES_MAX: usize = 16;
@@ -42,6 +53,8 @@ pub(super) enum Purpose {
     Kept(usize),
     /// There are too few connections.
     Book,
+    /// To see whether somebody is there.
+    Feeler,
 }
 
 /// A dial to make.
@@ -57,6 +70,7 @@ pub(super) struct Dial {
 struct Pending {
     /// The peer that is expected, or was found.
     peer: Option<PeerId>,
+    group: Option<Group>,
     established: bool,
     purpose: Purpose,
 }
@@ -66,6 +80,8 @@ struct Pending {
 struct Kept {
     address: Multiaddr,
     expected: Option<PeerId>,
+    /// Whether it is one to begin with: dialled while there are hardly any peers, and not kept.
+    is_first: bool,
     /// Who was there last.
     current: Option<PeerId>,
     failures: u32,
@@ -80,22 +96,38 @@ pub(super) struct Dialler {
     seed: [u8; 32],
     kept: Vec<Kept>,
     pending: BTreeMap<ConnectionId, Pending>,
+    /// When the configured addresses to begin with may be dialled; unknown until the first turn.
+    begin_ms: Option<u64>,
+    next_feeler_ms: u64,
+    /// Peers that were tried for a moment, and since when they are connected.
+    feelers: BTreeMap<PeerId, u64>,
     /// Where no one was reached, and why; newest last.
     failures: VecDeque<(String, String)>,
 }
 
 impl Dialler {
-    pub(super) fn new(local: PeerId, seed: [u8; 32], book: AddressBook, kept: Vec<Multiaddr>) -> Self {
-        let keep = |address| {
+    pub(super) fn new(
+        local: PeerId,
+        seed: [u8; 32],
+        book: AddressBook,
+        kept: Vec<Multiaddr>,
+        first: Vec<Multiaddr>,
+    ) -> Self {
+        let keep = |(address, is_first)| {
             let (address, expected) = split(address);
-            Kept { address, expected, current: expected, failures: 0, next_ms: 0 }
+            Kept { address, expected, is_first, current: expected, failures: 0, next_ms: 0 }
         };
+        let kept = kept.into_iter().map(|address| (address, false));
+        let kept = kept.chain(first.into_iter().map(|address| (address, true)));
         Self {
             book,
             local,
             seed,
-            kept: kept.into_iter().map(keep).collect(),
+            kept: kept.map(keep).collect(),
             pending: BTreeMap::new(),
+            begin_ms: None,
+            next_feeler_ms: 0,
+            feelers: BTreeMap::new(),
             failures: VecDeque::new(),
         }
     }
@@ -125,7 +157,10 @@ impl Dialler {
     }
 
     /// The dials that are worth making now.
-    pub(super) fn due(&self, peers: &Peers, now_ms: u64) -> Vec<Dial> {
+    pub(super) fn due(&mut self, peers: &Peers, now_ms: u64) -> Vec<Dial> {
+        let patience_ms = if self.book.counts().reached > 0 { BOOK_FIRST_MS } else { 0 };
+        let begin_ms = *self.begin_ms.get_or_insert(now_ms.saturating_add(patience_ms));
+        let begins = now_ms >= begin_ms && peers.count() < ENOUGH_PEERS;
         let mut dials: Vec<_> = self
             .kept
             .iter()
@@ -134,33 +169,83 @@ impl Dialler {
                 let connected = kept.current.is_some_and(|peer| peers.is_connected(&peer));
                 let under_way =
                     self.pending.values().any(|other| matches!(other.purpose, Purpose::Kept(i) if i == index));
-                if connected || under_way || kept.next_ms > now_ms {
+                if connected || under_way || kept.next_ms > now_ms || (kept.is_first && !begins) {
                     return None;
                 }
                 let condition = PeerCondition::DisconnectedAndNotDialing;
                 Some(dial(kept.expected, vec![kept.address.clone()], condition, Purpose::Kept(index)))
             })
             .collect();
-        let under_way = self.pending.values().filter(|other| !matches!(other.purpose, Purpose::Asked { .. })).count();
+        let counts = |other: &&Pending| !matches!(other.purpose, Purpose::Asked { .. } | Purpose::Feeler);
+        let under_way = self.pending.values().filter(counts).count();
         let missing = OUTBOUND_TARGET.saturating_sub(peers.outbound() + under_way + dials.len());
-        let busy = |peer: &PeerId| peers.is_connected(peer) || self.is_under_way(peer) || self.is_kept(peer);
-        dials.extend(self.book.due(now_ms, missing, busy).into_iter().map(|(peer, addresses)| {
+        let chosen = self.chosen(peers);
+        let busy = self.busy(peers);
+        let due = self.book.due(now_ms, missing, chosen, |peer| busy.contains(peer));
+        dials.extend(due.into_iter().map(|(peer, addresses)| {
             dial(Some(peer), addresses, PeerCondition::DisconnectedAndNotDialing, Purpose::Book)
         }));
+        if missing == 0 && now_ms >= self.next_feeler_ms {
+            self.next_feeler_ms = now_ms.saturating_add(FEELER_INTERVAL_MS);
+            dials.extend(self.book.feeler(now_ms, |peer| busy.contains(peer)).map(|(peer, addresses)| {
+                dial(Some(peer), addresses, PeerCondition::DisconnectedAndNotDialing, Purpose::Feeler)
+            }));
+        }
         dials
     }
 
-    fn is_under_way(&self, peer: &PeerId) -> bool {
-        self.pending.values().any(|pending| pending.peer == Some(*peer))
+    /// Who is connected, or about to be, by this node's choice.
+    fn chosen(&self, peers: &Peers) -> Chosen {
+        let under_way = self.pending.values().filter(|other| matches!(other.purpose, Purpose::Book));
+        let under_way = under_way.filter(|other| !other.established).map(|other| other.group);
+        let mut chosen = Chosen::default();
+        for group in peers.outbound_groups().chain(under_way) {
+            match group {
+                Some(group) => drop(chosen.groups.insert(group)),
+                None => chosen.near += 1,
+            }
+        }
+        chosen
     }
 
-    fn is_kept(&self, peer: &PeerId) -> bool {
-        self.kept.iter().any(|kept| kept.expected == Some(*peer))
+    /// Peers that the book needn't name: they are connected, being dialled or kept.
+    fn busy(&self, peers: &Peers) -> BTreeSet<PeerId> {
+        let kept = self.kept.iter().filter(|kept| !kept.is_first).filter_map(|kept| kept.expected);
+        let under_way = self.pending.values().filter_map(|pending| pending.peer);
+        peers.connected().copied().chain(kept).chain(under_way).collect()
+    }
+
+    /// Feelers that have done their work and aren't needed.
+    pub(super) fn felt(&mut self, peers: &Peers, now_ms: u64) -> Vec<PeerId> {
+        let is_done = |since_ms: u64| now_ms.saturating_sub(since_ms) >= FEELER_LASTS_MS;
+        let done: Vec<_> =
+            self.feelers.extract_if(.., |_, since_ms| is_done(*since_ms)).map(|(peer, _)| peer).collect();
+        let spare = peers.outbound().saturating_sub(OUTBOUND_TARGET);
+        done.into_iter().filter(|peer| peers.is_connected(peer)).take(spare).collect()
+    }
+
+    /// Remembers whom to dial first after a restart.
+    pub(super) fn anchor(&mut self, peers: &Peers) {
+        let mut groups = BTreeSet::new();
+        let mut anchors = Vec::new();
+        for (peer, group) in peers.oldest_outbound() {
+            if anchors.len() < ANCHORS_MAX && group.is_none_or(|group| groups.insert(group)) {
+                anchors.push(peer);
+            }
+        }
+        self.book.anchor(anchors);
     }
 
     /// Notes that a dial has begun.
-    pub(super) fn begun(&mut self, connection: ConnectionId, peer: Option<PeerId>, purpose: Purpose) {
-        self.pending.insert(connection, Pending { peer, established: false, purpose });
+    pub(super) fn begun(
+        &mut self,
+        connection: ConnectionId,
+        peer: Option<PeerId>,
+        addresses: &[Multiaddr],
+        purpose: Purpose,
+    ) {
+        let group = addresses.iter().find_map(group);
+        self.pending.insert(connection, Pending { peer, group, established: false, purpose });
     }
 
     /// Notes whom a dial has led to.
@@ -177,11 +262,17 @@ impl Dialler {
         if let Some(address) = dialled {
             self.book.reached(peer, address, now_ms);
         }
-        for purpose in self.take(peer, |_| true) {
+        let purposes = self.take(peer, |_| true);
+        if !purposes.is_empty() && purposes.iter().all(|purpose| matches!(purpose, Purpose::Feeler)) {
+            self.feelers.insert(peer, now_ms);
+        } else {
+            self.feelers.remove(&peer);
+        }
+        for purpose in purposes {
             match purpose {
                 Purpose::Asked { reply, .. } => drop(reply.send(Ok(peer.into()))),
                 Purpose::Kept(index) => self.kept_reached(index, peer, now_ms),
-                Purpose::Book => {}
+                Purpose::Book | Purpose::Feeler => {}
             }
         }
     }
@@ -196,8 +287,9 @@ impl Dialler {
 
     /// Settles every dial that had led to a peer whose last connection has closed.
     pub(super) fn lost(&mut self, peer: PeerId, now_ms: u64) {
+        self.feelers.remove(&peer);
         for purpose in self.take(peer, |pending| pending.established) {
-            if matches!(purpose, Purpose::Book) {
+            if matches!(purpose, Purpose::Book | Purpose::Feeler) {
                 self.book.failed(peer, now_ms);
             }
             self.give_up(purpose, "the peer hung up before it said which network it is of".to_owned(), now_ms);
@@ -226,7 +318,7 @@ impl Dialler {
         let place = match &pending.purpose {
             Purpose::Kept(index) => self.kept.get(*index).map(|kept| kept.address.to_string()),
             Purpose::Asked { .. } => None,
-            Purpose::Book => pending.peer.map(|peer| format!("/p2p/{peer}")),
+            Purpose::Book | Purpose::Feeler => pending.peer.map(|peer| format!("/p2p/{peer}")),
         };
         if let Some(place) = place {
             if self.failures.len() >= FAILURES_MAX {
@@ -254,10 +346,10 @@ impl Dialler {
     }
 
     /// Doesn't dial a peer for a while.
-    pub(super) fn shun(&mut self, peer: PeerId, now_ms: u64) {
-        self.book.shun(peer, now_ms);
+    pub(super) fn shun(&mut self, peer: PeerId, time: Duration, now_ms: u64) {
+        self.book.shun(peer, time, now_ms);
         for kept in self.kept.iter_mut().filter(|kept| kept.current == Some(peer)) {
-            kept.next_ms = now_ms + u64::try_from(SHUN.as_millis()).unwrap_or(u64::MAX);
+            kept.next_ms = now_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         }
     }
 
@@ -292,7 +384,7 @@ impl Dialler {
                 kept.next_ms = now_ms + u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(address = %kept.address, %why, retry_s = pause.as_secs(), "no connection");
             }
-            Purpose::Book => tracing::debug!(%why, "a known peer was not reached"),
+            Purpose::Book | Purpose::Feeler => tracing::debug!(%why, "a known peer was not reached"),
         }
     }
 }

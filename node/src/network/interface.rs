@@ -44,6 +44,8 @@ pub struct NetworkConfig {
     pub address_book: Option<PathBuf>,
     /// Multiaddrs that are dialled at start, and again for ever whenever they aren't connected.
     pub connect: Vec<String>,
+    /// Multiaddrs that are dialled while hardly any peers are connected. None of them is needed.
+    pub bootstrap: Vec<String>,
     /// Name and version of the program, told to peers.
     pub agent: String,
 }
@@ -253,6 +255,34 @@ pub enum Reachability {
     Unreachable,
 }
 
+/// Pages of the address book.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// Peers of the world that were heard of.
+    pub new: usize,
+    /// Those that this node has reached.
+    pub tried: usize,
+    /// Peers on this machine and site.
+    pub near: usize,
+    /// Peers that are dialled first after a restart.
+    pub anchors: usize,
+}
+
+/// Where peers were found since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Found {
+    /// In the address book of the last run.
+    pub cached: u64,
+    /// By multicast.
+    pub lan: u64,
+    /// In the DHT.
+    pub dht: u64,
+    /// Through other peers, or by their own word.
+    pub exchange: u64,
+    /// By an address that a person gave.
+    pub asked: u64,
+}
+
 /// How the network stands: facts for people.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -270,6 +300,10 @@ pub struct Report {
     pub known: usize,
     /// Those of them that this node has reached.
     pub reached: usize,
+    /// The tables in which they stand.
+    pub book: Tables,
+    /// Where they were found.
+    pub found: Found,
     /// Dials that failed last, newest last, at most 16: where, and why.
     pub failures: Vec<(String, String)>,
     /// Whether multicast is used.

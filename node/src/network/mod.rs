@@ -57,8 +57,8 @@ use tokio::task::JoinHandle;
 pub use codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 pub use gossip::{MESSAGE_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_PREFIX, TOPICS_PER_PEER_MAX};
 pub use interface::{
-    Command, Counters, Delivery, Event, Inbox, NetworkConfig, PublishFailure, Reachability, ReplyToken, Report,
-    RequestFailure,
+    Command, Counters, Delivery, Event, Found, Inbox, NetworkConfig, PublishFailure, Reachability, ReplyToken, Report,
+    RequestFailure, Tables,
 };
 pub use proxy::Proxy;
 

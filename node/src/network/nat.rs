@@ -8,7 +8,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, autonat, dcutr, relay, upnp};
 
-use super::interface::{Reachability as Standing, Report};
+use super::interface::{Found, Reachability as Standing, Report, Tables};
 use super::reach::{Reach, group, host, is_relayed, reach, route};
 use super::reachability::{Proof, Step};
 use super::task::Task;
@@ -182,7 +182,8 @@ impl Task {
         };
         let confirmed =
             self.reachability.confirmed().map(|(address, proof)| (self.with_self(address), words(proof))).collect();
-        let (known, reached) = self.dialler.book.counts();
+        let (book, counts) = (&self.dialler.book, self.dialler.book.counts());
+        let found = book.found();
         let (inbound, outbound) = self.peers.directions();
         Report {
             reachability,
@@ -190,8 +191,16 @@ impl Task {
             refuted: self.reachability.refuted(),
             relays,
             listen: self.peers.addresses(),
-            known,
-            reached,
+            known: book.known(),
+            reached: counts.reached,
+            book: Tables { new: counts.new, tried: counts.tried, near: counts.near, anchors: counts.anchors },
+            found: Found {
+                cached: found.cached,
+                lan: found.lan,
+                dht: found.dht,
+                exchange: found.exchange,
+                asked: found.person,
+            },
             failures: self.dialler.failures(),
             mdns: self.means.mdns,
             proxy: self.proxy.as_ref().map(ToString::to_string),

@@ -36,7 +36,7 @@ pub(super) struct Connection {
     pub(super) address: libp2p::Multiaddr,
     /// Whether this node dialled.
     pub(super) outbound: bool,
-    opened: Instant,
+    pub(super) opened: Instant,
     /// Since when the peer at the other end is known to be of another network.
     foreign: Option<Instant>,
     pings_lost: u8,
@@ -240,6 +240,37 @@ impl Peers {
     pub(super) fn directions(&self) -> (usize, usize) {
         let outbound = self.outbound();
         (self.standing.len() - outbound, outbound)
+    }
+
+    /// How many peers are connected.
+    pub(super) fn count(&self) -> usize {
+        self.standing.len()
+    }
+
+    /// All connected peers.
+    pub(super) fn connected(&self) -> impl Iterator<Item = &PeerId> {
+        self.standing.keys()
+    }
+
+    /// The groups of the connections that this node has chosen, one for each peer; none: it is near.
+    pub(super) fn outbound_groups(&self) -> impl Iterator<Item = Option<super::reach::Group>> {
+        let chosen = |standing: &Standing| {
+            let row = standing.connections.values().find(|row| row.outbound)?;
+            Some(super::reach::group(&row.address))
+        };
+        self.standing.values().filter_map(chosen)
+    }
+
+    /// Peers of this network that this node has chosen, the longest connected first.
+    pub(super) fn oldest_outbound(&self) -> Vec<(PeerId, Option<super::reach::Group>)> {
+        let mut rows: Vec<_> = self
+            .standing
+            .iter()
+            .filter(|(_, standing)| standing.up.is_some())
+            .filter_map(|(peer, standing)| Some((peer, standing.connections.values().find(|row| row.outbound)?)))
+            .collect();
+        rows.sort_by_key(|(_, row)| row.opened);
+        rows.into_iter().map(|(peer, row)| (*peer, super::reach::group(&row.address))).collect()
     }
 
     /// How many peers are connected by this node's own choice.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
+use serde::{Deserialize, Serialize};
 
 /// From where an address can be reached; the nearest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +30,8 @@ pub(super) enum Via {
 
 /// The addresses that one owner is likely to have many of: a /16 of IPv4, a /32 of IPv6. Whoever rents a few machines
 /// rents them in few of these; who holds links in many groups is hard to surround.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Group {
     V4([u8; 2]),
     V6([u8; 4]),
@@ -80,6 +82,7 @@ pub(super) fn group(address: &Multiaddr) -> Option<Group> {
     group_of(host)
 }
 
+/// The group of a host; see [`group`].
 pub(super) fn group_of(host: IpAddr) -> Option<Group> {
     if reach_of(host)? < Reach::World {
         return None;

@@ -111,9 +111,11 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
     let mut book = AddressBook::new(local, jitter_seed);
     if let Some(path) = &config.address_book {
         let unreadable = |cause| NetworkError::AddressBook { path: path.clone(), cause };
-        book.restore(address_file::load(path).map_err(unreadable)?);
+        let read = address_file::load(path).map_err(unreadable)?;
+        book.restore(read.anchors, read.pages);
     }
     let kept = config.connect.iter().map(|text| parse(text)).collect::<Result<_, _>>()?;
+    let first = config.bootstrap.iter().map(|text| parse(text)).collect::<Result<_, _>>()?;
     let mut task = Task {
         swarm,
         names,
@@ -122,7 +124,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
         reachability: Reachability::default(),
         means: means(&config, is_machine),
         proxy: config.proxy.clone(),
-        dialler: Dialler::new(local, jitter_seed, book, kept),
+        dialler: Dialler::new(local, jitter_seed, book, kept, first),
         outbox: Outbox::new(inbox, counters),
         requests: BTreeMap::new(),
         book_file: config.address_book,

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::address_file;
+use super::addresses::SHUN;
 use super::behaviour::{Behaviour, Means, Names};
 use super::codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use super::dialler::{Dial, Dialler};
@@ -183,7 +184,7 @@ impl Task {
     fn disconnect(&mut self, peer: &Peer, reason: &str) {
         tracing::info!(%peer, reason, "disconnecting");
         let Some(id) = id_of(peer) else { return };
-        self.dialler.shun(id, now_ms());
+        self.dialler.shun(id, SHUN, now_ms());
         self.hang_up(id);
     }
 
@@ -195,7 +196,7 @@ impl Task {
     fn dial(&mut self, dial: Dial) {
         let Dial { options, addresses, purpose } = dial;
         let connection = options.connection_id();
-        self.dialler.begun(connection, options.get_peer_id(), purpose);
+        self.dialler.begun(connection, options.get_peer_id(), &addresses, purpose);
         self.permits.begin(connection, &addresses);
         if let Err(error) = self.swarm.dial(options) {
             self.permits.end(connection);
@@ -218,6 +219,9 @@ impl Task {
         }
         self.keep_reachable();
         self.close_relayed();
+        for peer in self.dialler.felt(&self.peers, now_ms()) {
+            self.hang_up(peer);
+        }
         for dial in self.dialler.due(&self.peers, now_ms()) {
             self.dial(dial);
         }
@@ -239,6 +243,7 @@ impl Task {
     }
 
     fn save_book(&mut self) {
+        self.dialler.anchor(&self.peers);
         let Some(path) = self.book_file.clone() else { return };
         if self.saving.as_ref().is_some_and(|saving| !saving.is_finished()) || !self.dialler.book.take_changed() {
             return;

@@ -8,10 +8,11 @@ use libp2p::request_response::{self, Message, OutboundFailure};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, gossipsub, identify, mdns, ping};
 
+use super::addresses::Source;
 use super::behaviour::BehaviourEvent;
 use super::gossip::MESSAGE_BYTES_MAX;
 use super::interface::{Claim, Delivery, Event, ReplyToken, RequestFailure};
-use super::reach::{is_credible, split};
+use super::reach::{group, is_credible, split};
 use super::task::{Task, now_ms};
 use crate::engine::Judgement;
 
@@ -70,7 +71,7 @@ impl Task {
             BehaviourEvent::Requests(event) => self.on_requests(event),
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
                 for (peer, address) in found {
-                    self.dialler.book.overhear(peer, split(address).0);
+                    self.dialler.book.learn(peer, split(address).0, Source::Lan);
                 }
             }
             BehaviourEvent::Candidates(event) => self.on_address_tested(&event),
@@ -142,8 +143,9 @@ impl Task {
         }
         let Some(row) = self.peers.connection(&peer, connection) else { return };
         let claimed = info.listen_addrs.into_iter().take(CLAIMED_ADDRESSES_MAX).map(|address| split(address).0);
+        let source = Source::Peer(group(&row.address));
         for address in claimed.filter(|address| is_credible(address, &row.address)) {
-            self.dialler.book.learn(peer, address);
+            self.dialler.book.learn(peer, address, source);
         }
         self.on_protocols(peer, connection, &info.protocols);
         let dialled = self.dialled(&peer, connection);

@@ -220,6 +220,7 @@ impl Node {
             upnp: config.network.upnp,
             address_book: Some(home.data.join("peers.json")),
             connect: settings.connect,
+            bootstrap: config.network.bootstrap,
             agent: concat!("roda/", env!("CARGO_PKG_VERSION")).to_owned(),
         };
         let network = start_network(network_config, &home, &inbox, &mut notices).await?;

@@ -38,6 +38,7 @@ fn config(node: u8) -> NetworkConfig {
         upnp: false,
         address_book: None,
         connect: Vec::new(),
+        bootstrap: Vec::new(),
         agent: "test".to_owned(),
     }
 }
