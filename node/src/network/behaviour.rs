@@ -14,6 +14,7 @@ use super::NetworkError;
 use super::candidates::Candidates;
 use super::codec::FrameCodec;
 use super::gossip::{self, Gossip};
+use super::records::RECORDS_BYTES_MAX;
 
 /// Connections that are still shaking hands, each way. A silent stranger holds a place for [`HANDSHAKE_TIMEOUT`], so
 /// that a flood of them delays newcomers and doesn't lock them out.
@@ -36,6 +37,11 @@ pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(8);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// Exchanges at once on one connection, both directions together: at most 6 MiB of frames.
 const REQUEST_STREAMS_MAX: usize = 16;
+
+/// How long peers may take to tell of others.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Such exchanges at once on one connection: one each way.
+const EXCHANGE_STREAMS_MAX: usize = 2;
 
 /// How often a connection's round trip is measured; also what finds out that a peer is gone without a word.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
@@ -75,6 +81,7 @@ pub(super) struct Behaviour {
     pub(super) ping: ping::Behaviour,
     pub(super) gossip: Gossip,
     pub(super) requests: request_response::Behaviour<FrameCodec>,
+    pub(super) exchange: request_response::Behaviour<FrameCodec>,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) relay_client: Toggle<relay::client::Behaviour>,
     pub(super) relay: Toggle<relay::Behaviour>,
@@ -103,14 +110,16 @@ pub(super) struct Names {
     /// What identify compares: nodes of another version are sent away.
     pub(super) version: String,
     pub(super) requests: StreamProtocol,
+    pub(super) exchange: StreamProtocol,
 }
 
 impl Names {
     pub(super) fn new(network_id: &[u8; 32]) -> Self {
         let network = data_encoding::HEXLOWER.encode(&network_id[..8]);
-        let requests =
-            StreamProtocol::try_from_owned(format!("/roda/{network}/sync/1")).expect("the name begins with a slash");
-        Self { version: format!("/roda/1/{network}"), requests }
+        let protocol = |name| {
+            StreamProtocol::try_from_owned(format!("/roda/{network}/{name}/1")).expect("the name begins with a slash")
+        };
+        Self { version: format!("/roda/1/{network}"), requests: protocol("sync"), exchange: protocol("peers") }
     }
 }
 
@@ -136,18 +145,28 @@ pub(super) fn compose(
     let identify = identify::Config::new(names.version.clone(), key.public())
         .with_agent_version(agent.to_owned())
         .with_push_listen_addr_updates(true)
+        // Where a node listens at home is for its neighbours alone: peers tell each other in signed records.
+        .with_hide_listen_addrs(true)
         // Addresses are kept in the address book, which has bounds and a memory; a second cache would bypass both.
         .with_cache_size(0);
     let ping = ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT);
     let requests = request_response::Config::default()
         .with_request_timeout(REQUEST_TIMEOUT)
         .with_max_concurrent_streams(REQUEST_STREAMS_MAX);
+    let exchange = request_response::Config::default()
+        .with_request_timeout(EXCHANGE_TIMEOUT)
+        .with_max_concurrent_streams(EXCHANGE_STREAMS_MAX);
     Ok(Behaviour {
         limits: connection_limits::Behaviour::new(limits),
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(ping),
         gossip: gossip::behaviour()?,
         requests: request_response::Behaviour::new([(names.requests.clone(), ProtocolSupport::Full)], requests),
+        exchange: request_response::Behaviour::with_codec(
+            FrameCodec::bounded(RECORDS_BYTES_MAX),
+            [(names.exchange.clone(), ProtocolSupport::Full)],
+            exchange,
+        ),
         mdns: multicast(key, means.mdns)?.into(),
         hole_punching: relay_client.as_ref().map(|_| dcutr::Behaviour::new(local)).into(),
         relay_client: relay_client.into(),

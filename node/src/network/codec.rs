@@ -21,8 +21,25 @@ pub const RESPONSE_BYTES_MAX: usize = roda_protocol::limits::SYNC_RESPONSE_BYTES
 const TRUSTED_BYTES: usize = 4 * 1024;
 
 /// Reads and writes length-prefixed frames.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct FrameCodec;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FrameCodec {
+    request_bytes_max: usize,
+    response_bytes_max: usize,
+}
+
+impl FrameCodec {
+    /// For messages of at most so many bytes, each way.
+    pub(super) fn bounded(bytes_max: usize) -> Self {
+        Self { request_bytes_max: bytes_max, response_bytes_max: bytes_max }
+    }
+}
+
+/// For reconciliation.
+impl Default for FrameCodec {
+    fn default() -> Self {
+        Self { request_bytes_max: REQUEST_BYTES_MAX, response_bytes_max: RESPONSE_BYTES_MAX }
+    }
+}
 
 impl Codec for FrameCodec {
     type Protocol = StreamProtocol;
@@ -33,28 +50,28 @@ impl Codec for FrameCodec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_message(io, REQUEST_BYTES_MAX).await
+        read_message(io, self.request_bytes_max).await
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Vec<u8>>
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_message(io, RESPONSE_BYTES_MAX).await
+        read_message(io, self.response_bytes_max).await
     }
 
     async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, body: Vec<u8>) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
-        write_message(io, &body, REQUEST_BYTES_MAX).await
+        write_message(io, &body, self.request_bytes_max).await
     }
 
     async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, body: Vec<u8>) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
-        write_message(io, &body, RESPONSE_BYTES_MAX).await
+        write_message(io, &body, self.response_bytes_max).await
     }
 }
 

@@ -395,6 +395,7 @@ pub struct Counters {
     messages_ignored: AtomicU64,
     requests_refused: AtomicU64,
     restarts: AtomicU64,
+    exchange_refused: AtomicU64,
 }
 
 impl Counters {
@@ -418,6 +419,16 @@ impl Counters {
 
     pub(super) fn count_restart(&self) {
         self.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What peers told of others and was not taken (forged, out of date, near, too much), and questions not answered.
+    #[must_use]
+    pub fn exchange_refused(&self) -> u64 {
+        self.exchange_refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_exchange(&self) {
+        self.exchange_refused.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn count_message(&self) {

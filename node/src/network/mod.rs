@@ -19,6 +19,7 @@
 //! | `task`, `translate` | the loop: commands in, swarm events out |
 //! | `peers`, `outbox` | who is connected, and what of it has been told |
 //! | `dialler`, `addresses`, `address_file`, `reach` | whom to dial, and what is remembered about where peers are |
+//! | `finding`, `exchange`, `records` | what peers tell each other of peers, signed and rationed |
 //! | `transport`, `proxy` | how connections are made, and which never are |
 //! | `reachability`, `candidates`, `nat` | whether others reach this node, how that is known, and relays if they don't |
 //! | `reason` | failures in words |
@@ -29,6 +30,8 @@ mod behaviour;
 mod candidates;
 mod codec;
 mod dialler;
+mod exchange;
+mod finding;
 mod gossip;
 mod interface;
 mod nat;
@@ -38,6 +41,7 @@ mod proxy;
 mod reach;
 mod reachability;
 mod reason;
+mod records;
 mod start;
 mod task;
 #[cfg(test)]

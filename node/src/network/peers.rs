@@ -242,6 +242,16 @@ impl Peers {
         (self.standing.len() - outbound, outbound)
     }
 
+    /// Peers that are known to be of this network.
+    pub(super) fn up(&self) -> impl Iterator<Item = &PeerId> {
+        self.standing.iter().filter(|(_, standing)| standing.up.is_some()).map(|(peer, _)| peer)
+    }
+
+    /// The remote ends of a peer's connections.
+    pub(super) fn ends(&self, peer: &PeerId) -> impl Iterator<Item = &libp2p::Multiaddr> {
+        self.standing.get(peer).into_iter().flat_map(|standing| standing.connections.values()).map(|row| &row.address)
+    }
+
     /// How many peers are connected.
     pub(super) fn count(&self) -> usize {
         self.standing.len()

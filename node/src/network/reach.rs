@@ -132,15 +132,6 @@ fn reach_v6(host: Ipv6Addr) -> Option<Reach> {
     }
 }
 
-/// Whether an address that a peer claims may be believed to be its own, judging by how that peer is connected. What
-/// is nearer than the peer itself would have this node dial its own machine or its neighbours on a stranger's word.
-pub(super) fn is_credible(claimed: &Multiaddr, connected: &Multiaddr) -> bool {
-    match (reach(claimed), reach(connected)) {
-        (Some(claimed), Some(connected)) => claimed >= connected,
-        _ => false,
-    }
-}
-
 /// The IP address at the front of an address.
 pub(super) fn host(address: &Multiaddr) -> Option<IpAddr> {
     match address.iter().next()? {
@@ -222,23 +213,6 @@ mod tests {
         assert!(same("/ip6/::ffff:198.51.100.1/tcp/1", "/ip4/198.51.100.1/tcp/1"));
         for near in ["/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip6/fd00::1/tcp/1"] {
             assert_eq!(group(&address(near)), None);
-        }
-    }
-
-    #[test]
-    fn a_peer_from_afar_is_not_believed_to_live_next_door() {
-        let (near, site, far) = ("/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip4/198.51.100.1/tcp/1");
-        for (claimed, connected, expected) in [
-            (near, far, false),
-            (site, far, false),
-            (far, far, true),
-            (near, site, false),
-            (site, site, true),
-            (far, site, true),
-            (near, near, true),
-            (far, near, true),
-        ] {
-            assert_eq!(is_credible(&address(claimed), &address(connected)), expected, "{claimed} from {connected}");
         }
     }
 

@@ -19,12 +19,13 @@ use tokio::sync::mpsc;
 use super::addresses::AddressBook;
 use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Means, Names};
 use super::dialler::Dialler;
+use super::finding::Finding;
 use super::interface::{Command, Counters, Event, Inbox, NetworkConfig};
 use super::outbox::Outbox;
 use super::peers::Peers;
 use super::reach::{Via, route};
 use super::reachability::Reachability;
-use super::task::Task;
+use super::task::{Task, now_ms};
 use super::transport::{self, Permits};
 use super::{COMMANDS_MAX, Network, NetworkError, address_file, gossip, reach, reason};
 use crate::peer::Peer;
@@ -106,6 +107,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
     let names = Names::new(&config.network_id);
     let is_machine = is_machine(&config.listen);
     let permits = Permits::new(is_machine);
+    let finding = Finding::new(key.clone(), now_ms());
     let swarm = build(&key, &names, &config, is_machine, permits.clone())?;
 
     let mut book = AddressBook::new(local, jitter_seed);
@@ -125,6 +127,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
         means: means(&config, is_machine),
         proxy: config.proxy.clone(),
         dialler: Dialler::new(local, jitter_seed, book, kept, first),
+        finding,
         outbox: Outbox::new(inbox, counters),
         requests: BTreeMap::new(),
         book_file: config.address_book,

@@ -17,6 +17,7 @@ use super::addresses::SHUN;
 use super::behaviour::{Behaviour, Means, Names};
 use super::codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use super::dialler::{Dial, Dialler};
+use super::finding::Finding;
 use super::gossip::{self, MESSAGE_BYTES_MAX};
 use super::interface::{Command, Delivery, Event, PublishFailure, ReplyToken, RequestFailure, id_of};
 use super::outbox::Outbox;
@@ -49,6 +50,7 @@ pub(super) struct Task {
     pub(super) means: Means,
     pub(super) proxy: Option<Proxy>,
     pub(super) dialler: Dialler,
+    pub(super) finding: Finding,
     pub(super) outbox: Outbox,
     pub(super) requests: BTreeMap<OutboundRequestId, u64>,
     pub(super) book_file: Option<PathBuf>,
@@ -219,6 +221,7 @@ impl Task {
         }
         self.keep_reachable();
         self.close_relayed();
+        self.find_peers();
         for peer in self.dialler.felt(&self.peers, now_ms()) {
             self.hang_up(peer);
         }

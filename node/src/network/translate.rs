@@ -12,12 +12,9 @@ use super::addresses::Source;
 use super::behaviour::BehaviourEvent;
 use super::gossip::MESSAGE_BYTES_MAX;
 use super::interface::{Claim, Delivery, Event, ReplyToken, RequestFailure};
-use super::reach::{group, is_credible, split};
+use super::reach::split;
 use super::task::{Task, now_ms};
 use crate::engine::Judgement;
-
-/// Listen addresses of a peer that are looked at.
-const CLAIMED_ADDRESSES_MAX: usize = 16;
 
 impl Task {
     /// Takes one event of the swarm.
@@ -69,6 +66,7 @@ impl Task {
             BehaviourEvent::Ping(ping::Event { peer, connection, result }) => self.on_ping(peer, connection, &result),
             BehaviourEvent::Gossip(event) => self.on_gossip(event),
             BehaviourEvent::Requests(event) => self.on_requests(event),
+            BehaviourEvent::Exchange(event) => self.on_exchange(event),
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
                 for (peer, address) in found {
                     self.dialler.book.learn(peer, split(address).0, Source::Lan);
@@ -141,15 +139,10 @@ impl Task {
             }
             return;
         }
-        let Some(row) = self.peers.connection(&peer, connection) else { return };
-        let claimed = info.listen_addrs.into_iter().take(CLAIMED_ADDRESSES_MAX).map(|address| split(address).0);
-        let source = Source::Peer(group(&row.address));
-        for address in claimed.filter(|address| is_credible(address, &row.address)) {
-            self.dialler.book.learn(peer, address, source);
-        }
         self.on_protocols(peer, connection, &info.protocols);
         let dialled = self.dialled(&peer, connection);
         if self.peers.identified(peer, connection, Instant::now()) {
+            self.finding.exchange.came(peer, now_ms());
             self.outbox.flush(&mut self.peers);
             self.outbox.release(peer).into_iter().for_each(|event| self.offer(event));
         }
