@@ -13,18 +13,21 @@ use libp2p::{StreamProtocol, autonat, dcutr, identify, mdns, ping, relay, upnp};
 use super::NetworkError;
 use super::candidates::Candidates;
 use super::codec::FrameCodec;
+use super::connections::INBOUND_MAX;
+use super::doors::Doors;
 use super::gossip::{self, Gossip};
 use super::records::RECORDS_BYTES_MAX;
 
 /// Connections that are still shaking hands, each way. A silent stranger holds a place for [`HANDSHAKE_TIMEOUT`], so
 /// that a flood of them delays newcomers and doesn't lock them out.
 const CONNECTIONS_PENDING_MAX: u32 = 32;
-/// Connections that others have opened: well under [`CONNECTIONS_MAX`], so that some are always our own choice.
-const CONNECTIONS_INBOUND_MAX: u32 = 96;
+/// Connections that others have opened: well under [`CONNECTIONS_MAX`], so that some are always our own choice, and a
+/// little over [`INBOUND_MAX`], so that a newcomer comes in and somebody else is chosen to leave.
+const CONNECTIONS_INBOUND_MAX: u32 = 112;
 /// Connections that this node has opened.
 const CONNECTIONS_OUTBOUND_MAX: u32 = 64;
 /// All connections: what bounds every table that has a row per peer.
-const CONNECTIONS_MAX: u32 = 160;
+const CONNECTIONS_MAX: u32 = 176;
 /// Connections to one peer. Not 1: two peers that dial each other at once would each close the other's connection
 /// (nimiq 741, lighthouse 6140).
 const CONNECTIONS_PER_PEER_MAX: u32 = 3;
@@ -68,6 +71,7 @@ const ADDRESS_TEST_INTERVAL: Duration = Duration::from_secs(1);
 const ADDRESS_TESTS_MAX: usize = 10;
 
 const _: () = {
+    assert!(CONNECTIONS_INBOUND_MAX as usize >= INBOUND_MAX + INBOUND_MAX / 8);
     assert!(CONNECTIONS_INBOUND_MAX + CONNECTIONS_OUTBOUND_MAX <= CONNECTIONS_MAX);
     assert!(CONNECTIONS_PER_PEER_MAX >= 2);
 };
@@ -77,6 +81,7 @@ const _: () = {
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
+    pub(super) doors: Doors,
     pub(super) identify: identify::Behaviour,
     pub(super) ping: ping::Behaviour,
     pub(super) gossip: Gossip,
@@ -158,6 +163,7 @@ pub(super) fn compose(
         .with_max_concurrent_streams(EXCHANGE_STREAMS_MAX);
     Ok(Behaviour {
         limits: connection_limits::Behaviour::new(limits),
+        doors: Doors::default(),
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(ping),
         gossip: gossip::behaviour()?,

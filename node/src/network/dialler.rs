@@ -26,6 +26,8 @@ pub(super) const OUTBOUND_TARGET: usize = 8;
 pub(super) const ASKED_TIMEOUT: Duration = Duration::from_secs(10);
 /// Dials that were asked for and aren't answered yet.
 const ASKED_MAX: usize = 32;
+/// How long a peer that somebody asked for keeps its place.
+const ASKED_LASTS_MS: u64 = 3600 * 1000;
 /// After a kept address was reached, how long until it is dialled again at the earliest.
 const KEPT_REST_MS: u64 = 5_000;
 
@@ -101,6 +103,8 @@ pub(super) struct Dialler {
     next_feeler_ms: u64,
     /// Peers that were tried for a moment, and since when they are connected.
     feelers: BTreeMap<PeerId, u64>,
+    /// Peers that somebody has asked for and got, and when.
+    asked: BTreeMap<PeerId, u64>,
     /// Where no one was reached, and why; newest last.
     failures: VecDeque<(String, String)>,
 }
@@ -128,6 +132,7 @@ impl Dialler {
             begin_ms: None,
             next_feeler_ms: 0,
             feelers: BTreeMap::new(),
+            asked: BTreeMap::new(),
             failures: VecDeque::new(),
         }
     }
@@ -215,6 +220,16 @@ impl Dialler {
         peers.connected().copied().chain(kept).chain(under_way).collect()
     }
 
+    /// Whether a connection to this peer is wanted for its own sake: an address that leads to it is kept, somebody has
+    /// lately asked for it, or it was connected before the restart.
+    pub(super) fn is_kept(&self, peer: &PeerId, now_ms: u64) -> bool {
+        let is_kept = |kept: &Kept| !kept.is_first && kept.current == Some(*peer);
+        let asked_ms = self.asked.get(peer).copied();
+        self.kept.iter().any(is_kept)
+            || asked_ms.is_some_and(|asked_ms| now_ms.saturating_sub(asked_ms) < ASKED_LASTS_MS)
+            || self.book.anchors().contains(peer)
+    }
+
     /// Feelers that have done their work and aren't needed.
     pub(super) fn felt(&mut self, peers: &Peers, now_ms: u64) -> Vec<PeerId> {
         let is_done = |since_ms: u64| now_ms.saturating_sub(since_ms) >= FEELER_LASTS_MS;
@@ -270,7 +285,13 @@ impl Dialler {
         }
         for purpose in purposes {
             match purpose {
-                Purpose::Asked { reply, .. } => drop(reply.send(Ok(peer.into()))),
+                Purpose::Asked { reply, .. } => {
+                    self.asked.retain(|_, asked_ms| now_ms.saturating_sub(*asked_ms) < ASKED_LASTS_MS);
+                    if self.asked.len() < ASKED_MAX {
+                        self.asked.insert(peer, now_ms);
+                    }
+                    drop(reply.send(Ok(peer.into())));
+                }
                 Purpose::Kept(index) => self.kept_reached(index, peer, now_ms),
                 Purpose::Book | Purpose::Feeler => {}
             }

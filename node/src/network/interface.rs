@@ -125,7 +125,8 @@ pub enum Command {
         /// Told at the next turn.
         reply: oneshot::Sender<Report>,
     },
-    /// Closes all connections to a peer and doesn't dial it for ten minutes, unless told to.
+    /// Closes all connections to a peer that misbehaved, and doesn't want it or its host back: for an hour, then for two,
+    /// and so on up to a day. A near one is not dialled for ten minutes, and no more. A dial that is asked for pardons.
     Disconnect {
         /// Whom.
         peer: Peer,

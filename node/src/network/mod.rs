@@ -20,6 +20,7 @@
 //! | `peers`, `outbox` | who is connected, and what of it has been told |
 //! | `dialler`, `addresses`, `address_file`, `reach` | whom to dial, and what is remembered about where peers are |
 //! | `finding`, `exchange`, `records` | what peers tell each other of peers, signed and rationed |
+//! | `places`, `connections`, `doors` | who is let in, who leaves when there are too many, who isn't wanted back |
 //! | `transport`, `proxy` | how connections are made, and which never are |
 //! | `reachability`, `candidates`, `nat` | whether others reach this node, how that is known, and relays if they don't |
 //! | `reason` | failures in words |
@@ -29,7 +30,9 @@ mod addresses;
 mod behaviour;
 mod candidates;
 mod codec;
+mod connections;
 mod dialler;
+mod doors;
 mod exchange;
 mod finding;
 mod gossip;
@@ -37,6 +40,7 @@ mod interface;
 mod nat;
 mod outbox;
 mod peers;
+mod places;
 mod proxy;
 mod reach;
 mod reachability;

@@ -1,7 +1,7 @@
 //! Who is connected, and how much of it the rest of the node has been told.
 //!
 //! Pure. Two tables are held against each other: how things stand, and what was told. Events are their difference, so
-//! that no queue can grow while nobody listens: the first table has a row per connected peer (at most 160, by the
+//! that no queue can grow while nobody listens: the first table has a row per connected peer (at most 176, by the
 //! connection limits) with at most 512 topics, and the second only grows when it is otherwise equal to the first.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -260,6 +260,15 @@ impl Peers {
     /// All connected peers.
     pub(super) fn connected(&self) -> impl Iterator<Item = &PeerId> {
         self.standing.keys()
+    }
+
+    /// Every connected peer: since when, whether this node has dialled it, and where it is.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&PeerId, Instant, bool, &libp2p::Multiaddr)> {
+        self.standing.iter().filter_map(|(peer, standing)| {
+            let oldest = standing.connections.values().min_by_key(|row| row.opened)?;
+            let outbound = standing.connections.values().any(|row| row.outbound);
+            Some((peer, oldest.opened, outbound, &oldest.address))
+        })
     }
 
     /// The groups of the connections that this node has chosen, one for each peer; none: it is near.

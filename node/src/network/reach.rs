@@ -82,6 +82,24 @@ pub(super) fn group(address: &Multiaddr) -> Option<Group> {
     group_of(host)
 }
 
+/// The hosts that one owner is likely to have all of: a /24 of IPv4, a /48 of IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Net {
+    V4([u8; 3]),
+    V6([u8; 6]),
+}
+
+/// The network of a host of the world; none for others.
+pub(super) fn net_of(host: IpAddr) -> Option<Net> {
+    if reach_of(host)? < Reach::World {
+        return None;
+    }
+    Some(match host.to_canonical() {
+        IpAddr::V4(host) => Net::V4(host.octets()[..3].try_into().expect("three bytes of four")),
+        IpAddr::V6(host) => Net::V6(host.octets()[..6].try_into().expect("six bytes of sixteen")),
+    })
+}
+
 /// The group of a host; see [`group`].
 pub(super) fn group_of(host: IpAddr) -> Option<Group> {
     if reach_of(host)? < Reach::World {

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::addresses::AddressBook;
 use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Means, Names};
+use super::connections::Merits;
 use super::dialler::Dialler;
 use super::finding::Finding;
 use super::interface::{Command, Counters, Event, Inbox, NetworkConfig};
@@ -128,6 +129,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
         proxy: config.proxy.clone(),
         dialler: Dialler::new(local, jitter_seed, book, kept, first),
         finding,
+        merits: Merits::new(jitter_seed, Instant::now()),
         outbox: Outbox::new(inbox, counters),
         requests: BTreeMap::new(),
         book_file: config.address_book,

@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::address_file;
-use super::addresses::SHUN;
 use super::behaviour::{Behaviour, Means, Names};
 use super::codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
+use super::connections::Merits;
 use super::dialler::{Dial, Dialler};
 use super::finding::Finding;
 use super::gossip::{self, MESSAGE_BYTES_MAX};
@@ -51,6 +51,7 @@ pub(super) struct Task {
     pub(super) proxy: Option<Proxy>,
     pub(super) dialler: Dialler,
     pub(super) finding: Finding,
+    pub(super) merits: Merits,
     pub(super) outbox: Outbox,
     pub(super) requests: BTreeMap<OutboundRequestId, u64>,
     pub(super) book_file: Option<PathBuf>,
@@ -111,6 +112,7 @@ impl Task {
             Command::Request { peer, token, body } => self.request(&peer, token, body),
             Command::Respond { reply, body } => self.respond(reply, body),
             Command::Dial { address, reply } => {
+                self.pardon(&address);
                 let dial = self.dialler.ask(&address, reply, &self.peers, Instant::now());
                 dial.into_iter().for_each(|dial| self.dial(dial));
             }
@@ -147,7 +149,12 @@ impl Task {
     /// Settles a message. The library says when it had forgotten it; then there is nothing left to settle.
     pub(super) fn judge(&mut self, delivery: &Delivery, verdict: Judgement) {
         let acceptance = match verdict {
-            Judgement::Accept => MessageAcceptance::Accept,
+            Judgement::Accept => {
+                if self.peers.is_connected(&delivery.0.source) {
+                    self.merits.accepted(delivery.0.source);
+                }
+                MessageAcceptance::Accept
+            }
             Judgement::Ignore => MessageAcceptance::Ignore,
             Judgement::Reject => MessageAcceptance::Reject,
         };
@@ -186,7 +193,8 @@ impl Task {
     fn disconnect(&mut self, peer: &Peer, reason: &str) {
         tracing::info!(%peer, reason, "disconnecting");
         let Some(id) = id_of(peer) else { return };
-        self.dialler.shun(id, SHUN, now_ms());
+        let time = self.discourage(id);
+        tracing::debug!(%peer, hours = time.as_secs_f32() / 3600.0, "it is not wanted back for a while");
         self.hang_up(id);
     }
 
@@ -242,6 +250,7 @@ impl Task {
             self.dialler.recall(peer);
             self.hang_up(peer);
         }
+        self.trim();
         self.save_book();
     }
 

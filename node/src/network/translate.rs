@@ -109,6 +109,9 @@ impl Task {
         self.on_came_in(peer, endpoint);
         self.dialler.established(connection, peer);
         self.peers.opened(peer, connection, address, endpoint.is_dialer(), Instant::now());
+        if !endpoint.is_dialer() {
+            self.make_room(peer);
+        }
         if self.peers.is_up(&peer) {
             // A further connection to a peer that is known already.
             let dialled = self.dialled(&peer, connection);
@@ -119,6 +122,7 @@ impl Task {
     fn on_closed(&mut self, peer: PeerId, connection: ConnectionId) {
         if self.peers.closed(peer, connection) {
             self.without_relay(&peer);
+            self.merits.gone(&peer);
             self.dialler.lost(peer, now_ms());
             self.outbox.release(peer).into_iter().for_each(|event| self.refuse(event));
             self.outbox.flush(&mut self.peers);
@@ -151,6 +155,7 @@ impl Task {
 
     fn on_ping(&mut self, peer: PeerId, connection: ConnectionId, result: &Result<std::time::Duration, ping::Failure>) {
         if let (Ok(time), Some(name), true) = (result, self.peers.name(&peer), self.peers.is_up(&peer)) {
+            self.merits.measured(peer, *time);
             let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
             self.offer(Event::Latency { peer: name, ms });
         }
