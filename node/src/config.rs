@@ -25,6 +25,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkPolicy {
+    /// Whether to look for others who follow the same boards in the DHT, and to serve it when this node can be reached.
+    pub dht: bool,
     /// Whether to relay for others, in bounds, when this node can be reached.
     pub relay: bool,
     /// Whether to ask the router for a port (UPnP).
@@ -37,7 +39,7 @@ pub struct NetworkPolicy {
 
 impl Default for NetworkPolicy {
     fn default() -> Self {
-        Self { relay: true, upnp: false, proxy: None, bootstrap: Vec::new() }
+        Self { dht: true, relay: true, upnp: false, proxy: None, bootstrap: Vec::new() }
     }
 }
 

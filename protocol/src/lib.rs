@@ -22,4 +22,5 @@ pub mod view;
 
 pub mod gossip;
 pub mod reconcile;
+pub mod rendezvous;
 pub mod wire;

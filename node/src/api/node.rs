@@ -21,6 +21,7 @@ pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>
     let Answer::Counters { mut counters, storage_problem } = asked else { return Err(unexpected()) };
     counters.insert("network_messages_ignored".into(), context.ignored.messages_ignored());
     counters.insert("network_requests_refused".into(), context.ignored.requests_refused());
+    counters.insert("network_exchange_refused".into(), context.ignored.exchange_refused());
     let report = context.handle.report().await?;
     super::read::blocking(context, move |context| {
         let followed = context.store.spaces()?.into_iter().filter(|(_, row)| row.followed).count();

@@ -14,6 +14,7 @@ use super::NetworkError;
 use super::candidates::Candidates;
 use super::codec::FrameCodec;
 use super::connections::INBOUND_MAX;
+use super::discovery::{self, Kademlia};
 use super::doors::Doors;
 use super::gossip::{self, Gossip};
 use super::records::RECORDS_BYTES_MAX;
@@ -87,6 +88,7 @@ pub(super) struct Behaviour {
     pub(super) gossip: Gossip,
     pub(super) requests: request_response::Behaviour<FrameCodec>,
     pub(super) exchange: request_response::Behaviour<FrameCodec>,
+    pub(super) dht: Toggle<Kademlia>,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) relay_client: Toggle<relay::client::Behaviour>,
     pub(super) relay: Toggle<relay::Behaviour>,
@@ -105,6 +107,10 @@ pub(super) struct Means {
     pub(super) upnp: bool,
     /// Relay for others, once this node can be reached.
     pub(super) relay: bool,
+    /// Look for others in the DHT, and serve it while this node can be reached.
+    pub(super) dht: bool,
+    /// Whether all of the network is on this machine.
+    pub(super) is_machine: bool,
     /// Whether the world is out there: not on a network that is all on one machine, nor behind a proxy.
     pub(super) is_world: bool,
 }
@@ -116,6 +122,7 @@ pub(super) struct Names {
     pub(super) version: String,
     pub(super) requests: StreamProtocol,
     pub(super) exchange: StreamProtocol,
+    pub(super) dht: StreamProtocol,
 }
 
 impl Names {
@@ -124,7 +131,12 @@ impl Names {
         let protocol = |name| {
             StreamProtocol::try_from_owned(format!("/roda/{network}/{name}/1")).expect("the name begins with a slash")
         };
-        Self { version: format!("/roda/1/{network}"), requests: protocol("sync"), exchange: protocol("peers") }
+        Self {
+            version: format!("/roda/1/{network}"),
+            requests: protocol("sync"),
+            exchange: protocol("peers"),
+            dht: protocol("kad"),
+        }
     }
 }
 
@@ -138,6 +150,7 @@ pub(super) fn compose(
     agent: &str,
     means: Means,
     relay_client: Option<relay::client::Behaviour>,
+    secret: [u8; 32],
 ) -> Result<Behaviour, NetworkError> {
     let local = key.public().to_peer_id();
     let limits = ConnectionLimits::default()
@@ -173,6 +186,7 @@ pub(super) fn compose(
             [(names.exchange.clone(), ProtocolSupport::Full)],
             exchange,
         ),
+        dht: means.dht.then(|| discovery::behaviour(local, names, secret, means.is_machine)).into(),
         mdns: multicast(key, means.mdns)?.into(),
         hole_punching: relay_client.as_ref().map(|_| dcutr::Behaviour::new(local)).into(),
         relay_client: relay_client.into(),

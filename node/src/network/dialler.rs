@@ -21,7 +21,7 @@ use crate::peer::Peer;
 
 /// Peers that this node wants to have chosen by itself: whoever wants to surround it must be in its book, not only
 /// knock. Twice what a topic's mesh needs.
-pub(super) const OUTBOUND_TARGET: usize = 8;
+const OUTBOUND_TARGET: usize = 8;
 /// In how long a dial that was asked for is answered.
 pub(super) const ASKED_TIMEOUT: Duration = Duration::from_secs(10);
 /// Dials that were asked for and aren't answered yet.
@@ -57,6 +57,8 @@ pub(super) enum Purpose {
     Book,
     /// To see whether somebody is there.
     Feeler,
+    /// It is said to follow a board of this node's.
+    Met,
 }
 
 /// A dial to make.
@@ -105,6 +107,9 @@ pub(super) struct Dialler {
     feelers: BTreeMap<PeerId, u64>,
     /// Peers that somebody has asked for and got, and when.
     asked: BTreeMap<PeerId, u64>,
+    /// Connected peers that this node has chosen from the book, or that a person has. Others may be connected because a
+    /// lookup led to them, which is what others have chosen.
+    chosen: BTreeMap<PeerId, Option<Group>>,
     /// Where no one was reached, and why; newest last.
     failures: VecDeque<(String, String)>,
 }
@@ -133,6 +138,7 @@ impl Dialler {
             next_feeler_ms: 0,
             feelers: BTreeMap::new(),
             asked: BTreeMap::new(),
+            chosen: BTreeMap::new(),
             failures: VecDeque::new(),
         }
     }
@@ -181,10 +187,10 @@ impl Dialler {
                 Some(dial(kept.expected, vec![kept.address.clone()], condition, Purpose::Kept(index)))
             })
             .collect();
-        let counts = |other: &&Pending| !matches!(other.purpose, Purpose::Asked { .. } | Purpose::Feeler);
+        let counts = |other: &&Pending| matches!(other.purpose, Purpose::Kept(_) | Purpose::Book);
         let under_way = self.pending.values().filter(counts).count();
-        let missing = OUTBOUND_TARGET.saturating_sub(peers.outbound() + under_way + dials.len());
-        let chosen = self.chosen(peers);
+        let missing = OUTBOUND_TARGET.saturating_sub(self.chosen.len() + under_way + dials.len());
+        let chosen = self.taken();
         let busy = self.busy(peers);
         let due = self.book.due(now_ms, missing, chosen, |peer| busy.contains(peer));
         dials.extend(due.into_iter().map(|(peer, addresses)| {
@@ -199,12 +205,23 @@ impl Dialler {
         dials
     }
 
+    /// A dial to a certain peer of the book, beyond those that there are for their number; none if it is not due.
+    pub(super) fn meet(&self, peer: PeerId, peers: &Peers, now_ms: u64) -> Option<Dial> {
+        let addresses = self.book.addresses_if_due(&peer, now_ms).filter(|_| !self.busy(peers).contains(&peer))?;
+        Some(dial(Some(peer), addresses, PeerCondition::DisconnectedAndNotDialing, Purpose::Met))
+    }
+
+    /// Whether this node lacks connections of its own choice.
+    pub(super) fn lacks_peers(&self) -> bool {
+        self.chosen.len() < OUTBOUND_TARGET
+    }
+
     /// Who is connected, or about to be, by this node's choice.
-    fn chosen(&self, peers: &Peers) -> Chosen {
+    fn taken(&self) -> Chosen {
         let under_way = self.pending.values().filter(|other| matches!(other.purpose, Purpose::Book));
-        let under_way = under_way.filter(|other| !other.established).map(|other| other.group);
+        let under_way = under_way.map(|other| other.group);
         let mut chosen = Chosen::default();
-        for group in peers.outbound_groups().chain(under_way) {
+        for group in self.chosen.values().copied().chain(under_way) {
             match group {
                 Some(group) => drop(chosen.groups.insert(group)),
                 None => chosen.near += 1,
@@ -220,12 +237,13 @@ impl Dialler {
         peers.connected().copied().chain(kept).chain(under_way).collect()
     }
 
-    /// Whether a connection to this peer is wanted for its own sake: an address that leads to it is kept, somebody has
+    /// Whether a connection to this peer is wanted for its own sake: this node has chosen it, an address that leads to it is kept, somebody has
     /// lately asked for it, or it was connected before the restart.
     pub(super) fn is_kept(&self, peer: &PeerId, now_ms: u64) -> bool {
         let is_kept = |kept: &Kept| !kept.is_first && kept.current == Some(*peer);
         let asked_ms = self.asked.get(peer).copied();
-        self.kept.iter().any(is_kept)
+        self.chosen.contains_key(peer)
+            || self.kept.iter().any(is_kept)
             || asked_ms.is_some_and(|asked_ms| now_ms.saturating_sub(asked_ms) < ASKED_LASTS_MS)
             || self.book.anchors().contains(peer)
     }
@@ -235,8 +253,17 @@ impl Dialler {
         let is_done = |since_ms: u64| now_ms.saturating_sub(since_ms) >= FEELER_LASTS_MS;
         let done: Vec<_> =
             self.feelers.extract_if(.., |_, since_ms| is_done(*since_ms)).map(|(peer, _)| peer).collect();
-        let spare = peers.outbound().saturating_sub(OUTBOUND_TARGET);
-        done.into_iter().filter(|peer| peers.is_connected(peer)).take(spare).collect()
+        let mut spare = Vec::new();
+        for peer in done.into_iter().filter(|peer| peers.is_connected(peer)) {
+            let group = peers.ends(&peer).find_map(group);
+            let is_wanted = self.lacks_peers() && group.is_some_and(|group| !self.taken().groups.contains(&group));
+            if is_wanted {
+                self.chosen.insert(peer, group);
+            } else {
+                spare.push(peer);
+            }
+        }
+        spare
     }
 
     /// Remembers whom to dial first after a restart.
@@ -244,7 +271,10 @@ impl Dialler {
         let mut groups = BTreeSet::new();
         let mut anchors = Vec::new();
         for (peer, group) in peers.oldest_outbound() {
-            if anchors.len() < ANCHORS_MAX && group.is_none_or(|group| groups.insert(group)) {
+            if self.chosen.contains_key(&peer)
+                && anchors.len() < ANCHORS_MAX
+                && group.is_none_or(|group| groups.insert(group))
+            {
                 anchors.push(peer);
             }
         }
@@ -278,6 +308,9 @@ impl Dialler {
             self.book.reached(peer, address, now_ms);
         }
         let purposes = self.take(peer, |_| true);
+        if purposes.iter().any(|purpose| !matches!(purpose, Purpose::Feeler | Purpose::Met)) {
+            self.chosen.insert(peer, dialled.and_then(group));
+        }
         if !purposes.is_empty() && purposes.iter().all(|purpose| matches!(purpose, Purpose::Feeler)) {
             self.feelers.insert(peer, now_ms);
         } else {
@@ -293,7 +326,7 @@ impl Dialler {
                     drop(reply.send(Ok(peer.into())));
                 }
                 Purpose::Kept(index) => self.kept_reached(index, peer, now_ms),
-                Purpose::Book | Purpose::Feeler => {}
+                Purpose::Book | Purpose::Feeler | Purpose::Met => {}
             }
         }
     }
@@ -309,8 +342,9 @@ impl Dialler {
     /// Settles every dial that had led to a peer whose last connection has closed.
     pub(super) fn lost(&mut self, peer: PeerId, now_ms: u64) {
         self.feelers.remove(&peer);
+        self.chosen.remove(&peer);
         for purpose in self.take(peer, |pending| pending.established) {
-            if matches!(purpose, Purpose::Book | Purpose::Feeler) {
+            if matches!(purpose, Purpose::Book | Purpose::Feeler | Purpose::Met) {
                 self.book.failed(peer, now_ms);
             }
             self.give_up(purpose, "the peer hung up before it said which network it is of".to_owned(), now_ms);
@@ -339,7 +373,7 @@ impl Dialler {
         let place = match &pending.purpose {
             Purpose::Kept(index) => self.kept.get(*index).map(|kept| kept.address.to_string()),
             Purpose::Asked { .. } => None,
-            Purpose::Book | Purpose::Feeler => pending.peer.map(|peer| format!("/p2p/{peer}")),
+            Purpose::Book | Purpose::Feeler | Purpose::Met => pending.peer.map(|peer| format!("/p2p/{peer}")),
         };
         if let Some(place) = place {
             if self.failures.len() >= FAILURES_MAX {
@@ -405,7 +439,7 @@ impl Dialler {
                 kept.next_ms = now_ms + u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(address = %kept.address, %why, retry_s = pause.as_secs(), "no connection");
             }
-            Purpose::Book | Purpose::Feeler => tracing::debug!(%why, "a known peer was not reached"),
+            Purpose::Book | Purpose::Feeler | Purpose::Met => tracing::debug!(%why, "a known peer was not reached"),
         }
     }
 }
@@ -447,4 +481,90 @@ fn answer(reply: Reply, result: Result<Peer, String>) -> Option<Dial> {
     // Whoever asked may have gone; that is no one's loss.
     drop(reply.send(result));
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::addresses::Source;
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000_000;
+
+    fn address(text: &str) -> Multiaddr {
+        text.parse().expect("a multiaddr")
+    }
+
+    fn host(group: usize) -> Multiaddr {
+        address(&format!("/ip4/198.{group}.100.1/tcp/1"))
+    }
+
+    fn dialler(first: &[&str]) -> Dialler {
+        let local = PeerId::random();
+        let book = AddressBook::new(local, [1; 32]);
+        Dialler::new(local, [1; 32], book, Vec::new(), first.iter().map(|text| address(text)).collect())
+    }
+
+    /// Dials what is due and gets there.
+    fn reach_all(dialler: &mut Dialler, peers: &mut Peers, now_ms: u64) -> usize {
+        let dials = dialler.due(peers, now_ms);
+        let count = dials.len();
+        for Dial { options, addresses, purpose } in dials {
+            let (connection, peer) = (options.connection_id(), options.get_peer_id().expect("it is named"));
+            dialler.begun(connection, Some(peer), &addresses, purpose);
+            dialler.established(connection, peer);
+            peers.opened(peer, connection, addresses[0].clone(), true, Instant::now());
+            dialler.identified(peer, Some(&addresses[0]), now_ms);
+        }
+        count
+    }
+
+    #[test]
+    fn addresses_to_begin_with_are_for_who_has_hardly_anybody() {
+        let (mut dialler, mut peers) = (dialler(&["/ip4/198.51.100.1/tcp/1"]), Peers::default());
+        assert_eq!(dialler.due(&peers, NOW).len(), 1);
+        for number in 0..ENOUGH_PEERS {
+            peers.opened(PeerId::random(), ConnectionId::new_unchecked(number), host(number), false, Instant::now());
+        }
+        assert!(dialler.due(&peers, NOW).is_empty());
+        let mut dialler = self::dialler(&["/ip4/198.51.100.1/tcp/1"]);
+        dialler.book.reached(PeerId::random(), &host(1), NOW - 3_600_000);
+        let begins = |dial: &Dial| matches!(dial.purpose, Purpose::Kept(_));
+        assert!(!dialler.due(&Peers::default(), NOW).iter().any(begins), "the book comes first");
+        assert!(dialler.due(&Peers::default(), NOW + BOOK_FIRST_MS).iter().any(begins));
+    }
+
+    #[test]
+    fn eight_peers_of_different_groups_are_chosen_and_others_tried_for_a_moment() {
+        let (mut dialler, mut peers) = (dialler(&[]), Peers::default());
+        for group in 0..60 {
+            dialler.book.learn(PeerId::random(), host(group), Source::Peer(group_of_host(group % 20)));
+        }
+        assert_eq!(reach_all(&mut dialler, &mut peers, NOW), OUTBOUND_TARGET);
+        assert!(!dialler.lacks_peers());
+        assert_eq!(dialler.book.counts().tried, OUTBOUND_TARGET);
+        assert_eq!(reach_all(&mut dialler, &mut peers, NOW), 1, "a feeler");
+        assert_eq!(reach_all(&mut dialler, &mut peers, NOW), 0);
+        assert!(dialler.felt(&peers, NOW).is_empty());
+        assert_eq!(dialler.felt(&peers, NOW + FEELER_LASTS_MS).len(), 1);
+        assert_eq!(dialler.book.counts().tried, OUTBOUND_TARGET + 1);
+        assert_eq!(reach_all(&mut dialler, &mut peers, NOW + FEELER_INTERVAL_MS), 1);
+    }
+
+    #[test]
+    fn what_others_have_chosen_does_not_stand_for_a_choice_of_ones_own() {
+        let (mut dialler, mut peers) = (dialler(&[]), Peers::default());
+        // Lookups have led to many, all of them outbound.
+        for number in 0..20 {
+            let connection = ConnectionId::new_unchecked(1000 + number);
+            peers.opened(PeerId::random(), connection, host(200), true, Instant::now());
+        }
+        for group in 0..60 {
+            dialler.book.learn(PeerId::random(), host(group), Source::Peer(group_of_host(group % 20)));
+        }
+        assert_eq!(reach_all(&mut dialler, &mut peers, NOW), OUTBOUND_TARGET);
+    }
+
+    fn group_of_host(number: usize) -> Option<Group> {
+        group(&host(number))
+    }
 }

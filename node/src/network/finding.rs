@@ -1,13 +1,20 @@
-//! Finding peers through peers: what the swarm and the timers say about it.
+//! Finding peers through peers and through the DHT: what the swarm and the timers say about it.
 
+use std::collections::HashSet;
+use std::time::Instant;
+
+use libp2p::core::Endpoint;
 use libp2p::identity::Keypair;
+use libp2p::kad::store::RecordStore;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, Message};
-use libp2p::{Multiaddr, PeerId};
+use libp2p::swarm::{ConnectionId, NetworkBehaviour};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, kad};
 
 use super::addresses::Source;
-use super::dialler::OUTBOUND_TARGET;
+use super::discovery::{self, Discovery, FOLLOWERS_ENOUGH, Lookup};
 use super::exchange::Exchange;
+use super::interface::Dht;
 use super::reach::{Reach, group, host, is_relayed, reach, split};
 use super::records::{self, ADDRESSES_MAX, OTHERS_MAX, OWN_MAX, Record};
 use super::task::{Task, now_ms};
@@ -15,26 +22,153 @@ use super::task::{Task, now_ms};
 /// For how long a peer that this node has reached by dialling is told of to others.
 const REACHED_LASTS_MS: u64 = 24 * 3600 * 1000;
 
+/// Followers of a board that are taken from one answer of the DHT.
+const PROVIDERS_MAX: usize = 20;
+
 /// What finding peers needs to remember.
 pub(super) struct Finding {
     key: Keypair,
     pub(super) exchange: Exchange,
+    discovery: Option<Discovery>,
 }
 
 impl Finding {
-    pub(super) fn new(key: Keypair, now_ms: u64) -> Self {
-        Self { key, exchange: Exchange::new(now_ms) }
+    pub(super) fn new(key: Keypair, discovery: Option<Discovery>, now_ms: u64) -> Self {
+        Self { key, exchange: Exchange::new(now_ms), discovery }
+    }
+
+    /// Others who follow this topic are looked for.
+    pub(super) fn follow(&mut self, topic: &str) {
+        if let Some(discovery) = &mut self.discovery {
+            discovery.follow(topic);
+        }
+    }
+
+    /// They are no longer looked for.
+    pub(super) fn unfollow(&mut self, topic: &str) {
+        if let Some(discovery) = &mut self.discovery {
+            discovery.unfollow(topic);
+        }
     }
 }
 
 impl Task {
     /// Asks peers for peers.
     pub(super) fn find_peers(&mut self) {
-        let are_too_few = self.peers.outbound() < OUTBOUND_TARGET;
+        let are_too_few = self.dialler.lacks_peers();
         for peer in self.finding.exchange.due(self.peers.up(), are_too_few, now_ms()) {
             let message = records::encode(&self.own_records(&peer));
             self.swarm.behaviour_mut().exchange.send_request(&peer, message);
         }
+        self.look_up();
+    }
+
+    /// Makes the lookups that are due, if there is anyone to ask.
+    fn look_up(&mut self) {
+        let (Some(discovery), Some(dht)) = (&mut self.finding.discovery, self.swarm.behaviour_mut().dht.as_mut())
+        else {
+            return;
+        };
+        if discovery::routing_peers(dht) == 0 {
+            return;
+        }
+        let peers = &self.peers;
+        while let Some(lookup) = discovery.next(|topic| peers.followers(topic), now_ms()) {
+            let query = match &lookup {
+                Lookup::Tell(key) => dht.start_providing(key.clone()),
+                Lookup::Find(key, _) => Ok(dht.get_providers(key.clone())),
+            };
+            match query {
+                Ok(query) => discovery.begun(query, lookup, now_ms()),
+                Err(error) => tracing::debug!(%error, "a board can't be told of in the DHT"),
+            }
+        }
+    }
+
+    pub(super) fn on_dht(&mut self, event: kad::Event) {
+        match event {
+            kad::Event::OutboundQueryProgressed { id, result, step, .. } => {
+                if let kad::QueryResult::GetProviders(Ok(kad::GetProvidersOk::FoundProviders { providers, .. })) =
+                    result
+                {
+                    self.on_followers(id, providers);
+                }
+                if step.last
+                    && let Some(discovery) = &mut self.finding.discovery
+                {
+                    discovery.ended(&id);
+                }
+            }
+            kad::Event::InboundRequest { request: kad::InboundRequest::AddProvider { record: Some(record) } } => {
+                if let Some(dht) = self.swarm.behaviour_mut().dht.as_mut()
+                    && let Err(error) = dht.store_mut().add_provider(record)
+                {
+                    tracing::debug!(%error, "a row for the DHT is not kept");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Others say that they follow a board. Nobody has signed it; whoever is dialled shows what is true.
+    fn on_followers(&mut self, query: kad::QueryId, providers: HashSet<PeerId>) {
+        let board = self.finding.discovery.as_ref().and_then(|discovery| discovery.board_of(&query));
+        let Some(board) = board.map(str::to_owned) else { return };
+        let nearest = if self.means.is_machine { Reach::Machine } else { Reach::World };
+        let mut missing = FOLLOWERS_ENOUGH.saturating_sub(self.peers.followers(&board));
+        for peer in providers.into_iter().take(PROVIDERS_MAX) {
+            // The library knows the addresses as long as the lookup lasts, and tells them to whoever is about to dial.
+            let Some(dht) = self.swarm.behaviour_mut().dht.as_mut() else { return };
+            let pending = ConnectionId::new_unchecked(usize::MAX);
+            let known = dht.handle_pending_outbound_connection(pending, Some(peer), &[], Endpoint::Dialer);
+            let known = known.unwrap_or_default().into_iter().map(|address| split(address).0);
+            for address in known.filter(|address| reach(address) >= Some(nearest)).take(ADDRESSES_MAX) {
+                self.dialler.book.learn(peer, address, Source::Dht);
+            }
+            if missing > 0
+                && let Some(dial) = self.dialler.meet(peer, &self.peers, now_ms())
+            {
+                missing -= 1;
+                self.dial(dial);
+            }
+        }
+    }
+
+    /// This node has dialled a peer with success: lookups can start from it if it takes part.
+    pub(super) fn on_dialled(&mut self, peer: PeerId, address: &Multiaddr, protocols: &[StreamProtocol]) {
+        let nearest = if self.means.is_machine { Reach::Machine } else { Reach::World };
+        if protocols.contains(&self.names.dht)
+            && !is_relayed(address)
+            && reach(address) >= Some(nearest)
+            && let Some(dht) = self.swarm.behaviour_mut().dht.as_mut()
+        {
+            discovery::route_through(dht, peer, address.clone());
+        }
+    }
+
+    /// On a network that is all on one machine, that is where others find this node.
+    pub(super) fn on_listening(&mut self, address: &Multiaddr) {
+        if self.means.is_machine && self.means.dht {
+            self.swarm.add_external_address(address.clone());
+        }
+    }
+
+    /// Answers others exactly while they can reach this node.
+    pub(super) fn keep_dht(&mut self) {
+        let is_server = self.means.is_machine || self.reachability.is_public();
+        let Some(dht) = self.swarm.behaviour_mut().dht.as_mut() else { return };
+        let mode = if is_server { kad::Mode::Server } else { kad::Mode::Client };
+        if dht.mode() != mode {
+            dht.set_mode(Some(mode));
+        }
+        dht.store_mut().tidy(Instant::now());
+    }
+
+    /// How this node takes part in the DHT, how many peers lookups start from, and how many rows it keeps.
+    pub(super) fn dht_standing(&mut self) -> (Dht, usize, usize) {
+        let Some(dht) = self.swarm.behaviour_mut().dht.as_mut() else { return (Dht::Off, 0, 0) };
+        let mode = if dht.mode() == kad::Mode::Server { Dht::Serves } else { Dht::Asks };
+        (mode, discovery::routing_peers(dht), dht.store_mut().len())
     }
 
     pub(super) fn on_exchange(&mut self, event: request_response::Event<Vec<u8>, Vec<u8>>) {

@@ -36,6 +36,8 @@ pub struct NetworkConfig {
     /// A proxy that is the only way out: nothing leaves this node but TCP through it. Then nothing is listened on, unless
     /// it is loopback and configured, and there is no multicast, relaying, hole punching or port mapping.
     pub proxy: Option<Proxy>,
+    /// Whether to look for others in the DHT, and to serve it while this node can be reached. Never behind a proxy.
+    pub dht: bool,
     /// Whether to relay for others, in bounds, when this node can be reached.
     pub relay: bool,
     /// Whether to ask the router for a port (UPnP).
@@ -256,6 +258,17 @@ pub enum Reachability {
     Unreachable,
 }
 
+/// How this node takes part in the DHT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dht {
+    /// Not at all: it is switched off, or there is a proxy.
+    Off,
+    /// It asks: nobody can reach it to ask in turn.
+    Asks,
+    /// It asks and answers.
+    Serves,
+}
+
 /// Pages of the address book.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tables {
@@ -305,6 +318,12 @@ pub struct Report {
     pub book: Tables,
     /// Where they were found.
     pub found: Found,
+    /// The DHT.
+    pub dht: Dht,
+    /// Peers that its lookups start from.
+    pub routing: usize,
+    /// Who follows what, kept for others: rows.
+    pub providers: usize,
     /// Dials that failed last, newest last, at most 16: where, and why.
     pub failures: Vec<(String, String)>,
     /// Whether multicast is used.

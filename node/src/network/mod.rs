@@ -20,6 +20,7 @@
 //! | `peers`, `outbox` | who is connected, and what of it has been told |
 //! | `dialler`, `addresses`, `address_file`, `reach` | whom to dial, and what is remembered about where peers are |
 //! | `finding`, `exchange`, `records` | what peers tell each other of peers, signed and rationed |
+//! | `discovery`, `providers` | the DHT: who else follows a board |
 //! | `places`, `connections`, `doors` | who is let in, who leaves when there are too many, who isn't wanted back |
 //! | `transport`, `proxy` | how connections are made, and which never are |
 //! | `reachability`, `candidates`, `nat` | whether others reach this node, how that is known, and relays if they don't |
@@ -32,6 +33,7 @@ mod candidates;
 mod codec;
 mod connections;
 mod dialler;
+mod discovery;
 mod doors;
 mod exchange;
 mod finding;
@@ -41,6 +43,7 @@ mod nat;
 mod outbox;
 mod peers;
 mod places;
+mod providers;
 mod proxy;
 mod reach;
 mod reachability;
@@ -65,8 +68,8 @@ use tokio::task::JoinHandle;
 pub use codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 pub use gossip::{MESSAGE_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_PREFIX, TOPICS_PER_PEER_MAX};
 pub use interface::{
-    Command, Counters, Delivery, Event, Found, Inbox, NetworkConfig, PublishFailure, Reachability, ReplyToken, Report,
-    RequestFailure, Tables,
+    Command, Counters, Delivery, Dht, Event, Found, Inbox, NetworkConfig, PublishFailure, Reachability, ReplyToken,
+    Report, RequestFailure, Tables,
 };
 pub use proxy::Proxy;
 

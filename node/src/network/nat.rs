@@ -159,7 +159,8 @@ impl Task {
     }
 
     /// How the network stands.
-    pub(super) fn report(&self) -> Report {
+    pub(super) fn report(&mut self) -> Report {
+        let (dht, routing, providers) = self.dht_standing();
         let relays: Vec<_> = self.reachability.relays().map(|peer| (*peer).into()).collect();
         let reachability = if self.proxy.is_some() {
             Standing::Hidden
@@ -201,6 +202,9 @@ impl Task {
                 exchange: found.exchange,
                 asked: found.person,
             },
+            dht,
+            routing,
+            providers,
             failures: self.dialler.failures(),
             mdns: self.means.mdns,
             proxy: self.proxy.as_ref().map(ToString::to_string),

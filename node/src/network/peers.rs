@@ -252,6 +252,11 @@ impl Peers {
         self.standing.get(peer).into_iter().flat_map(|standing| standing.connections.values()).map(|row| &row.address)
     }
 
+    /// How many connected peers follow a topic.
+    pub(super) fn followers(&self, topic: &str) -> usize {
+        self.standing.values().filter(|standing| standing.up.is_some() && standing.topics.contains(topic)).count()
+    }
+
     /// How many peers are connected.
     pub(super) fn count(&self) -> usize {
         self.standing.len()
@@ -271,16 +276,7 @@ impl Peers {
         })
     }
 
-    /// The groups of the connections that this node has chosen, one for each peer; none: it is near.
-    pub(super) fn outbound_groups(&self) -> impl Iterator<Item = Option<super::reach::Group>> {
-        let chosen = |standing: &Standing| {
-            let row = standing.connections.values().find(|row| row.outbound)?;
-            Some(super::reach::group(&row.address))
-        };
-        self.standing.values().filter_map(chosen)
-    }
-
-    /// Peers of this network that this node has chosen, the longest connected first.
+    /// Peers of this network that this node has dialled, the longest connected first.
     pub(super) fn oldest_outbound(&self) -> Vec<(PeerId, Option<super::reach::Group>)> {
         let mut rows: Vec<_> = self
             .standing

@@ -20,6 +20,7 @@ use super::addresses::AddressBook;
 use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Means, Names};
 use super::connections::Merits;
 use super::dialler::Dialler;
+use super::discovery::Discovery;
 use super::finding::Finding;
 use super::interface::{Command, Counters, Event, Inbox, NetworkConfig};
 use super::outbox::Outbox;
@@ -30,6 +31,7 @@ use super::task::{Task, now_ms};
 use super::transport::{self, Permits};
 use super::{COMMANDS_MAX, Network, NetworkError, address_file, gossip, reach, reason};
 use crate::peer::Peer;
+use roda_protocol::id::NetworkId;
 
 /// How long a listener may take to say where it listens. It is a matter of milliseconds.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -108,8 +110,9 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
     let names = Names::new(&config.network_id);
     let is_machine = is_machine(&config.listen);
     let permits = Permits::new(is_machine);
-    let finding = Finding::new(key.clone(), now_ms());
-    let swarm = build(&key, &names, &config, is_machine, permits.clone())?;
+    let discovery = means(&config, is_machine).dht.then(|| Discovery::new(NetworkId(config.network_id), jitter_seed));
+    let finding = Finding::new(key.clone(), discovery, now_ms());
+    let swarm = build(&key, &names, &config, is_machine, permits.clone(), jitter_seed)?;
 
     let mut book = AddressBook::new(local, jitter_seed);
     if let Some(path) = &config.address_book {
@@ -155,6 +158,8 @@ fn means(config: &NetworkConfig, is_machine: bool) -> Means {
         mdns: config.mdns && is_direct,
         upnp: config.upnp && is_direct && !is_machine,
         relay: config.relay && is_direct,
+        dht: config.dht && is_direct,
+        is_machine: is_direct && is_machine,
         is_world: is_direct && !is_machine,
     }
 }
@@ -165,6 +170,7 @@ fn build(
     config: &NetworkConfig,
     is_machine: bool,
     permits: Permits,
+    secret: [u8; 32],
 ) -> Result<Swarm<Behaviour>, NetworkError> {
     let (transport, relays) = match config.proxy.clone() {
         Some(proxy) => (transport::proxied(key, permits, proxy)?, None),
@@ -174,7 +180,7 @@ fn build(
         }
     };
     let transport = TransportTimeout::new(transport, HANDSHAKE_TIMEOUT).boxed();
-    let behaviour = behaviour::compose(key, names, &config.agent, means(config, is_machine), relays)?;
+    let behaviour = behaviour::compose(key, names, &config.agent, means(config, is_machine), relays, secret)?;
     let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);
     Ok(Swarm::new(transport, behaviour, key.public().to_peer_id(), settings))
 }

@@ -102,6 +102,7 @@ impl Task {
         match command {
             Command::Subscribe { topic } => self.subscribe(&topic),
             Command::Unsubscribe { topic } => {
+                self.finding.unfollow(&topic);
                 self.swarm.behaviour_mut().gossip.unsubscribe(&IdentTopic::new(topic));
             }
             Command::Publish { topic, bytes, token } => {
@@ -117,7 +118,10 @@ impl Task {
                 dial.into_iter().for_each(|dial| self.dial(dial));
             }
             // Whoever asked may have gone.
-            Command::Report { reply } => drop(reply.send(self.report())),
+            Command::Report { reply } => {
+                let report = self.report();
+                drop(reply.send(report));
+            }
             Command::Disconnect { peer, reason } => self.disconnect(&peer, &reason),
             // The caller has looked for it.
             Command::Shutdown => {}
@@ -130,6 +134,7 @@ impl Task {
         if let Err(error) = gossip::subscribe(&mut self.swarm.behaviour_mut().gossip, topic) {
             tracing::error!(%error, "a topic could not be joined");
         }
+        self.finding.follow(topic);
     }
 
     fn publish(&mut self, topic: String, bytes: Vec<u8>) -> Result<(), PublishFailure> {
@@ -203,7 +208,7 @@ impl Task {
         self.swarm.disconnect_peer_id(peer).unwrap_or_default();
     }
 
-    fn dial(&mut self, dial: Dial) {
+    pub(super) fn dial(&mut self, dial: Dial) {
         let Dial { options, addresses, purpose } = dial;
         let connection = options.connection_id();
         self.dialler.begun(connection, options.get_peer_id(), &addresses, purpose);
@@ -251,6 +256,7 @@ impl Task {
             self.hang_up(peer);
         }
         self.trim();
+        self.keep_dht();
         self.save_book();
     }
 

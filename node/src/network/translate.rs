@@ -36,6 +36,7 @@ impl Task {
                 tracing::debug!(from = %send_back_addr, %error, "an incoming connection failed");
             }
             SwarmEvent::NewListenAddr { address, .. } => {
+                self.on_listening(&address);
                 let address = self.with_self(&address);
                 self.peers.listening(address);
                 self.outbox.flush(&mut self.peers);
@@ -67,6 +68,7 @@ impl Task {
             BehaviourEvent::Gossip(event) => self.on_gossip(event),
             BehaviourEvent::Requests(event) => self.on_requests(event),
             BehaviourEvent::Exchange(event) => self.on_exchange(event),
+            BehaviourEvent::Dht(event) => self.on_dht(event),
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
                 for (peer, address) in found {
                     self.dialler.book.learn(peer, split(address).0, Source::Lan);
@@ -145,6 +147,9 @@ impl Task {
         }
         self.on_protocols(peer, connection, &info.protocols);
         let dialled = self.dialled(&peer, connection);
+        if let Some(address) = &dialled {
+            self.on_dialled(peer, address, &info.protocols);
+        }
         if self.peers.identified(peer, connection, Instant::now()) {
             self.finding.exchange.came(peer, now_ms());
             self.outbox.flush(&mut self.peers);

@@ -216,6 +216,7 @@ impl Node {
             listen: settings.listen,
             mdns: settings.mdns,
             proxy: settings.proxy.or(config.network.proxy().map_err(|reason| internal(&reason))?),
+            dht: config.network.dht,
             relay: config.network.relay,
             upnp: config.network.upnp,
             address_book: Some(home.data.join("peers.json")),

@@ -71,6 +71,11 @@ impl AddressBook {
         Some((peer, self.addresses_of(&peer)))
     }
 
+    /// Where to dial a peer, if it may be dialled now.
+    pub(in super::super) fn addresses_if_due(&self, peer: &PeerId, now_ms: u64) -> Option<Vec<Multiaddr>> {
+        self.pages(peer).next().is_some_and(|page| self.is_due(peer, page, now_ms)).then(|| self.addresses_of(peer))
+    }
+
     fn addresses_of(&self, peer: &PeerId) -> Vec<Multiaddr> {
         self.pages(peer).flat_map(|page| &page.addresses).map(|known| known.address.clone()).collect()
     }

@@ -1,6 +1,7 @@
 //! Real nodes on loopback. Every wait has one generous deadline; none is for a fixed time.
 
 mod connections;
+mod finding;
 mod gossip;
 mod requests;
 
@@ -35,6 +36,7 @@ fn config(node: u8) -> NetworkConfig {
         mdns: false,
         proxy: None,
         relay: true,
+        dht: true,
         upnp: false,
         address_book: None,
         connect: Vec::new(),
