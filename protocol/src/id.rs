@@ -96,6 +96,16 @@ impl SpaceId {
     }
 }
 
+/// A node: the bytes of its ed25519 network key, from which its libp2p name follows. Never an author's key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeKey(pub [u8; 32]);
+
+impl fmt::Debug for NodeKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "NodeKey({})", HEXLOWER.encode(&self.0[..6]))
+    }
+}
+
 /// An author: the bytes of an ed25519 root public key. It is shown as `@` and 52 base32 digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AuthorKey(pub [u8; 32]);

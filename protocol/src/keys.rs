@@ -15,6 +15,8 @@ pub enum Domain {
     Event,
     /// A device certificate.
     Device,
+    /// An invite, by a network key.
+    Invite,
 }
 
 impl Domain {
@@ -22,6 +24,7 @@ impl Domain {
         match self {
             Self::Event => b"roda/1/event",
             Self::Device => b"roda/1/device",
+            Self::Invite => b"roda/1/invite",
         }
     }
 }

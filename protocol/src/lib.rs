@@ -21,6 +21,7 @@ pub mod thread;
 pub mod view;
 
 pub mod gossip;
+pub mod invite;
 pub mod reconcile;
 pub mod rendezvous;
 pub mod wire;

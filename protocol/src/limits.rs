@@ -116,6 +116,45 @@ pub const TOPICS_MAX: usize = 256;
 /// Topics that all author spaces share, chosen by a hash of the space.
 pub const AUTHOR_TOPICS: u8 = 16;
 
+/// The only version of invites of this specification.
+pub const INVITE_VERSION: u8 = 1;
+
+/// Bytes of an invite. Its base32 form then fits the largest QR code of letters and digits (4,296 at level L, ISO 18004);
+/// usual ones have 150 to 350.
+pub const INVITE_BYTES_MAX: usize = 2304;
+
+/// Addresses of the inviter's node in an invite: two families and transports on a few interfaces.
+pub const INVITE_ADDRESSES_MAX: usize = 8;
+
+/// Addresses of other nodes in an invite: enough to be let in while the inviter sleeps.
+pub const INVITE_OTHERS_MAX: usize = 4;
+
+/// Bytes of one address in an invite. One through a relay has about 90.
+pub const INVITE_ADDRESS_BYTES_MAX: usize = 96;
+
+/// Stewards, and authors, whom an invite may propose to trust first.
+pub const INVITE_KEYS_MAX: usize = 4;
+
+/// Characters of a network's name in an invite.
+pub const NETWORK_NAME_CHARS_MAX: usize = 64;
+
+/// Longest life of an invite, in milliseconds: 90 days. Addresses of homes rarely last longer.
+pub const INVITE_LIFE_MS_MAX: u64 = 90 * 24 * 60 * 60 * 1000;
+
+/// Life of an invite if nobody says otherwise, in milliseconds: a week, as an invite in a mail is answered.
+pub const INVITE_LIFE_MS_DEFAULT: u64 = 7 * 24 * 60 * 60 * 1000;
+
+const _: () = {
+    // Names have at most four bytes a character; every length of a text or list takes at most three.
+    let head = 1 + 32 + 3 + 4 * NETWORK_NAME_CHARS_MAX + 2 * 9;
+    let addresses = 2 * 3 + (INVITE_ADDRESSES_MAX + INVITE_OTHERS_MAX) * (1 + INVITE_ADDRESS_BYTES_MAX);
+    let board = 1 + 32 + 3 + 4 * NAME_CHARS_MAX + 3 + TITLE_BYTES_MAX;
+    let keys = 2 * (3 + INVITE_KEYS_MAX * 32);
+    assert!(head + addresses + board + keys + SIGNATURE_BYTES <= INVITE_BYTES_MAX);
+    assert!(5 + INVITE_BYTES_MAX.div_ceil(5) * 8 <= 4296);
+    assert!(INVITE_LIFE_MS_DEFAULT <= INVITE_LIFE_MS_MAX);
+};
+
 const _: () = {
     assert!(HEADER_BYTES_MAX + SIGNATURE_BYTES <= EVENT_BYTES_MAX);
     // A body and a header of a few targets fit together; an event whose two parts are both huge does not.

@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 /// What a target does with any bytes.
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 6] = [
+const TARGETS: [(&str, Target); 7] = [
     ("event", targets::event),
     ("words", targets::words),
+    ("invite", targets::invite),
     ("wire_request", targets::wire_request),
     ("wire_response", targets::wire_response),
     ("reconcile", targets::reconcile),
@@ -86,6 +87,16 @@ fn seeds(target: &str) -> Seeds {
                 if let (Some(kind), Some(body)) = (kind, bytes.get(at..)) {
                     seeds.insert(name(case, number), [&[kind as u8][..], body].concat());
                 }
+            }
+        }
+        "invite" => {
+            let invites = vectors("invites.json");
+            for (number, case) in cases(&invites, "invites").iter().enumerate() {
+                seeds.insert(format!("said-{}", name(case, number)), unhex(&case["said"]));
+            }
+            for (number, case) in cases(&invites, "refused").iter().enumerate() {
+                let text = case["text"].as_str().unwrap_or_default();
+                seeds.insert(format!("refused-{}", name(case, number)), text.as_bytes().to_vec());
             }
         }
         "text" => {

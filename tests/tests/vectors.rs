@@ -14,6 +14,8 @@ mod example;
 mod ids;
 #[path = "vectors/invalid.rs"]
 mod invalid;
+#[path = "vectors/invites.rs"]
+mod invites;
 #[path = "vectors/names.rs"]
 mod names;
 #[path = "vectors/reconcile.rs"]

@@ -1240,6 +1240,76 @@ def check_refused(what, read):
     check(what, found, "malformed")
 
 
+INVITATION = Struct(
+    network=String(), issued_ms=U64, expires_ms=U64, addresses=List(Bytes()), others=List(Bytes()),
+    board=Enum(open=Struct(name=String()), charter=Struct(board=ID, name=String(), title=String())),
+    stewards=List(ID), authors=List(ID),
+)
+
+
+def invitation_fits(said):
+    board = said["board"]
+    if "open" in board:
+        board_fits = normalised_board_name(board["open"]["name"]) == board["open"]["name"]
+    else:
+        name, title = board["charter"]["name"], board["charter"]["title"].encode("utf-8")
+        board_fits = is_clean_name(name, LIMITS["name_chars_max"]) and len(title) <= LIMITS["title_bytes_max"]
+    address_bytes_max = LIMITS["invite_address_bytes_max"]
+    return (
+        board_fits
+        and is_clean_name(said["network"], LIMITS["network_name_chars_max"])
+        and 1 <= said["expires_ms"] - said["issued_ms"] <= LIMITS["invite_life_ms_max"]
+        and len(said["addresses"]) <= LIMITS["invite_addresses_max"]
+        and len(said["others"]) <= LIMITS["invite_others_max"]
+        and all(1 <= len(unhex(address)) <= address_bytes_max for address in said["addresses"] + said["others"])
+        and max(len(said["stewards"]), len(said["authors"])) <= LIMITS["invite_keys_max"]
+    )
+
+
+def read_invite(text, now_ms):
+    """The inviter and the invitation, or why there is none."""
+    text = text.strip(" \t\r\n\f")
+    if text[:5].lower() != "roda:":
+        return "no invite"
+    digits = re.sub("[ \t\r\n\f]", "", text[5:]).upper()
+    try:
+        data = base64.b32decode(digits + "=" * (-len(digits) % 8))
+    except ValueError:
+        return "malformed"
+    if base64.b32encode(data).decode().rstrip("=") != digits or not 1 <= len(data) <= LIMITS["invite_bytes_max"]:
+        return "malformed"
+    if data[0] != 1:
+        return "other version"
+    signed, signature = data[:-64], data[-64:]
+    try:
+        said = decode(INVITATION, signed[33:], compact=True)
+    except Malformed:
+        return "malformed"
+    if len(signed) < 33 or not invitation_fits(said):
+        return "malformed"
+    if not is_signed(signed[1:33], preimage("roda/1/invite", network_id(said["network"]), signed), signature):
+        return "forged"
+    return (signed[1:33].hex(), said) if now_ms < said["expires_ms"] else "expired"
+
+
+def check_invites():
+    vectors = load("invites.json")
+    for case in vectors["invites"]:
+        what, said, text = f"invite: {case['name']}", case["invitation"], case["text"]
+        check(what, read_invite(text, vectors["now_ms"]), (case["inviter"], said))
+        spaced = "\n".join(text.upper()[at : at + 60] for at in range(0, len(text), 60))
+        check(f"{what}, in capitals and lines", read_invite(spaced, vectors["now_ms"]), (case["inviter"], said))
+        check(f"{what}, encoded", INVITATION.write(said, True).hex(), case["said"])
+        board = said["board"]
+        space = open_board(board["open"]["name"]) if "open" in board else board["charter"]["board"]
+        check(f"{what}, its board", space, case["board"])
+        signed = b"\1" + public_key(unhex(case["seed"])) + unhex(case["said"])
+        data = signed + sign(unhex(case["seed"]), preimage("roda/1/invite", network_id(said["network"]), signed))
+        check(f"{what}, made", "roda:" + base64.b32encode(data).decode().rstrip("=").lower(), text)
+    for case in vectors["refused"]:
+        check(f"invite: {case['name']}", read_invite(case["text"], case["now_ms"]), case["why"])
+
+
 def members_of(rule):
     numbers = range(rule["first"], rule["first"] + rule["count"])
     return [(number * rule["step_ms"], number_id(number)) for number in numbers] + [
@@ -1371,7 +1441,7 @@ def check_example():
 def main():
     for part in (
         check_example, check_ids, check_names, check_events, check_signatures, check_invalid, check_threads, check_sync,
-        check_sets, check_comparisons,
+        check_sets, check_comparisons, check_invites,
     ):
         before = passed + len(failures)
         try:

@@ -5,6 +5,8 @@
 use roda_protocol::codec;
 use roda_protocol::event::{Body, BodyCommitment, Header, Kind, RawKind, Signed, Signer};
 use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
+use roda_protocol::invite::{Invitation, Invite, PREFIX};
+use roda_protocol::keys::SecretKey;
 use roda_protocol::limits::{BODY_BYTES_MAX, SYNC_RESPONSE_BYTES_MAX};
 use roda_protocol::reconcile::{
     Comparison, EPOCH_MS, EpochEntry, Fetch, Finding, MemorySets, PROBES_MAX, Probe, Push, ROUNDS_MAX, answer,
@@ -83,6 +85,20 @@ fn event_with(kind: u8, body: &[u8]) -> Signed {
         bytes.extend_from_slice(body);
     }
     Signed::decode(&network(), &bytes).expect("sound, though nobody signed it")
+}
+
+/// Bytes as what an invite says, and as the text of one: what is accepted is the one encoding of itself, and is read from
+/// its signed text as it was.
+pub fn invite(bytes: &[u8]) {
+    if let Ok(said) = Invitation::from_bytes(bytes) {
+        assert_eq!(said.to_bytes().as_deref(), Ok(bytes));
+        let text = said.sign(&SecretKey::from_seed(&[1; 32])).expect("what is read fits");
+        let invite = Invite::read(&text, said.issued_ms).expect("it was signed just now");
+        assert_eq!(invite.said(), &said);
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let _ = Invite::read(&text, 0);
+    let _ = Invite::read(&format!("{PREFIX}{text}"), 0);
 }
 
 /// Bytes as a request.

@@ -34,7 +34,7 @@ impl Cases {
         let valid = is_signed(&key, domain, &NetworkId::of(network), message, signature);
         self.0.push(json!({
             "name": name,
-            "domain": match domain { Domain::Event => "roda/1/event", Domain::Device => "roda/1/device" },
+            "domain": match domain { Domain::Event => "roda/1/event", Domain::Device => "roda/1/device", Domain::Invite => "roda/1/invite" },
             "network": network,
             "key": hex(key),
             "message": hex(message),
