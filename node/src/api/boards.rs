@@ -135,7 +135,7 @@ pub(super) async fn follow(
     Ok(Json(BoardRef { board: space.to_string(), name }))
 }
 
-async fn follow_space(context: &Context, space: SpaceId, open_name: Option<String>) -> Result<(), ApiError> {
+pub(super) async fn follow_space(context: &Context, space: SpaceId, open_name: Option<String>) -> Result<(), ApiError> {
     done(context.handle.ask(Local::Follow { space, open_name }).await?)
 }
 

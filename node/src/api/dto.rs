@@ -16,8 +16,8 @@ pub struct ErrorBody {
 /// An error for programs (`code`) and people (`message`, `hint`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorDetail {
-    /// A stable word: `not_found`, `ambiguous`, `invalid`, `too_large`, `not_followed`, `unreachable`, `not_there_yet`,
-    /// `busy`, `storage`, `internal`.
+    /// A stable word: `not_found`, `ambiguous`, `invalid`, `too_large`, `not_followed`, `unreachable`, `expired`,
+    /// `other_network`, `not_there_yet`, `busy`, `storage`, `internal`.
     pub code: String,
     /// What happened and why.
     pub message: String,
@@ -421,6 +421,70 @@ pub struct Connect {
 pub struct Connected {
     /// The peer that answered.
     pub peer_id: String,
+}
+
+/// Body of `POST /api/v1/invites`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct NewInvite {
+    /// The board, as in [`BoardSelector`]; the only one that is followed if none is named.
+    pub board: Option<String>,
+    /// Milliseconds until it is void; a week if nothing is said.
+    pub life_ms: Option<u64>,
+    /// Whether to name the author who writes here as one to trust.
+    #[serde(default)]
+    pub as_me: bool,
+}
+
+/// Answer of `POST /api/v1/invites`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InviteMade {
+    /// The whole text of the invite.
+    pub invite: String,
+    /// From when on it is void.
+    pub expires_ms: u64,
+    /// The board's id.
+    pub board: String,
+    /// The board's name.
+    pub name: String,
+    /// The network's name.
+    pub network: String,
+    /// Every address in it, with `/p2p/`, this node's first.
+    pub addresses: Vec<String>,
+    /// From where the best of this node's addresses looks reachable: `everywhere`, `local_network` or `this_machine`.
+    pub range: String,
+    /// What others have shown of it: `public`, `relayed`, `unreachable`, or `unknown`.
+    pub reachability: String,
+}
+
+/// Body of `POST /api/v1/join`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Join {
+    /// The text of an invite.
+    pub invite: String,
+}
+
+/// Answer of `POST /api/v1/join`: the board is followed, and every address was dialled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Joined {
+    /// The board's id.
+    pub board: String,
+    /// Its name, as the invite says.
+    pub name: String,
+    /// Whether this node made the invite.
+    pub is_own: bool,
+    /// What became of each address.
+    pub dials: Vec<Dialled>,
+}
+
+/// What became of an address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Dialled {
+    /// The address.
+    pub address: String,
+    /// The peer that answered; null if none did.
+    pub peer_id: Option<String>,
+    /// Why none did; null if one did.
+    pub error: Option<String>,
 }
 
 /// Body of `POST /api/v1/sync`.

@@ -23,7 +23,7 @@ impl ApiError {
     pub(super) fn new(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let status = match code {
             "not_found" => StatusCode::NOT_FOUND,
-            "ambiguous" | "not_followed" => StatusCode::CONFLICT,
+            "ambiguous" | "not_followed" | "other_network" => StatusCode::CONFLICT,
             "busy" => StatusCode::SERVICE_UNAVAILABLE,
             "storage" | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
             "unreachable" => StatusCode::BAD_GATEWAY,

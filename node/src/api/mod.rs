@@ -7,6 +7,7 @@
 mod boards;
 pub mod dto;
 mod error;
+mod invites;
 mod moving;
 mod node;
 mod read;
@@ -40,6 +41,8 @@ fn router(context: Shared) -> Router {
         .route("/api/v1/boards/open", post(boards::open))
         .route("/api/v1/follow", post(boards::follow))
         .route("/api/v1/unfollow", post(boards::unfollow))
+        .route("/api/v1/invites", post(invites::make))
+        .route("/api/v1/join", post(invites::join))
         .route("/api/v1/sync", post(boards::sync))
         .route("/api/v1/posts", post(write::post))
         .route("/api/v1/events/{id}/reply", post(write::reply))

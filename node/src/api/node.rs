@@ -5,7 +5,6 @@ use super::dto::{Connect, Connected, Diagnosis, FindingState, Identity, NodeEven
 use super::error::ApiError;
 use crate::doctor::{self, Facts};
 use crate::engine::{Answer, Local, Notice, Verdict};
-use crate::network::Reachability;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -39,7 +38,7 @@ pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             listen: report.listen,
-            reachability: word(report.reachability).to_owned(),
+            reachability: report.reachability.word().to_owned(),
             confirmed: report.confirmed.into_iter().map(|(address, _)| address).collect(),
             relays: report.relays.iter().map(ToString::to_string).collect(),
             notices,
@@ -47,17 +46,6 @@ pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>
         }))
     })
     .await
-}
-
-fn word(reachability: Reachability) -> &'static str {
-    match reachability {
-        Reachability::Machine => "machine",
-        Reachability::Hidden => "hidden",
-        Reachability::Unknown => "unknown",
-        Reachability::Public => "public",
-        Reachability::Relayed => "relayed",
-        Reachability::Unreachable => "unreachable",
-    }
 }
 
 pub(super) async fn doctor(State(context): State<Shared>) -> Result<Json<Diagnosis>, ApiError> {

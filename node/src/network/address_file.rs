@@ -36,6 +36,9 @@ struct Page {
     /// Since format 2.
     #[serde(default)]
     tried: bool,
+    /// Left out where nobody vouched.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    vouched_until_ms: u64,
     addresses: Vec<Line>,
 }
 
@@ -44,6 +47,11 @@ struct Line {
     address: String,
     reached_ms: u64,
     failures: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a file holds.
@@ -59,6 +67,7 @@ pub(super) fn encode(book: &AddressBook) -> Vec<u8> {
         peer: saved.peer.to_string(),
         reached_ms: saved.entry.reached_ms,
         failures: saved.entry.failures,
+        vouched_until_ms: saved.entry.vouched_until_ms,
         source: Some(saved.source),
         tried: saved.is_tried,
         addresses: saved.entry.addresses.iter().filter(|known| !known.hearsay).map(line).collect(),
@@ -91,7 +100,8 @@ fn page(page: Page) -> Option<Saved> {
         Some(Known { address, reached_ms: line.reached_ms, failures: line.failures, hearsay: false })
     };
     let addresses = page.addresses.into_iter().take(ADDRESSES_PER_PEER_MAX).filter_map(known).collect();
-    let entry = Entry { addresses, reached_ms: page.reached_ms, failures: page.failures, ..Entry::default() };
+    let (reached_ms, failures, vouched_until_ms) = (page.reached_ms, page.failures, page.vouched_until_ms);
+    let entry = Entry { addresses, reached_ms, failures, vouched_until_ms, ..Entry::default() };
     // In the first format nothing said who told of a peer, and reached ones were those with a time.
     let source = page.source.unwrap_or(Source::Person);
     let is_tried = page.tried || (page.source.is_none() && page.reached_ms > 0);
@@ -164,6 +174,7 @@ mod tests {
         book.reached(friend, &address("/ip4/198.51.100.1/tcp/1"), NOW);
         book.learn(friend, address("/ip6/2001:db8::1/tcp/2"), Source::Person);
         book.failed(friend, NOW);
+        book.vouch(friend, address("/ip4/198.51.100.1/tcp/1"), NOW + 5);
         book.learn(stranger, address("/ip4/198.52.100.2/tcp/1"), source);
         book.learn(neighbour, address("/ip4/10.0.0.2/tcp/1"), Source::Lan);
         book.anchor(vec![friend]);

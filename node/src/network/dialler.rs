@@ -167,6 +167,13 @@ impl Dialler {
         Some(dial(expected, vec![address], PeerCondition::Always, purpose))
     }
 
+    /// Notes an address that a person was given.
+    pub(super) fn vouch(&mut self, address: &str, until_ms: u64) {
+        if let Ok((address, Some(peer))) = address.parse().map(split) {
+            self.book.vouch(peer, address, until_ms);
+        }
+    }
+
     /// The dials that are worth making now.
     pub(super) fn due(&mut self, peers: &Peers, now_ms: u64) -> Vec<Dial> {
         let patience_ms = if self.book.counts().reached > 0 { BOOK_FIRST_MS } else { 0 };

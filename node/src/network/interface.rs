@@ -127,6 +127,14 @@ pub enum Command {
         /// Told at the next turn.
         reply: oneshot::Sender<Report>,
     },
+    /// Notes an address that a person was given: its peer is not forgotten, however often it can't be reached, until the
+    /// time is over.
+    Vouch {
+        /// A multiaddr with `/p2p/PEER`; one without says nothing.
+        address: String,
+        /// Unix milliseconds.
+        until_ms: u64,
+    },
     /// Closes all connections to a peer that misbehaved, and doesn't want it or its host back: for an hour, then for two,
     /// and so on up to a day. A near one is not dialled for ten minutes, and no more. A dial that is asked for pardons.
     Disconnect {
@@ -256,6 +264,21 @@ pub enum Reachability {
     Relayed,
     /// Others tried to dial this node, and failed.
     Unreachable,
+}
+
+impl Reachability {
+    /// One word, for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Machine => "machine",
+            Self::Hidden => "hidden",
+            Self::Unknown => "unknown",
+            Self::Public => "public",
+            Self::Relayed => "relayed",
+            Self::Unreachable => "unreachable",
+        }
+    }
 }
 
 /// How this node takes part in the DHT.

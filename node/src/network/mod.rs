@@ -24,6 +24,7 @@
 //! | `places`, `connections`, `doors` | who is let in, who leaves when there are too many, who isn't wanted back |
 //! | `transport`, `proxy` | how connections are made, and which never are |
 //! | `reachability`, `candidates`, `nat` | whether others reach this node, how that is known, and relays if they don't |
+//! | `invited` | addresses as invites carry them |
 //! | `reason` | failures in words |
 
 mod address_file;
@@ -39,6 +40,7 @@ mod exchange;
 mod finding;
 mod gossip;
 mod interface;
+pub mod invited;
 mod nat;
 mod outbox;
 mod peers;

@@ -122,6 +122,7 @@ impl Task {
                 let report = self.report();
                 drop(reply.send(report));
             }
+            Command::Vouch { address, until_ms } => self.dialler.vouch(&address, until_ms),
             Command::Disconnect { peer, reason } => self.disconnect(&peer, &reason),
             // The caller has looked for it.
             Command::Shutdown => {}

@@ -138,6 +138,12 @@ impl Handle {
         tokio::time::timeout(REPORT_TIME_MAX, report).await.ok().flatten().ok_or(Unavailable)
     }
 
+    /// Has an address remembered that a person was given.
+    pub(crate) async fn vouch(&self, address: String, until_ms: u64) {
+        // An error means that the node is stopping.
+        let _ = self.commands.send(Command::Vouch { address, until_ms }).await;
+    }
+
     /// News from here on.
     pub(crate) fn notices(&self) -> broadcast::Receiver<Notice> {
         self.notices.subscribe()
@@ -149,6 +155,8 @@ pub(crate) struct Context {
     pub(crate) handle: Handle,
     pub(crate) store: Arc<EventStore>,
     pub(crate) key: SecretKey,
+    /// The node's key among peers. It signs invites, and has nothing to do with the author's.
+    pub(crate) network_key: SecretKey,
     pub(crate) network_name: String,
     pub(crate) home: Home,
     pub(crate) peer_id: String,
@@ -246,6 +254,7 @@ impl Node {
             handle: handle.clone(),
             store: Arc::clone(&store),
             key,
+            network_key: SecretKey::from_seed(&network_seed),
             network_name: settings.network,
             home,
             peer_id: ready.peer_id.clone(),

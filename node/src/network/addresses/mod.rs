@@ -86,6 +86,8 @@ pub(super) struct Entry {
     pub(super) addresses: Vec<Known>,
     pub(super) reached_ms: u64,
     pub(super) failures: u32,
+    /// Until this time a person wants it remembered, also if it was never reached.
+    pub(super) vouched_until_ms: u64,
     /// Not before this time. Not written down: a new start is a new chance.
     pub(super) next_ms: u64,
 }
@@ -177,6 +179,7 @@ impl AddressBook {
             for page in self.pages_mut(&peer) {
                 page.reached_ms = entry.reached_ms;
                 page.failures = entry.failures;
+                page.vouched_until_ms = entry.vouched_until_ms;
             }
         }
         self.anchors = anchors.into_iter().take(ANCHORS_MAX).collect();
@@ -264,6 +267,17 @@ impl AddressBook {
         self.note(peer, Known { hearsay: source == Source::Lan, ..Known::told(address) }, source);
     }
 
+    /// Notes an address that a person was given, to be remembered until a time even if the peer is not reached.
+    pub(super) fn vouch(&mut self, peer: PeerId, address: Multiaddr, until_ms: u64) {
+        self.learn(peer, address, Source::Person);
+        let mut is_news = false;
+        for page in self.pages_mut(&peer) {
+            is_news |= page.vouched_until_ms < until_ms;
+            page.vouched_until_ms = page.vouched_until_ms.max(until_ms);
+        }
+        self.changed |= is_news;
+    }
+
     /// Notes that dialling an address led to the peer.
     pub(super) fn reached(&mut self, peer: PeerId, address: &Multiaddr, now_ms: u64) {
         self.shunned.remove(&peer);
@@ -336,7 +350,10 @@ impl AddressBook {
             page.next_ms = now_ms.saturating_add(millis(backoff(&seed, &peer.to_bytes(), page.failures)));
         }
         self.changed = true;
-        let is_hopeless = |page: &Entry| page.reached_ms == 0 && page.failures >= FAILURES_OF_STRANGERS_MAX;
+        let is_hopeless = |page: &Entry| {
+            let is_stranger = page.reached_ms == 0 && page.vouched_until_ms <= now_ms;
+            is_stranger && page.failures >= FAILURES_OF_STRANGERS_MAX
+        };
         if self.near.get(&peer).is_some_and(is_hopeless) {
             self.near.remove(&peer);
         }
@@ -420,7 +437,9 @@ impl AddressBook {
             let slot = new_slot(&self.seed, &peer, group, source);
             if let Some(holder) = self.slots.get(&slot).copied() {
                 // Only who has failed makes room: the first word stands against any number of later ones.
-                let fails = |placed: &Placed| placed.entry.failures > 0 && placed.entry.reached_ms == 0;
+                let fails = |Placed { entry, .. }: &Placed| {
+                    entry.failures > 0 && entry.reached_ms == 0 && entry.vouched_until_ms == 0
+                };
                 if !self.world.get(&holder).is_some_and(fails) {
                     return;
                 }

@@ -285,3 +285,16 @@ fn four_fifths_of_all_addresses_do_not_surround_a_node() {
     println!("of 1,000 nodes {surrounded} were surrounded; {:.1}% of the links were hostile", taken as f64 / 80.0);
     assert!(surrounded <= 10, "{surrounded} of 1,000");
 }
+
+#[test]
+fn a_peer_that_a_person_vouched_for_is_tried_until_that_time() {
+    for place in [host(1, 1), near(1)] {
+        let (mut book, peer) = (book(), PeerId::random());
+        book.vouch(peer, place, NOW + 1000);
+        assert!(book.take_changed());
+        (0..9).for_each(|_| book.failed(peer, NOW));
+        assert_eq!(due(&mut book, NOW + millis(BACKOFF_MAX)), [peer]);
+        book.failed(peer, NOW + 1000);
+        assert_eq!(book.known(), 0);
+    }
+}
