@@ -14,6 +14,7 @@ mod interrupt;
 mod json;
 mod output;
 mod process;
+mod qr;
 mod terminal;
 mod thread;
 mod words;

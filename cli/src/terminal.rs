@@ -140,6 +140,16 @@ pub(crate) fn relative(now_ms: u64, then_ms: u64) -> String {
     if is_past { format!("{span} ago") } else { format!("in {span}") }
 }
 
+/// A moment of the local calendar, to the minute: `2026-03-01 14:05`.
+#[must_use]
+pub(crate) fn moment(moment_ms: u64) -> String {
+    let timestamp = i64::try_from(moment_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    match timestamp {
+        Some(timestamp) => TimeZone::system().to_datetime(timestamp).strftime("%Y-%m-%d %H:%M").to_string(),
+        None => "at no real time".to_owned(),
+    }
+}
+
 /// A day in the local calendar; an author can claim a time that no calendar has.
 fn date(moment_ms: u64) -> String {
     let timestamp = i64::try_from(moment_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
@@ -221,6 +231,8 @@ mod tests {
     fn an_old_time_is_a_date_and_an_impossible_one_is_said_to_be() {
         assert!(relative(NOW, NOW - 90 * 86_400_000).starts_with("2023-08-1"));
         assert_eq!(relative(NOW, u64::MAX), "at no real time");
+        assert_eq!(moment(u64::MAX), "at no real time");
+        assert!(moment(NOW).starts_with("2023-11-1"), "{}", moment(NOW));
     }
 
     #[test]

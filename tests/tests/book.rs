@@ -30,6 +30,7 @@ macro_rules! pages {
 pages! {
     first_run: "first-run.md",
     two_nodes: "two-nodes.md",
+    invite: "invite.md",
     away: "away.md",
     edits_and_retractions: "edits-and-retractions.md",
     devnet: "devnet.md",

@@ -118,6 +118,7 @@ fn every_command_on_real_nodes_prints_what_its_schema_says() {
     homes.holds("bo", &["follow", board], "board");
     homes.holds("bo", &["sync", "--wait", "10"], "sync");
 
+    join_by_an_invite(homes);
     write_and_read(homes);
     homes.watch("ana", board);
     move_and_check(homes, board);
@@ -130,6 +131,16 @@ fn every_command_on_real_nodes_prints_what_its_schema_says() {
     let schemas = std::fs::read_dir(validator::folder()).unwrap();
     let schemas = schemas.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
     assert_eq!(homes.held, schemas.collect());
+}
+
+fn join_by_an_invite(homes: &mut Homes) {
+    let made = homes.holds("ana", &["invite", "b", "--expires", "5m", "--as-me"], "invite");
+    let join = ["join", text(&made, "invite"), "--wait", "60", "--listen", "/ip4/127.0.0.1/tcp/0", "--mdns", "off"];
+    homes.holds("dee", &join, "join");
+    homes.holds("dee", &join, "join");
+    assert_eq!(homes.fails("ana", &["invite", "nowhere"], 1), "not_found");
+    assert_eq!(homes.fails("dee", &["join", "nonsense"], 1), "invalid");
+    homes.holds("dee", &["down"], "down");
 }
 
 fn write_and_read(homes: &mut Homes) {

@@ -104,7 +104,7 @@ fn older(args: &Args, last: &FeedEntry) -> String {
 }
 
 /// `of_many`: the boards are named, too.
-fn render(entries: &[FeedEntry], of_many: bool, look: &Look) -> String {
+pub(super) fn render(entries: &[FeedEntry], of_many: bool, look: &Look) -> String {
     if entries.is_empty() {
         return String::new();
     }

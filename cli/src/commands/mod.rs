@@ -14,6 +14,8 @@ mod follow;
 mod fsck;
 mod id;
 mod import;
+mod invite;
+mod join;
 mod logs;
 mod outbox;
 mod peers;
@@ -85,6 +87,10 @@ pub(crate) enum Command {
     Peers(peers::Args),
     /// Connect to a peer
     Connect(connect::Args),
+    /// Make one string with which others join a board: this network, where to find it, and whom to trust first
+    Invite(invite::Args),
+    /// Join a board by an invite; starts a node if none runs here
+    Join(join::Args),
     /// Compare boards with the connected peers now
     Sync(sync::Args),
     /// Own events and how many peers hold them
@@ -114,7 +120,7 @@ impl Command {
 
     /// Whether the command itself says what Ctrl-C does.
     fn owns_interrupt(&self) -> bool {
-        matches!(self, Self::Up(_) | Self::Devnet { command: devnet::Command::Up(_) })
+        matches!(self, Self::Up(_) | Self::Join(_) | Self::Devnet { command: devnet::Command::Up(_) })
     }
 }
 
@@ -149,6 +155,8 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Read(args) => read::run(&args, context, output).await,
         Command::Peers(args) => peers::run(&args, context, output).await,
         Command::Connect(args) => connect::run(args, context, output).await,
+        Command::Invite(args) => invite::run(args, context, output).await,
+        Command::Join(args) => join::run(args, context, output).await,
         Command::Sync(args) => sync::run(args, context, output).await,
         Command::Outbox => outbox::run(context, output).await,
         Command::Export(args) => export::run(&args, context, output).await,

@@ -47,7 +47,7 @@ pub(crate) struct Args {
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Switch {
+pub(super) enum Switch {
     /// Do it.
     On,
     /// Leave it.
@@ -62,7 +62,8 @@ impl Args {
     }
 }
 
-fn multiaddr(text: &str) -> Result<String, String> {
+/// Whether a word may be a multiaddr; the node looks at it more closely.
+pub(super) fn multiaddr(text: &str) -> Result<String, String> {
     if text.starts_with('/') {
         return Ok(text.to_owned());
     }
@@ -158,6 +159,7 @@ fn welcome(ready: &Ready, context: &Context, look: &Look) -> String {
         ("board open lounge", "the open board `lounge`: the same on every node"),
         ("post lounge -t \"Hello\" -m \"First words\"", "start a thread"),
         ("feed", "what there is to read"),
+        ("invite", "one string with which another machine joins: `roda join`"),
     ];
     let commands = commands.map(|(command, why)| (context.command(command), why));
     let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
@@ -199,13 +201,30 @@ async fn detach(args: &Args, context: &Context, output: &mut Output) -> Result<(
     Ok(())
 }
 
+/// Starts a node in the background for another command.
+///
+/// # Errors
+///
+/// The node's own.
+pub(super) async fn start_detached(
+    network: String,
+    listen: Vec<String>,
+    mdns: Switch,
+    proxy: Option<Proxy>,
+    context: &Context,
+) -> Result<ReadyLine, CliError> {
+    let args = Args { listen, web: None, connect: Vec::new(), network, mdns, proxy, detach: true };
+    process::start_detached(context, child_words(&args, context)).await.map_err(|error| explained(error, context))
+}
+
 /// The command line of the process that becomes the node.
 fn child_words(args: &Args, context: &Context) -> Vec<OsString> {
     let mut words: Vec<OsString> = Vec::new();
     if let Some(folder) = &context.folder {
         words.extend(["--home".into(), folder.clone().into_os_string()]);
     }
-    words.extend(["--json".into(), "up".into(), "--network".into(), args.network.clone().into()]);
+    // One word: a network's name may begin with a dash, and may come from an invite.
+    words.extend(["--json".into(), "up".into(), format!("--network={}", args.network).into()]);
     for address in &args.listen {
         words.extend(["--listen".into(), address.into()]);
     }
@@ -262,12 +281,12 @@ mod tests {
 
     #[test]
     fn a_detached_node_is_started_with_the_same_flags() {
-        let line = "up --network n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off --detach --web off \
+        let line = "up --network=n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off --detach --web off \
              --proxy socks5://127.0.0.1:9050";
         let args = Line::parse_from(line.split(' ')).args;
         let context = Context::at(Path::new("/h")).unwrap();
         let words: Vec<_> = child_words(&args, &context).into_iter().map(|word| word.into_string().unwrap()).collect();
-        let expected = "--home /h --json up --network n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off \
+        let expected = "--home /h --json up --network=n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off \
              --proxy socks5://127.0.0.1:9050";
         assert_eq!(words.join(" "), expected);
     }

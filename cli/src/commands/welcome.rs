@@ -30,9 +30,10 @@ fn welcome(context: &Context, output: &mut Output) -> Result<(), CliError> {
     let welcome = Welcome { version: env!("CARGO_PKG_VERSION"), running: false, next };
     output.object(&welcome, |look| {
         let [up, open, feed] = &welcome.next;
+        let join = context.command("join INVITE");
         let width = welcome.next.iter().map(|command| command.chars().count()).max().unwrap_or(0);
         format!(
-            "{} is a discussion network of peers, with nobody at its head.\nNo node runs here yet. Next:\n\n  {up:width$}  {}\n  {open:width$}  {}\n  {feed:width$}  {}\n\n`roda --help` lists every command.",
+            "{} is a discussion network of peers, with nobody at its head.\nNo node runs here yet. Next:\n\n  {up:width$}  {}\n  {open:width$}  {}\n  {feed:width$}  {}\n\nIf you were invited, one command is enough: {join}\n`roda --help` lists every command.",
             look.bold("Roda"),
             look.dim("run a node; it makes your key at the first start"),
             look.dim("in another terminal: join the open board `lounge`"),

@@ -2,7 +2,11 @@
 
 use crate::fake_node::{Answer, FakeNode, roda, stderr, stdout};
 use crate::validator::{assert_holds, folder, schema};
+use roda_protocol::id::SpaceId;
+use roda_protocol::invite::{Address, Invitation, InvitedBoard};
+use roda_protocol::keys::SecretKey;
 use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a node answers, by method and path.
 fn answer(what: &str) -> Value {
@@ -45,6 +49,16 @@ fn answer(what: &str) -> Value {
             "boards": [board], "latency_ms": null,
         }]),
         "POST /api/v1/connect" => json!({ "peer_id": "12D3" }),
+        "POST /api/v1/invites" => json!({
+            "invite": "roda:aeaq", "expires_ms": 1, "board": board, "name": "b", "network": "n",
+            "addresses": ["/ip4/127.0.0.1/tcp/1/p2p/12D3"], "range": "this_machine", "reachability": "unknown",
+        }),
+        "POST /api/v1/join" => json!({
+            "board": board, "name": "b", "is_own": false, "dials": [
+                { "address": "/ip4/127.0.0.1/tcp/1/p2p/12D3", "peer_id": "12D3", "error": null },
+                { "address": "/ip4/127.0.0.1/tcp/2/p2p/12D4", "peer_id": null, "error": "nobody is there" },
+            ],
+        }),
         "POST /api/v1/sync" => json!([{
             "board": board, "events": 1, "peers_asked": 1, "peers_equal": 1, "received": 0, "sent": 0, "rounds": 1,
             "bytes": 60, "held": 1, "declined": 0, "missing": [id], "checked_ms": 3,
@@ -103,6 +117,8 @@ fn every_command_prints_what_its_schema_says() {
         (&["peers"], "peers"),
         (&["connect", "/ip4/127.0.0.1/tcp/1"], "connect"),
         (&["sync"], "sync"),
+        (&["invite"], "invite"),
+        (&["invite", "b", "--expires", "1h", "--as-me", "--qr"], "invite"),
         (&["outbox"], "outbox"),
         (&["export"], "export"),
         (&["import", file], "import"),
@@ -118,6 +134,67 @@ fn every_command_prints_what_its_schema_says() {
         assert_eq!(output.status.code(), Some(0), "{words:?}: {}", stderr(&output));
         assert!(*name == "export" || !stdout(&output).starts_with('{'), "{words:?}");
     }
+}
+
+/// An invite to the network `n` that is good for a minute from `issued_ms` on.
+fn invite(issued_ms: u64) -> String {
+    let said = Invitation {
+        network: "n".into(),
+        issued_ms,
+        expires_ms: issued_ms + 60_000,
+        addresses: vec![Address(vec![4, 127, 0, 0, 1, 6, 0, 1])],
+        others: vec![],
+        board: InvitedBoard::Charter { board: SpaceId([0xcd; 32]), name: "b".into(), title: String::new() },
+        stewards: vec![SecretKey::from_seed(&[2; 32]).public()],
+        authors: vec![],
+    };
+    said.sign(&SecretKey::from_seed(&[1; 32])).unwrap()
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
+#[test]
+fn joining_prints_what_its_schema_says_and_shows_the_first_threads() {
+    let node = FakeNode::start(|asked| match asked.what.as_str() {
+        "GET /api/v1/events" => Answer::Open("\n".into()),
+        what => Answer::Json(200, answer(what).to_string()),
+    });
+    let output = node.json(&["join", &invite(now_ms())]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_holds(&stdout(&output), "join");
+    assert!(serde_json::from_str::<Value>(&stdout(&output)).unwrap()["first_thread_ms"].is_u64());
+    let output = node.human(&["join", &invite(now_ms())]);
+    assert!(stdout(&output).contains("you follow b on network n") && stdout(&output).contains("TITLE"));
+}
+
+#[test]
+fn an_expired_or_changed_invite_asks_nothing_of_the_node() {
+    let node = FakeNode::start(|_| panic!("nobody should ask"));
+    let good = invite(now_ms());
+    let changed =
+        format!("{}{}", &good[..good.len() - 9], if good.ends_with("aaaaaaaaa") { "baaaaaaaa" } else { "aaaaaaaaa" });
+    for (text, code) in [(invite(1), "expired"), (changed, "invalid"), ("hello".into(), "invalid")] {
+        let output = node.json(&["join", &text]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_holds(&stderr(&output), "error");
+        assert!(stderr(&output).contains(&format!("\"code\":\"{code}\"")), "{}", stderr(&output));
+    }
+    assert!(node.asked().is_empty());
+}
+
+#[test]
+fn a_node_of_another_network_is_left_alone() {
+    let node = FakeNode::start(|asked| {
+        let mut status = answer(&asked.what);
+        status["network"] = "elsewhere".into();
+        Answer::Json(200, status.to_string())
+    });
+    let output = node.json(&["join", &invite(now_ms())]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("\"code\":\"other_network\""), "{}", stderr(&output));
+    assert_eq!(node.asked().len(), 1);
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn is_of(value: &Value, kind: &Value) -> bool {
     }
 }
 
-/// The three patterns that the schemas use.
+/// The four patterns that the schemas use.
 fn matches(text: &str, pattern: &str) -> bool {
     match pattern {
         "^[0-9a-f]{64}$" => text.len() == 64 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')),
@@ -88,6 +88,9 @@ fn matches(text: &str, pattern: &str) -> bool {
             let digits = text.strip_prefix('@').unwrap_or_default();
             digits.len() == 52 && digits.chars().all(|c| matches!(c, 'a'..='z' | '2'..='7'))
         }
+        "^roda:[a-z2-7]+$" => text
+            .strip_prefix("roda:")
+            .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| matches!(c, 'a'..='z' | '2'..='7'))),
         "/p2p/" => text.contains("/p2p/"),
         other => panic!("the pattern {other} is not known to this test"),
     }
