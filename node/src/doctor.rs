@@ -194,6 +194,7 @@ fn clock(ahead_ms: Option<i64>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::{Dht, Found, Tables};
 
     fn report(reachability: Reachability) -> Report {
         Report {
@@ -204,6 +205,11 @@ mod tests {
             listen: vec!["/ip4/5.1.0.1/tcp/1/p2p/X".to_owned()],
             known: 0,
             reached: 0,
+            book: Tables::default(),
+            found: Found::default(),
+            dht: Dht::Asks,
+            routing: 0,
+            providers: 0,
             failures: Vec::new(),
             mdns: true,
             proxy: None,

@@ -16,7 +16,7 @@ use super::discovery::{self, Discovery, FOLLOWERS_ENOUGH, Lookup};
 use super::exchange::Exchange;
 use super::interface::Dht;
 use super::reach::{Reach, group, host, is_relayed, reach, split};
-use super::records::{self, ADDRESSES_MAX, OTHERS_MAX, OWN_MAX, Record};
+use super::records::{self, ADDRESSES_MAX, OTHERS_MAX, OWN_MAX, Record, Refusal};
 use super::task::{Task, now_ms};
 
 /// For how long a peer that this node has reached by dialling is told of to others.
@@ -246,6 +246,15 @@ impl Task {
         let source = Source::Peer(self.peers.ends(&from).find_map(group));
         for bytes in told {
             let record = records::verify(bytes, now_ms);
+            let told = match &record {
+                Ok(record) => Some((record.peer, record.time_ms)),
+                // One clock of the two is wrong.
+                Err(Refusal::Untimely) => records::signed_at(bytes),
+                Err(_) => None,
+            };
+            if let Some((_, time_ms)) = told.filter(|(signer, _)| *signer == from) {
+                self.clocks.told(from, time_ms, now_ms);
+            }
             let record = record.inspect_err(|why| tracing::debug!(peer = %from, ?why, "a record is refused"));
             // What is nearer than the peer itself would have this node dial its own machine or its neighbours on a
             // stranger's word.

@@ -31,6 +31,7 @@ mod address_file;
 mod addresses;
 mod behaviour;
 mod candidates;
+mod clocks;
 mod codec;
 mod connections;
 mod dialler;

@@ -209,7 +209,7 @@ impl Task {
             mdns: self.means.mdns,
             proxy: self.proxy.as_ref().map(ToString::to_string),
             restarts: self.outbox.counters.restarts(),
-            clock_ahead_ms: None,
+            clock_ahead_ms: self.clocks.ahead_ms(),
             inbound,
             outbound,
         }

@@ -124,6 +124,13 @@ pub(super) fn verify(bytes: &[u8], now_ms: u64) -> Result<Record, Refusal> {
     Ok(Record { peer: signed.peer_id(), time_ms, addresses, reach: nearest, bytes: bytes.to_vec() })
 }
 
+/// Who signed a record that may be out of its time, and when by the signer's clock. None if it is none.
+pub(super) fn signed_at(bytes: &[u8]) -> Option<(PeerId, u64)> {
+    let envelope = SignedEnvelope::from_protobuf_encoding(bytes).ok()?;
+    let signed = PeerRecord::from_signed_envelope_interop(envelope).ok()?;
+    Some((signed.peer_id(), signed.seq()))
+}
+
 /// Whether a record of this time still says something.
 pub(super) fn is_current(time_ms: u64, now_ms: u64) -> bool {
     time_ms.saturating_add(LASTS_MS) >= now_ms

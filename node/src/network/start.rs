@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::addresses::AddressBook;
 use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Means, Names};
+use super::clocks::Clocks;
 use super::connections::Merits;
 use super::dialler::Dialler;
 use super::discovery::Discovery;
@@ -127,6 +128,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
         names,
         peers: Peers::default(),
         permits,
+        clocks: Clocks::default(),
         reachability: Reachability::default(),
         means: means(&config, is_machine),
         proxy: config.proxy.clone(),

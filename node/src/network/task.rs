@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::address_file;
 use super::behaviour::{Behaviour, Means, Names};
+use super::clocks::Clocks;
 use super::codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use super::connections::Merits;
 use super::dialler::{Dial, Dialler};
@@ -46,6 +47,7 @@ pub(super) struct Task {
     pub(super) names: Names,
     pub(super) peers: Peers,
     pub(super) permits: Permits,
+    pub(super) clocks: Clocks,
     pub(super) reachability: Reachability,
     pub(super) means: Means,
     pub(super) proxy: Option<Proxy>,

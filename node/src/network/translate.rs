@@ -124,6 +124,7 @@ impl Task {
     fn on_closed(&mut self, peer: PeerId, connection: ConnectionId) {
         if self.peers.closed(peer, connection) {
             self.without_relay(&peer);
+            self.clocks.left(&peer);
             self.merits.gone(&peer);
             self.dialler.lost(peer, now_ms());
             self.outbox.release(peer).into_iter().for_each(|event| self.refuse(event));
