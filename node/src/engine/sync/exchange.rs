@@ -3,7 +3,7 @@
 use super::Purpose;
 use super::fetches::{Fetched, Outcome};
 use super::session::{EMPTY_MAX, Session};
-use super::work::Work;
+use super::work::{TAKEN_MAX, Work};
 use crate::engine::{Engine, Verdict};
 use crate::store::StoreError;
 use roda_protocol::id::{EventId, SpaceId};
@@ -41,6 +41,7 @@ impl Engine {
         while !work.words.is_empty() || !work.pushes.is_empty() {
             let (ids, events) =
                 if work.words.is_empty() { self.next_members(work, form)? } else { self.next_words(work)? };
+            session.tally(work.space).unkept += std::mem::take(&mut work.denied);
             if ids.is_empty() {
                 continue;
             }
@@ -64,6 +65,12 @@ impl Engine {
         let (mut ids, mut events, mut bytes) = (Vec::new(), Vec::new(), 0);
         for at in 0..members.len() {
             let id = members[at].1.id;
+            if work.taken.contains(&id) {
+                // It took this one, and now shows a set without it: nothing more is given to it.
+                work.denied += 1;
+                work.pushes.clear();
+                break;
+            }
             let Some(stored) = self.store.proof(&id)? else { continue };
             let event = match form {
                 Form::Whole => stored.event.bytes(),
@@ -110,11 +117,13 @@ impl Engine {
         taken: &[Taken],
     ) {
         let held: Vec<bool> = taken.iter().map(|taken| *taken == Taken::Held).collect();
-        let counts = taken.iter().take(ids.len()).filter(|taken| matches!(taken, Taken::Held | Taken::Declined));
-        session.tally(space).sent += counts.count() as u64;
+        let takes = |taken: &Taken| matches!(taken, Taken::Held | Taken::Declined);
+        session.tally(space).sent += taken.iter().take(ids.len()).filter(|taken| takes(taken)).count() as u64;
         self.confirmed(&session.peer, ids, &held);
         let Some(work) = session.works.get_mut(&space) else { return };
         work.pushing = None;
+        let room = TAKEN_MAX.saturating_sub(work.taken.len());
+        work.taken.extend(ids.iter().zip(taken).filter(|(_, taken)| takes(taken)).map(|(id, _)| *id).take(room));
         // Whoever was sent all that there is and asks for more is not sent it again.
         if form == Form::Whole {
             return;

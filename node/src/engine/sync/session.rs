@@ -45,7 +45,7 @@ pub(super) struct Tally {
     pub(super) sent: u64,
     /// Events that the peer gave and that are dated ahead of this node's clock.
     pub(super) deferred: u64,
-    /// Events and ranges that the peer named and did not give.
+    /// Events and ranges that the peer named and did not give, and events that it took and then lacked.
     pub(super) unkept: u64,
     pub(super) rounds: u64,
     pub(super) bytes: u64,

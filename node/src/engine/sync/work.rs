@@ -13,6 +13,10 @@ pub(super) const RUNS_MAX: u32 = 5;
 /// Found ranges and members that wait to be pushed.
 pub(super) const PUSHES_MAX: usize = 65_536;
 
+/// Events that a peer took and that are remembered for as long as a space is at work: more than one push, and enough to know
+/// a peer by that takes everything and holds nothing.
+pub(super) const TAKEN_MAX: usize = 4096;
+
 /// What a space waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -42,6 +46,10 @@ pub(super) struct Work {
     pub(super) pushes: VecDeque<Push>,
     /// Events whose words the peer asked for.
     pub(super) words: VecDeque<EventId>,
+    /// Events that the peer said it took.
+    pub(super) taken: BTreeSet<EventId>,
+    /// How many of them its set lacked later.
+    pub(super) denied: u64,
     /// The question under way.
     pub(super) asking: Option<Token>,
     /// The push under way.
@@ -63,6 +71,8 @@ impl Work {
             suspects: BTreeSet::new(),
             pushes: VecDeque::new(),
             words: VecDeque::new(),
+            taken: BTreeSet::new(),
+            denied: 0,
             asking: None,
             pushing: None,
             runs: 0,

@@ -2,6 +2,7 @@
 
 mod admission;
 mod catching_up;
+mod liars;
 
 use super::*;
 use crate::store::{MemoryIndex, MemoryJournal};
