@@ -37,6 +37,10 @@ pub(super) const EMPTY_MAX: u32 = 16;
 /// Spaces that differ and in which a session may come to nothing before it gives the peer up, if none came to anything.
 pub(super) const FRUITLESS_MAX: u32 = 4;
 
+/// Promises that a peer may break for each event that it gives. An honest peer can have lost a part of what it knows; one
+/// that gives a single event for a great many promises would otherwise never be left alone.
+pub(super) const UNKEPT_PER_GIVEN: u64 = 16;
+
 /// What came of comparing one space.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {

@@ -3,7 +3,7 @@
 //! Every answer leads to [`Engine::advance`], which does all that can be done now and ends the session when nothing is
 //! left. A session is out of its table while it is worked on.
 
-use super::session::{FRUITLESS_MAX, Session, Tally, WORKS_MAX};
+use super::session::{FRUITLESS_MAX, Session, Tally, UNKEPT_PER_GIVEN, WORKS_MAX};
 use super::work::{Phase, RUNS_MAX, Work};
 use super::{Purpose, SESSIONS_MAX};
 use crate::engine::{Engine, Output};
@@ -395,7 +395,9 @@ impl Engine {
         let (known_before, before) = work.before;
         let (known, tally) = (self.store.known().len(space) as u64, *session.tally(space));
         // What it took speaks for a peer only as long as it keeps its promises; what others brought meanwhile, not at all.
-        let is_fruitful = tally.received > before.received || (tally.unkept == 0 && tally.sent > before.sent);
+        let (given, unkept) = (tally.received - before.received, tally.unkept - before.unkept);
+        let gives = given > 0 && unkept <= given.saturating_mul(UNKEPT_PER_GIVEN);
+        let is_fruitful = gives || (tally.unkept == 0 && tally.sent > before.sent);
         let has_moved = is_fruitful || (tally.unkept == 0 && known > known_before);
         let fruitless = work.comparison.take().map(|comparison| comparison.fruitless()).unwrap_or_default();
         let was_exact = !work.exact.is_empty();

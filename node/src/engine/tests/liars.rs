@@ -1,7 +1,8 @@
 //! Peers that are no engines: what they say is made up, in due form.
 
 use super::*;
-use roda_protocol::wire::{Request, Response, SpaceAsk, SpaceDigest, Taken};
+use roda_protocol::reconcile::{Ask, Bound, Differs, EpochEntry, EpochKey, Finding, Probe};
+use roda_protocol::wire::{EventBytes, Request, Response, SpaceAsk, SpaceDigest, Taken};
 
 /// A board at the first engine, with so many posts.
 fn board_with_posts(world: &mut World, posts: usize) -> SpaceId {
@@ -54,4 +55,73 @@ fn a_peer_that_takes_all_and_holds_nothing_is_given_all_once_a_session_and_then_
     run_beside(&mut world, 3 * 3_600_000, &mut lie);
     assert!(pushed >= 601, "an honest peer could be as empty");
     assert!(pushed <= 4 * 601, "{pushed} events went to a peer that keeps none");
+}
+
+/// Names that no event has, right behind a real one.
+const INVENTED: u64 = 40;
+
+/// Offers an event, and a great many that nobody wrote, wherever it is asked about the place where they would stand.
+fn promises(probe: &Probe, real: &EpochKey) -> Finding {
+    let names = || (0..=INVENTED).map(|number| (real.short() + number).to_be_bytes()).collect();
+    let is_here = |lower: &Bound, upper: &Bound| {
+        lower.key().is_some_and(|lower| lower <= *real) && upper.key().is_some_and(|upper| *real < upper)
+    };
+    match &probe.ask {
+        Ask::Split(children) => {
+            let lowers = std::iter::once(&probe.lower).chain(children.iter().map(|child| &child.upper));
+            let parts = (0..).zip(lowers.zip(children));
+            let here = parts.filter(|(_, (lower, child))| is_here(lower, &child.upper));
+            Finding::Split(here.map(|(place, _)| (place, Differs::List(names()))).collect())
+        }
+        Ask::List { upper, members } | Ask::Exact { upper, members } => {
+            let offers = if is_here(&probe.lower, upper) { names() } else { Vec::new() };
+            Finding::List { upto: None, wants: vec![0; members.len().div_ceil(8)].into(), offers }
+        }
+        Ask::Sketch { .. } => Finding::Sketch(Vec::new().into()),
+    }
+}
+
+#[test]
+fn a_peer_that_gives_one_event_for_many_promises_is_left_alone() {
+    let mut world = World::new(1);
+    // Few enough that they are listed at once.
+    let board = board_with_posts(&mut world, 3);
+    let words = |number: usize| PostBody { title: format!("real {number}"), text: String::new(), link: None };
+    let mut real = Vec::new();
+    for number in 0..1000 {
+        world.advance_clock();
+        let draft = world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words(number)));
+        let signed = world.signed(5, draft);
+        real.push((EpochKey::of(&(world.now.wall_ms, signed.id())), EventBytes(signed.bytes().to_vec())));
+    }
+    let (mut given, mut asked) = (0, 0);
+    let mut lie = |request: Request| {
+        let ((epoch, key), event) = &real[given];
+        match request {
+            Request::Spaces { .. } => {
+                let epochs = Some(vec![EpochEntry { epoch: *epoch, count: 60, fingerprint: [7; 8] }]);
+                let spaces = vec![SpaceDigest { index: 0, count: 60, digest: [9; 16], epochs }];
+                Response::Spaces { headers_first: false, spaces }
+            }
+            Request::Compare { probes, .. } => {
+                Response::Compared(probes.iter().map(|probe| promises(probe, key)).collect())
+            }
+            Request::Pick { members, .. } => {
+                asked += 1;
+                let is_named = members.contains(&key.short().to_be_bytes());
+                given += usize::from(is_named);
+                let events = if is_named { vec![event.clone()] } else { Vec::new() };
+                Response::Events { events, answered: u32::try_from(members.len()).unwrap() }
+            }
+            Request::Range { .. } => Response::Range { events: Vec::new(), next: None },
+            Request::Push { events, .. } => Response::Taken(vec![Taken::No; events.len()]),
+            Request::Holds { ids, .. } => Response::Holding(vec![false; ids.len()]),
+            Request::Get { ids, .. } => {
+                Response::Events { events: Vec::new(), answered: u32::try_from(ids.len()).unwrap() }
+            }
+        }
+    };
+    run_beside(&mut world, 3 * 3_600_000, &mut lie);
+    assert!(given >= 1, "what it gives is taken");
+    assert!(asked <= 12, "asked {asked} times for {given} events");
 }
