@@ -7,6 +7,7 @@ use crate::wait::{DEADLINE, eventually};
 use roda_protocol::event::Signed;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -32,11 +33,30 @@ pub fn nodes(count: usize) -> Vec<TestNode> {
     (0..count).map(|_| TestNode::start(&network)).collect()
 }
 
+/// Where a node runs, and how it is told to.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The words before `roda`.
+    pub prefix: Vec<String>,
+    /// The words after `up`, beside the network and whom to dial.
+    pub up: Vec<String>,
+}
+
+impl Place {
+    /// Loopback of this machine, and nothing else.
+    #[must_use]
+    pub fn loopback() -> Self {
+        let up = ["--mdns", "off", "--listen", "/ip4/127.0.0.1/tcp/0"].map(str::to_owned).to_vec();
+        Self { prefix: Vec::new(), up }
+    }
+}
+
 /// A node. It ends when this is dropped.
 #[derive(Debug)]
 pub struct TestNode {
     home: TempDir,
     network: String,
+    place: Place,
     running: Option<Running>,
     ready: Value,
 }
@@ -56,9 +76,19 @@ impl TestNode {
     /// If it does not start.
     #[must_use]
     pub fn start(network: &str) -> Self {
+        Self::start_at(network, Place::loopback(), &[])
+    }
+
+    /// Starts a node with a new home somewhere, dialling these.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    #[must_use]
+    pub fn start_at(network: &str, place: Place, connect: &[&str]) -> Self {
         let home = tempfile::Builder::new().prefix("roda-").tempdir().expect("a temporary folder");
-        let mut node = Self { home, network: network.to_owned(), running: None, ready: Value::Null };
-        node.launch(&[]);
+        let mut node = Self { home, network: network.to_owned(), place, running: None, ready: Value::Null };
+        node.launch(connect);
         node
     }
 
@@ -69,8 +99,8 @@ impl TestNode {
     /// If it runs, or does not start.
     pub fn launch(&mut self, connect: &[&str]) {
         assert!(self.running.is_none(), "the node runs already");
-        let mut command = self.command();
-        command.args(["--json", "up", "--mdns", "off", "--listen", "/ip4/127.0.0.1/tcp/0", "--network", &self.network]);
+        let mut command = self.command_behind(&self.place.prefix);
+        command.args(["--json", "up", "--network", &self.network]).args(&self.place.up);
         for address in connect {
             command.args(["--connect", address]);
         }
@@ -160,6 +190,16 @@ impl TestNode {
         self.home().join("data/index")
     }
 
+    /// The process.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.running.as_ref().expect("the node runs").child)
+    }
+
     fn log_file(&self) -> PathBuf {
         self.home().join("stderr.txt")
     }
@@ -189,8 +229,13 @@ impl TestNode {
     /// `roda` with this home.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = Command::new(roda_binary());
-        command.arg("--home").arg(self.home()).env("RODA_LOG", "warn").stdin(Stdio::null());
+        self.command_behind(&[])
+    }
+
+    fn command_behind(&self, prefix: &[String]) -> Command {
+        let mut words = prefix.iter().map(OsString::from).chain([roda_binary().into()]);
+        let mut command = Command::new(words.next().expect("`roda` at least"));
+        command.args(words).arg("--home").arg(self.home()).env("RODA_LOG", "warn").stdin(Stdio::null());
         command
     }
 

@@ -16,6 +16,7 @@
 //! | `clock` | a thread's time |
 //! | `chance` | random numbers from a seed that is printed |
 //! | `sim` | whole networks of engines on virtual time, with faults, hostile nodes and checkers |
+//! | `hosts` | networks of hosts: namespaces, routers, NAT, weather |
 //! | `wait` | deadlines |
 
 pub mod attacker;
@@ -27,6 +28,7 @@ pub mod cluster;
 pub mod exchange;
 pub mod forge;
 pub mod homes;
+pub mod hosts;
 pub mod negentropy;
 pub mod pairs;
 pub mod sim;

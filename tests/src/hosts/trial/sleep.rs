@@ -1,0 +1,80 @@
+//! A laptop that is closed and opened again.
+
+use super::{DEADLINE, agree, has, id, peers};
+use crate::cluster::{TestNode, network_name};
+use crate::hosts::Internet;
+use crate::wait::eventually;
+use rustix::process::{Signal, kill_process};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The library that tells a process another time, in its folders on Debian and Ubuntu.
+const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
+
+/// Why this machine can't have sleeping hosts; nothing if it can.
+///
+/// # Errors
+///
+/// What is missing, in a line.
+pub fn sleep_possible() -> Result<(), String> {
+    super::super::possible()?;
+    library().map(drop).ok_or_else(|| format!("{LIBRARY} is not there (on Debian: libfaketime)"))
+}
+
+fn library() -> Option<String> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path().join(LIBRARY));
+    let found = folders.chain([Path::new("/usr/lib").join(LIBRARY)]).find(|path| path.is_file())?;
+    Some(found.display().to_string())
+}
+
+/// A host sleeps for an hour: the process does nothing, its link is down, and afterwards the time of day is an hour
+/// later while the clock that only runs when the machine does is not, as it is on Linux. Meanwhile the other node
+/// gave its connection up and went on writing. From waking until what was written is here.
+///
+/// # Panics
+///
+/// If it never is.
+#[must_use]
+pub fn sleep() -> Duration {
+    let internet = Internet::new();
+    let (laptop, stays) = (internet.host("laptop", "5.9.1.1"), internet.host("stays", "46.4.2.2"));
+    let network = network_name();
+    let awake = stays.node(&network, &[]);
+
+    let clock = tempfile::NamedTempFile::new().expect("a temporary file");
+    let tell = |offset: &str| std::fs::write(clock.path(), offset).expect("there is room");
+    tell("+0");
+    let mut place = laptop.place();
+    place.prefix.extend([
+        "env".to_owned(),
+        format!("LD_PRELOAD={}", library().expect("sleep is possible")),
+        format!("FAKETIME_TIMESTAMP_FILE={}", clock.path().display()),
+        "FAKETIME_NO_CACHE=1".to_owned(),
+        "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
+    ]);
+    let sleeper = TestNode::start_at(&network, place, &[&stays.address_of(&awake)]);
+    let board = awake.found("night");
+    sleeper.follow(&board);
+    agree(&[&sleeper, &awake], 1);
+
+    kill_process(sleeper.pid(), Signal::STOP).expect("it is ours");
+    laptop.unplug();
+    stays.refuse(laptop.address());
+    let posts: Vec<_> = (0..20).map(|hour| awake.post(&board, &format!("Minute {hour}"))).collect();
+    let gone = || (!peers(&awake).contains(&id(&sleeper))).then_some(());
+    eventually("that the other node gives the sleeper up", DEADLINE, gone);
+    stays.refuse_nobody();
+
+    tell("+3600");
+    laptop.plug();
+    kill_process(sleeper.pid(), Signal::CONT).expect("it is ours");
+    let start = Instant::now();
+    for post in &posts {
+        eventually("what was written meanwhile", DEADLINE, || has(&sleeper, post).then_some(()));
+    }
+    let took = start.elapsed();
+    // Dated an hour after all the others, by a clock that is an hour wrong: deferred over there.
+    let status = sleeper.object(&["status"]);
+    assert_eq!(status["events"], 21, "{status}");
+    took
+}
