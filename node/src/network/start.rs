@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -218,7 +218,10 @@ fn bound<'a>(configured: &[String], listeners: impl Iterator<Item = &'a Multiadd
 fn texts(configured: &[String], is_hidden: bool) -> Vec<String> {
     match configured {
         [] if is_hidden => Vec::new(),
-        [] => LISTEN_DEFAULT.map(str::to_owned).to_vec(),
+        [] => {
+            let here = LISTEN_DEFAULT.into_iter().filter(|text| !text.starts_with("/ip6/") || has_ipv6());
+            here.map(str::to_owned).collect()
+        }
         configured => configured.to_vec(),
     }
 }
@@ -278,6 +281,12 @@ async fn hear(task: &mut Task, waiting: &mut BTreeMap<String, String>) -> Result
 fn bind(task: &mut Task, text: &str) -> Result<ListenerId, NetworkError> {
     let fails = |cause| NetworkError::Listen { address: text.to_owned(), cause };
     task.swarm.listen_on(parse(text)?).map_err(|error| fails(reason::of_transport(&error)))
+}
+
+/// Whether this machine has IPv6 addresses. Where IPv6 is switched off its sockets can be bound all the same, and would
+/// wait for an address for ever.
+fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 /// Finds out whether a port is taken. libp2p shares a port with any other program of this user that does too: two
