@@ -1,8 +1,8 @@
 //! Nodes on hosts of their own, with routers, partitions and bad weather in between. A machine that can't have such
 //! hosts skips these, and says why.
 
-use roda_tests::hosts::trial::{self, Cut, Scene};
-use roda_tests::hosts::{can_run, possible, weather_possible};
+use roda_tests::hosts::trial::{self, Cut, Scene, Way};
+use roda_tests::hosts::{Nat, can_run, possible, weather_possible};
 use std::time::Duration;
 
 /// Prints what a test measured.
@@ -59,5 +59,40 @@ fn every_post_reaches_every_node_over_links_that_lose_packets() {
     if can_run("links that lose packets", weather_possible()) {
         let scene = Scene { nodes: 8, dials: 3, posts: 10, loss_per_mille: 50, delay_ms: 40, jitter_ms: 20 };
         println!("{}", trial::delivery(scene));
+    }
+}
+
+/// Two nodes behind such routers meet as theory says: directly where a hole can be punched, else through the public node.
+fn meet(left: Nat, right: Nat) {
+    let what = format!("a host behind {left} and one behind {right}");
+    if !can_run(&what, possible()) {
+        return;
+    }
+    let meeting = trial::meeting(left, right);
+    println!("{what}: {meeting}; reachable after {:.1} s", meeting.reachable.as_secs_f64());
+    let expected = if left.can_be_punched(right) { Way::Direct } else { Way::Relayed };
+    assert_eq!(meeting.way, expected, "{meeting:?}");
+    assert!(meeting.connected.is_some_and(|time| time < Duration::from_secs(10)), "{meeting:?}");
+}
+
+#[test]
+fn two_hosts_behind_ordinary_home_routers_are_connected_directly() {
+    meet(Nat::PortRestricted, Nat::PortRestricted);
+}
+
+#[test]
+fn a_symmetric_router_and_an_open_one_are_connected_directly() {
+    meet(Nat::Symmetric, Nat::FullCone);
+}
+
+#[test]
+fn two_symmetric_routers_are_connected_through_the_public_node() {
+    meet(Nat::Symmetric, Nat::Symmetric);
+}
+
+#[test]
+fn a_relay_that_restarts_is_asked_again() {
+    if can_run("a relay that restarts", possible()) {
+        took("from the relay's restart until a host behind a router is connected through it", trial::renewal());
     }
 }

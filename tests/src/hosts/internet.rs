@@ -152,7 +152,8 @@ impl Internet {
     /// If the kernel does not count them.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let lines = self.core.enter(|| std::fs::read_to_string("/proc/net/dev")).expect("the kernel counts");
+        let lines =
+            self.core.enter(|| std::fs::read_to_string("/proc/thread-self/net/dev")).expect("the kernel counts");
         let received = |line: &str| {
             let (name, figures) = line.split_once(':')?;
             let is_link = name.trim().starts_with("link");

@@ -36,13 +36,20 @@ pub struct Delivery {
     pub latencies: Vec<Duration>,
     /// Bytes that hosts received while posts spread, by post and receiving node, headers and all.
     pub bytes: u64,
-    /// Copies of a post that a node received, in thousandths, where nodes count them.
-    pub copies_per_mille: Option<u64>,
+    /// Copies of posts that nodes received, where they count them.
+    pub copies: Option<u64>,
     /// Packets lost, of a thousand.
     pub lost_per_mille: u64,
 }
 
 impl Delivery {
+    /// Copies of a post that a node received.
+    #[must_use]
+    pub fn copies(&self) -> Option<f64> {
+        let deliveries = u32::try_from(self.latencies.len()).unwrap_or(u32::MAX);
+        self.copies.map(|copies| f64::from(u32::try_from(copies).unwrap_or(u32::MAX)) / f64::from(deliveries.max(1)))
+    }
+
     /// A percentile of the latencies.
     ///
     /// # Panics
@@ -57,7 +64,7 @@ impl Delivery {
 impl fmt::Display for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [p50, p99, most] = [50, 99, 100].map(|percent| self.percentile(percent).as_millis());
-        let copies = self.copies_per_mille.map_or("not counted".to_owned(), |many| format!("{:.1}", many as f64 / 1e3));
+        let copies = self.copies().map_or("not counted".to_owned(), |copies| format!("{copies:.2}"));
         write!(
             f,
             "{} deliveries: p50 {p50} ms, p99 {p99} ms, most {most} ms; copies received of a post {copies}, bytes {}; \
@@ -119,7 +126,7 @@ pub fn delivery(scene: Scene) -> Delivery {
     Delivery {
         latencies,
         bytes: (internet.bytes() - bytes_before) / deliveries,
-        copies_per_mille: (received > 0).then(|| received * 1000 / deliveries),
+        copies: (received > 0).then_some(received),
         lost_per_mille: lost * 1000 / (passed + lost).max(1),
     }
 }

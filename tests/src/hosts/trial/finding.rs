@@ -1,6 +1,6 @@
 //! Finding others: with nobody to ask, and with all the wrong ones.
 
-use super::{DEADLINE, agree, has, id, peers};
+use super::{DEADLINE, agree, has, id, peers, shows};
 use crate::cluster::{TestNode, network_name};
 use crate::hosts::{Host, Internet, Switch};
 use crate::wait::eventually;
@@ -51,6 +51,7 @@ pub fn alone() -> Alone {
     let third = node(&hosts[2], "off");
     third.follow(&board);
     third.object(&["connect", &hosts[0].address_of(&first)]);
+    shows(&third, &post);
     third.reply(&post, "Me too");
     agree(&[&first, &second, &third], 4);
     Alone { neighbour, caught_up }

@@ -5,12 +5,14 @@ mod delivery;
 mod finding;
 mod heal;
 mod moving;
+mod nat;
 mod sleep;
 
 pub use delivery::{Delivery, Scene, delivery};
 pub use finding::{Alone, alone, poisoned};
 pub use heal::{Cut, heal};
 pub use moving::moving;
+pub use nat::{Meeting, Way, meeting, renewal};
 pub use sleep::{sleep, sleep_possible};
 
 use crate::cluster::TestNode;

@@ -73,8 +73,12 @@ pub fn sleep() -> Duration {
         eventually("what was written meanwhile", DEADLINE, || has(&sleeper, post).then_some(()));
     }
     let took = start.elapsed();
-    // Dated an hour after all the others, by a clock that is an hour wrong: deferred over there.
-    let status = sleeper.object(&["status"]);
-    assert_eq!(status["events"], 21, "{status}");
+    let late = sleeper.post(&board, "Good morning");
+    let ahead_ms = created_ms(&sleeper, &late) - created_ms(&sleeper, &posts[0]);
+    assert!((3_600_000..3_700_000).contains(&ahead_ms), "the sleeper's clock went on for an hour, not {ahead_ms} ms");
     took
+}
+
+fn created_ms(node: &TestNode, post: &str) -> u64 {
+    node.read(post)["thread"]["created_ms"].as_u64().expect("a time")
 }
