@@ -407,7 +407,7 @@ impl TestNode {
 
 impl Drop for TestNode {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() || std::env::var_os("RODA_TEST_LOG").is_some() {
             eprintln!("log of {}:\n{}", self.home().display(), self.log());
         }
         let Some(mut running) = self.running.take() else { return };

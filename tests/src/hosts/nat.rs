@@ -82,7 +82,8 @@ impl Nat {
                 chain host {{
                     type filter hook forward priority filter
                     iifname wan ct state invalid drop
-                    iifname wan ct state new ct status != dnat drop
+                    iifname wan ct status dnat accept
+                    iifname wan ct state new drop
                 }}
             }}
             "
