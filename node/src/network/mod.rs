@@ -25,6 +25,7 @@
 //! | `transport`, `proxy` | how connections are made, and which never are |
 //! | `reachability`, `candidates`, `nat` | whether others reach this node, how that is known, and relays if they don't |
 //! | `invited` | addresses as invites carry them |
+//! | `sources` | from which own addresses connections leave |
 //! | `reason` | failures in words |
 
 mod address_file;
@@ -52,6 +53,7 @@ mod reach;
 mod reachability;
 mod reason;
 mod records;
+mod sources;
 mod start;
 mod task;
 #[cfg(test)]

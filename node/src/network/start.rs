@@ -28,6 +28,7 @@ use super::outbox::Outbox;
 use super::peers::Peers;
 use super::reach::{Via, route};
 use super::reachability::Reachability;
+use super::sources::Sources;
 use super::task::{Task, now_ms};
 use super::transport::{self, Permits};
 use super::{COMMANDS_MAX, Network, NetworkError, address_file, gossip, reach, reason};
@@ -127,6 +128,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
         swarm,
         names,
         peers: Peers::default(),
+        sources: Sources::default(),
         permits,
         clocks: Clocks::default(),
         reachability: Reachability::default(),

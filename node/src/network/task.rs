@@ -25,6 +25,7 @@ use super::outbox::Outbox;
 use super::peers::Peers;
 use super::proxy::Proxy;
 use super::reachability::Reachability;
+use super::sources::Sources;
 use super::transport::Permits;
 use crate::engine::Judgement;
 use crate::peer::Peer;
@@ -46,6 +47,7 @@ pub(super) struct Task {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) names: Names,
     pub(super) peers: Peers,
+    pub(super) sources: Sources,
     pub(super) permits: Permits,
     pub(super) clocks: Clocks,
     pub(super) reachability: Reachability,

@@ -12,7 +12,7 @@ use super::addresses::Source;
 use super::behaviour::BehaviourEvent;
 use super::gossip::MESSAGE_BYTES_MAX;
 use super::interface::{Claim, Delivery, Event, ReplyToken, RequestFailure};
-use super::reach::split;
+use super::reach::{host, split};
 use super::task::{Task, now_ms};
 use crate::engine::Judgement;
 
@@ -41,7 +41,10 @@ impl Task {
                 self.peers.listening(address);
                 self.outbox.flush(&mut self.peers);
             }
-            SwarmEvent::ExpiredListenAddr { address, .. } => self.on_not_listening(&[address]),
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.hang_up_from(&address);
+                self.on_not_listening(&[address]);
+            }
             SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
                 if self.on_relay_listener_closed(listener_id) {
                     tracing::debug!(?addresses, ?reason, "a place at a relay is gone");
@@ -91,6 +94,14 @@ impl Task {
         format!("{}/p2p/{}", split(address.clone()).0, self.swarm.local_peer_id())
     }
 
+    /// Closes the connections that left from an address of this machine which is gone.
+    fn hang_up_from(&mut self, address: &Multiaddr) {
+        for connection in host(address).map(|gone| self.sources.stranded(gone)).unwrap_or_default() {
+            tracing::debug!(%address, "a connection ends with the address that it left from");
+            self.swarm.close_connection(connection);
+        }
+    }
+
     fn on_not_listening(&mut self, addresses: &[Multiaddr]) {
         for address in addresses {
             self.unconfirm(address);
@@ -109,6 +120,7 @@ impl Task {
         };
         let address = split(remote.clone()).0;
         self.on_came_in(peer, endpoint);
+        self.sources.opened(connection, endpoint);
         self.dialler.established(connection, peer);
         self.peers.opened(peer, connection, address, endpoint.is_dialer(), Instant::now());
         if !endpoint.is_dialer() {
@@ -122,6 +134,7 @@ impl Task {
     }
 
     fn on_closed(&mut self, peer: PeerId, connection: ConnectionId) {
+        self.sources.closed(connection);
         if self.peers.closed(peer, connection) {
             self.without_relay(&peer);
             self.clocks.left(&peer);
