@@ -73,15 +73,13 @@ impl Wants {
         for (id, want) in &mut self.wants {
             let due_ms = *want.due_ms.get_or_insert(now.steady_ms + PATIENCE_MS);
             let fits = space.is_none_or(|space| space == want.space);
+            // Most are not due or were asked already; whether a peer follows a space takes a hash to tell.
+            if ids.len() >= limit || due_ms > now.steady_ms || !fits || want.asked.contains(peer) {
+                continue;
+            }
             let sender = want.sender.as_ref().filter(|sender| !want.asked.contains(*sender) && is_here(sender));
             let is_turn = sender.is_none_or(|sender| sender == peer);
-            if ids.len() < limit
-                && due_ms <= now.steady_ms
-                && fits
-                && is_turn
-                && follows(&want.space)
-                && !want.asked.contains(peer)
-            {
+            if is_turn && follows(&want.space) {
                 space = Some(want.space);
                 want.asked.insert(peer.clone());
                 want.due_ms = Some(now.steady_ms + RETRY_MS);
