@@ -2,12 +2,60 @@
 //! hosts skips these, and says why.
 
 use roda_tests::hosts::trial::{self, Cut, Scene, Way};
-use roda_tests::hosts::{Nat, can_run, possible, weather_possible};
+use roda_tests::hosts::{Host, Internet, Nat, can_run, possible, weather_possible};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 /// Prints what a test measured.
 fn took(what: &str, time: Duration) {
     println!("{what}: {:.2} s", time.as_secs_f64());
+}
+
+/// What a socket hears until somebody says `answer`, and from where that came.
+fn heard(socket: &UdpSocket) -> (Vec<String>, SocketAddr) {
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a time");
+    let (mut words, mut buffer) = (Vec::new(), [0; 64]);
+    loop {
+        let (length, from) = socket.recv_from(&mut buffer).expect("an answer");
+        match str::from_utf8(&buffer[..length]).expect("words") {
+            "answer" => return (words, from),
+            word => words.push(word.to_owned()),
+        }
+    }
+}
+
+#[test]
+fn routers_let_in_whom_their_kind_lets_in() {
+    if !can_run("routers", possible()) {
+        return;
+    }
+    for (kind, keeps_port, expected) in [
+        (Nat::FullCone, true, &["same host", "stranger"][..]),
+        (Nat::AddressRestricted, true, &["same host"]),
+        (Nat::PortRestricted, true, &[]),
+        (Nat::Symmetric, false, &[]),
+    ] {
+        let internet = Internet::new();
+        let (asked, other) = (internet.host("asked", "5.9.1.1"), internet.host("other", "88.99.3.3"));
+        let (inside, _router) = internet.host_behind(kind, "inside", "46.4.2.2");
+        let socket = |host: &Host, port| {
+            host.namespace().enter(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).expect("the port is free")
+        };
+        let home = socket(&inside, 5000);
+        let (server, same_host, stranger) = (socket(&asked, 80), socket(&asked, 81), socket(&other, 80));
+        let say = |from: &UdpSocket, to: SocketAddr, word: &str| {
+            from.send_to(word.as_bytes(), to).expect("it is sent");
+        };
+        say(&home, (asked.address(), 80).into(), "answer");
+        let (_, outside) = heard(&server);
+        assert_eq!(outside.port() == 5000, keeps_port, "{kind}");
+        say(&same_host, outside, "same host");
+        say(&stranger, outside, "stranger");
+        say(&server, outside, "answer");
+        assert_eq!(heard(&home).0, expected, "{kind}");
+        say(&home, (other.address(), 80).into(), "answer");
+        assert_eq!(heard(&stranger).1 == outside, keeps_port, "{kind}");
+    }
 }
 
 #[test]
