@@ -59,6 +59,8 @@ pub(super) enum Purpose {
     Feeler,
     /// It is said to follow a board of this node's.
     Met,
+    /// It is connected through a relay and says where it can be reached without.
+    Straight,
 }
 
 /// A dial to make.
@@ -218,6 +220,15 @@ impl Dialler {
         Some(dial(Some(peer), addresses, PeerCondition::DisconnectedAndNotDialing, Purpose::Met))
     }
 
+    /// A dial to a peer that is connected through a relay, at the addresses where it says that it is reached; none while it
+    /// is being dialled. Hole punching does not do this: there both sides dial, and where only one of them is behind a router
+    /// they end up in the same role.
+    pub(super) fn straight(&self, peer: PeerId, addresses: Vec<Multiaddr>) -> Option<Dial> {
+        let is_under_way = self.pending.values().any(|pending| pending.peer == Some(peer));
+        let is_due = !addresses.is_empty() && !is_under_way;
+        is_due.then(|| dial(Some(peer), addresses, PeerCondition::Always, Purpose::Straight))
+    }
+
     /// Whether this node lacks connections of its own choice.
     pub(super) fn lacks_peers(&self) -> bool {
         self.chosen.len() < OUTBOUND_TARGET
@@ -315,7 +326,7 @@ impl Dialler {
             self.book.reached(peer, address, now_ms);
         }
         let purposes = self.take(peer, |_| true);
-        if purposes.iter().any(|purpose| !matches!(purpose, Purpose::Feeler | Purpose::Met)) {
+        if purposes.iter().any(|purpose| !matches!(purpose, Purpose::Feeler | Purpose::Met | Purpose::Straight)) {
             self.chosen.insert(peer, dialled.and_then(group));
         }
         if !purposes.is_empty() && purposes.iter().all(|purpose| matches!(purpose, Purpose::Feeler)) {
@@ -333,7 +344,7 @@ impl Dialler {
                     drop(reply.send(Ok(peer.into())));
                 }
                 Purpose::Kept(index) => self.kept_reached(index, peer, now_ms),
-                Purpose::Book | Purpose::Feeler | Purpose::Met => {}
+                Purpose::Book | Purpose::Feeler | Purpose::Met | Purpose::Straight => {}
             }
         }
     }
@@ -367,6 +378,8 @@ impl Dialler {
                     self.book.misled(peer, &split(address.clone()).0);
                 }
                 DialError::DialPeerConditionFalse(_) => {}
+                // It is connected all the same.
+                _ if matches!(pending.purpose, Purpose::Straight) => {}
                 _ => self.book.failed(peer, now_ms),
             }
             if matches!(pending.purpose, Purpose::Asked { .. }) && peers.is_connected(&peer) {
@@ -379,7 +392,7 @@ impl Dialler {
         let why = reason::of_dial(error);
         let place = match &pending.purpose {
             Purpose::Kept(index) => self.kept.get(*index).map(|kept| kept.address.to_string()),
-            Purpose::Asked { .. } => None,
+            Purpose::Asked { .. } | Purpose::Straight => None,
             Purpose::Book | Purpose::Feeler | Purpose::Met => pending.peer.map(|peer| format!("/p2p/{peer}")),
         };
         if let Some(place) = place {
@@ -447,6 +460,7 @@ impl Dialler {
                 tracing::info!(address = %kept.address, %why, retry_s = pause.as_secs(), "no connection");
             }
             Purpose::Book | Purpose::Feeler | Purpose::Met => tracing::debug!(%why, "a known peer was not reached"),
+            Purpose::Straight => tracing::debug!(%why, "a peer is reached through a relay only"),
         }
     }
 }

@@ -12,9 +12,12 @@ use super::addresses::Source;
 use super::behaviour::BehaviourEvent;
 use super::gossip::MESSAGE_BYTES_MAX;
 use super::interface::{Claim, Delivery, Event, ReplyToken, RequestFailure};
-use super::reach::{host, split};
+use super::reach::{Reach, host, is_relayed, reach, split};
 use super::task::{Task, now_ms};
 use crate::engine::Judgement;
+
+/// Addresses of a peer behind a relay that are dialled directly: two families, two transports.
+const STRAIGHT_MAX: usize = 4;
 
 impl Task {
     /// Takes one event of the swarm.
@@ -170,6 +173,12 @@ impl Task {
             self.outbox.release(peer).into_iter().for_each(|event| self.offer(event));
         }
         self.dialler.identified(peer, dialled.as_ref(), now_ms());
+        if self.peers.connection(&peer, connection).is_some_and(|row| is_relayed(&row.address)) {
+            let claimed = info.listen_addrs.into_iter().map(|address| split(address).0);
+            let is_direct = |address: &Multiaddr| !is_relayed(address) && reach(address) == Some(Reach::World);
+            let straight = self.dialler.straight(peer, claimed.filter(is_direct).take(STRAIGHT_MAX).collect());
+            straight.into_iter().for_each(|dial| self.dial(dial));
+        }
     }
 
     fn on_ping(&mut self, peer: PeerId, connection: ConnectionId, result: &Result<std::time::Duration, ping::Failure>) {
