@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const PUNCHING_MAX: Duration = Duration::from_secs(15);
 
 /// The same, where theory says that it can.
-const PUNCHED_MAX: Duration = Duration::from_secs(40);
+const PUNCHED_MAX: Duration = Duration::from_secs(25);
 
 /// How two nodes ended up connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,10 +93,17 @@ impl Stage {
         if router.is_none() {
             return host.address_of(&self.left);
         }
-        // Whoever knows where the public node is can name the way through it, as soon as that has a place.
-        let has_place = || self.left.log().contains("a place at a relay").then_some(());
-        eventually("a place at the public node", DEADLINE, has_place);
-        format!("{}/p2p-circuit/p2p/{}", self.public_host.address_of(&self.public), id(&self.left))
+        let told = "others reach this node address=";
+        eventually("that the node is reached", DEADLINE, || {
+            let log = self.left.log();
+            let left = id(&self.left);
+            if let Some((_, rest)) = log.split_once(told) {
+                return Some(format!("{}/p2p/{left}", rest.split_whitespace().next()?));
+            }
+            // Whoever knows where the public node is can name the way through it, as soon as that has a place.
+            let through = || format!("{}/p2p-circuit/p2p/{left}", self.public_host.address_of(&self.public));
+            log.contains("a place at a relay").then(through)
+        })
     }
 
     /// Addresses of both sides on the internet.
