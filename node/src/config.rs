@@ -27,6 +27,8 @@ pub struct Config {
 pub struct NetworkPolicy {
     /// Whether to look for others who follow the same boards in the DHT, and to serve it when this node can be reached.
     pub dht: bool,
+    /// Whether to look for further peers at all: on the local network, through peers and in the DHT.
+    pub discover: bool,
     /// Whether to relay for others, in bounds, when this node can be reached.
     pub relay: bool,
     /// Whether to ask the router for a port (UPnP).
@@ -39,7 +41,7 @@ pub struct NetworkPolicy {
 
 impl Default for NetworkPolicy {
     fn default() -> Self {
-        Self { dht: true, relay: true, upnp: false, proxy: None, bootstrap: Vec::new() }
+        Self { dht: true, discover: true, relay: true, upnp: false, proxy: None, bootstrap: Vec::new() }
     }
 }
 

@@ -46,7 +46,8 @@ impl Place {
     /// Loopback of this machine, and nothing else.
     #[must_use]
     pub fn loopback() -> Self {
-        let up = ["--mdns", "off", "--listen", "/ip4/127.0.0.1/tcp/0"].map(str::to_owned).to_vec();
+        // Connected as the test says, and not otherwise.
+        let up = ["--discover", "off", "--mdns", "off", "--listen", "/ip4/127.0.0.1/tcp/0"].map(str::to_owned).to_vec();
         Self { prefix: Vec::new(), up }
     }
 }

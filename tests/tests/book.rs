@@ -35,5 +35,6 @@ pages! {
     edits_and_retractions: "edits-and-retractions.md",
     devnet: "devnet.md",
     errors: "errors.md",
+    doctor: "doctor.md",
     moving: "moving.md",
 }

@@ -199,7 +199,7 @@ async fn start(
     let program = std::env::current_exe().map_err(|error| CliError::io("can't find this program", &error))?;
     let mut command = std::process::Command::new(program);
     command.arg("--home").arg(&home).args(["--json", "up", "--detach", "--network", &plan.network]);
-    command.args(["--listen", "/ip4/127.0.0.1/tcp/0", "--mdns", "off", "--web", "off"]);
+    command.args(["--listen", "/ip4/127.0.0.1/tcp/0", "--mdns", "off", "--discover", "off", "--web", "off"]);
     for other in plan.topology.dials(node, plan.nodes) {
         let address = before.iter().find(|started| started.node == other).and_then(|started| started.listen.first());
         command.args(address.into_iter().flat_map(|address| ["--connect", address.as_str()]));

@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Look for nodes on the local network
     #[arg(long, value_name = "on|off", default_value = "on")]
     mdns: Switch,
+    /// Look for further peers at all: on the local network, through peers, and in the DHT
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    discover: Switch,
     /// Reach others through this SOCKS5 proxy, such as Tor's, and in no other way
     #[arg(long, value_name = "socks5://IP:PORT")]
     proxy: Option<Proxy>,
@@ -101,6 +104,7 @@ async fn serve(args: Args, context: &Context, output: &mut Output) -> Result<(),
         listen: args.listen,
         connect: args.connect,
         mdns: args.mdns == Switch::On,
+        discover: args.discover == Switch::On,
         proxy: args.proxy,
     };
     let mut node = tokio::select! {
@@ -213,7 +217,8 @@ pub(super) async fn start_detached(
     proxy: Option<Proxy>,
     context: &Context,
 ) -> Result<ReadyLine, CliError> {
-    let args = Args { listen, web: None, connect: Vec::new(), network, mdns, proxy, detach: true };
+    let args =
+        Args { listen, web: None, connect: Vec::new(), network, mdns, discover: Switch::On, proxy, detach: true };
     process::start_detached(context, child_words(&args, context)).await.map_err(|error| explained(error, context))
 }
 
@@ -233,6 +238,9 @@ fn child_words(args: &Args, context: &Context) -> Vec<OsString> {
     }
     let mdns = if args.mdns == Switch::On { "on" } else { "off" };
     words.extend(["--mdns".into(), mdns.into()]);
+    if args.discover == Switch::Off {
+        words.extend(["--discover".into(), "off".into()]);
+    }
     if let Some(proxy) = &args.proxy {
         words.extend(["--proxy".into(), proxy.to_string().into()]);
     }

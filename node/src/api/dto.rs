@@ -452,7 +452,7 @@ pub struct InviteMade {
     pub addresses: Vec<String>,
     /// From where the best of this node's addresses looks reachable: `everywhere`, `local_network` or `this_machine`.
     pub range: String,
-    /// What others have shown of it: `public`, `relayed`, `unreachable`, or `unknown`.
+    /// What others have shown of it, as in [`Status`].
     pub reachability: String,
 }
 

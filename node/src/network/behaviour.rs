@@ -103,6 +103,8 @@ pub(super) struct Behaviour {
 pub(super) struct Means {
     /// Look around by multicast.
     pub(super) mdns: bool,
+    /// Ask peers for peers, and answer them.
+    pub(super) exchange: bool,
     /// Ask the router for a port.
     pub(super) upnp: bool,
     /// Relay for others, once this node can be reached.

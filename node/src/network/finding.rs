@@ -55,6 +55,9 @@ impl Finding {
 impl Task {
     /// Asks peers for peers.
     pub(super) fn find_peers(&mut self) {
+        if !self.means.exchange {
+            return;
+        }
         let are_too_few = self.dialler.lacks_peers();
         for peer in self.finding.exchange.due(self.peers.up(), are_too_few, now_ms()) {
             let message = records::encode(&self.own_records(&peer));
@@ -174,7 +177,10 @@ impl Task {
     pub(super) fn on_exchange(&mut self, event: request_response::Event<Vec<u8>, Vec<u8>>) {
         match event {
             request_response::Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
-                if !self.peers.is_connected(&peer) || !self.finding.exchange.answers(peer, now_ms()) {
+                if !self.means.exchange
+                    || !self.peers.is_connected(&peer)
+                    || !self.finding.exchange.answers(peer, now_ms())
+                {
                     // Dropping the channel is a refusal.
                     return self.outbox.counters.count_exchange();
                 }

@@ -36,6 +36,9 @@ pub struct NetworkConfig {
     /// A proxy that is the only way out: nothing leaves this node but TCP through it. Then nothing is listened on, unless
     /// it is loopback and configured, and there is no multicast, relaying, hole punching or port mapping.
     pub proxy: Option<Proxy>,
+    /// Whether to look for further peers at all: on the local network, through peers and in the DHT. If not, only those
+    /// that a person names, and those that come by themselves, are met.
+    pub discover: bool,
     /// Whether to look for others in the DHT, and to serve it while this node can be reached. Never behind a proxy.
     pub dht: bool,
     /// Whether to relay for others, in bounds, when this node can be reached.

@@ -159,10 +159,11 @@ fn is_machine(listen: &[String]) -> bool {
 fn means(config: &NetworkConfig, is_machine: bool) -> Means {
     let is_direct = config.proxy.is_none();
     Means {
-        mdns: config.mdns && is_direct,
+        mdns: config.mdns && config.discover && is_direct,
+        exchange: config.discover,
         upnp: config.upnp && is_direct && !is_machine,
         relay: config.relay && is_direct,
-        dht: config.dht && is_direct,
+        dht: config.dht && config.discover && is_direct,
         is_machine: is_direct && is_machine,
         is_world: is_direct && !is_machine,
     }

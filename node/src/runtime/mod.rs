@@ -50,6 +50,8 @@ pub struct Settings {
     pub connect: Vec<String>,
     /// Whether to look for nodes on the local network.
     pub mdns: bool,
+    /// Whether to look for further peers at all: on the local network, through peers and in the DHT.
+    pub discover: bool,
     /// A proxy that is the only way out.
     pub proxy: Option<Proxy>,
 }
@@ -225,6 +227,7 @@ impl Node {
             mdns: settings.mdns,
             proxy: settings.proxy.or(config.network.proxy().map_err(|reason| internal(&reason))?),
             dht: config.network.dht,
+            discover: settings.discover && config.network.discover,
             relay: config.network.relay,
             upnp: config.network.upnp,
             address_book: Some(home.data.join("peers.json")),

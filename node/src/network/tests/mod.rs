@@ -34,6 +34,7 @@ fn config(node: u8) -> NetworkConfig {
         network_id: blake3::derive_key(test, b"network"),
         listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
         mdns: false,
+        discover: true,
         proxy: None,
         relay: true,
         dht: true,
