@@ -57,7 +57,7 @@ pub(super) enum Purpose {
     Book,
     /// To see whether somebody is there.
     Feeler,
-    /// It is said to follow a board of this node's.
+    /// It is said to follow a board of this node's, or there is nobody else.
     Met,
     /// It is connected through a relay and says where it can be reached without.
     Straight,
@@ -205,6 +205,13 @@ impl Dialler {
         dials.extend(due.into_iter().map(|(peer, addresses)| {
             dial(Some(peer), addresses, PeerCondition::DisconnectedAndNotDialing, Purpose::Book)
         }));
+        let is_lonely = peers.count() + self.pending.len() < ENOUGH_PEERS;
+        if missing > 0 && dials.is_empty() && is_lonely {
+            // Nobody else is left: a second peer of a group is better than none. It doesn't stand for a choice.
+            dials.extend(self.book.due(now_ms, 1, Chosen::default(), |peer| busy.contains(peer)).into_iter().map(
+                |(peer, addresses)| dial(Some(peer), addresses, PeerCondition::DisconnectedAndNotDialing, Purpose::Met),
+            ));
+        }
         if missing == 0 && now_ms >= self.next_feeler_ms {
             self.next_feeler_ms = now_ms.saturating_add(FEELER_INTERVAL_MS);
             dials.extend(self.book.feeler(now_ms, |peer| busy.contains(peer)).map(|(peer, addresses)| {
@@ -562,12 +569,12 @@ mod tests {
         }
         assert_eq!(reach_all(&mut dialler, &mut peers, NOW), OUTBOUND_TARGET);
         assert!(!dialler.lacks_peers());
-        assert_eq!(dialler.book.counts().tried, OUTBOUND_TARGET);
+        assert_eq!(dialler.book.counts().reached, OUTBOUND_TARGET);
         assert_eq!(reach_all(&mut dialler, &mut peers, NOW), 1, "a feeler");
         assert_eq!(reach_all(&mut dialler, &mut peers, NOW), 0);
         assert!(dialler.felt(&peers, NOW).is_empty());
         assert_eq!(dialler.felt(&peers, NOW + FEELER_LASTS_MS).len(), 1);
-        assert_eq!(dialler.book.counts().tried, OUTBOUND_TARGET + 1);
+        assert_eq!(dialler.book.counts().reached, OUTBOUND_TARGET + 1);
         assert_eq!(reach_all(&mut dialler, &mut peers, NOW + FEELER_INTERVAL_MS), 1);
     }
 
@@ -583,6 +590,18 @@ mod tests {
             dialler.book.learn(PeerId::random(), host(group), Source::Peer(group_of_host(group % 20)));
         }
         assert_eq!(reach_all(&mut dialler, &mut peers, NOW), OUTBOUND_TARGET);
+    }
+
+    #[test]
+    fn a_network_that_is_all_in_one_group_holds_together() {
+        let (mut dialler, mut peers) = (dialler(&[]), Peers::default());
+        for number in 1..20 {
+            let place = address(&format!("/ip4/198.51.100.{number}/tcp/1"));
+            dialler.book.learn(PeerId::random(), place, Source::Peer(group_of_host(number)));
+        }
+        let reached: usize = (0..50).map(|turn| reach_all(&mut dialler, &mut peers, NOW + turn)).sum();
+        assert_eq!(reached, ENOUGH_PEERS);
+        assert!(dialler.lacks_peers(), "others are still wanted");
     }
 
     fn group_of_host(number: usize) -> Option<Group> {
