@@ -4,14 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+static BINARY: OnceLock<PathBuf> = OnceLock::new();
+
 /// The path of `roda`, built at the first call of a process.
 ///
 /// # Panics
 ///
 /// If it does not build.
 pub fn roda_binary() -> PathBuf {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(build).clone()
+}
+
+/// Has this process use another build of `roda`, to compare with. It has to be said before anything else asks.
+pub fn use_binary(path: PathBuf) {
+    // Later the choice has been made.
+    let _ = BINARY.set(path);
 }
 
 fn build() -> PathBuf {

@@ -399,6 +399,21 @@ impl TestNode {
         kib.expect("it is a number of KiB") * 1024
     }
 
+    /// Processor time that the process has used so far, seconds, in steps of a hundredth.
+    ///
+    /// # Panics
+    ///
+    /// If the node does not run, or the system does not say.
+    #[must_use]
+    pub fn cpu_seconds(&self) -> f64 {
+        let pid = self.running.as_ref().expect("the node runs").child.id();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process is there");
+        // Behind the name, which may hold anything, come fields 3 and on; 14 and 15 are user and system time.
+        let behind = stat.rsplit_once(')').expect("the system says it").1;
+        let ticks = behind.split_whitespace().skip(11).take(2).map(|field| field.parse::<u32>().expect("a number"));
+        f64::from(ticks.sum::<u32>()) / 100.0
+    }
+
     /// Resident memory.
     #[must_use]
     pub fn rss_bytes(&self) -> u64 {

@@ -11,6 +11,7 @@
 //! | `socket` | the local API without a command in between: the stream of news, and what has to be fast |
 //! | `forge` | signed events in any number, and broken ones |
 //! | `attacker` | a libp2p program that breaks every rule |
+//! | `attack` | crowds of attackers, and what they cost a node and its honest peers |
 //! | `exchange`, `pairs` | two sets in memory that compare themselves through real messages |
 //! | `negentropy` | the same sets, compared by the crate of that name |
 //! | `clock` | a thread's time |
@@ -19,6 +20,7 @@
 //! | `hosts` | networks of hosts: namespaces, routers, NAT, weather |
 //! | `wait` | deadlines |
 
+pub mod attack;
 pub mod attacker;
 pub mod binary;
 pub mod book;
