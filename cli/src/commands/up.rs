@@ -247,10 +247,15 @@ fn child_words(args: &Args, context: &Context) -> Vec<OsString> {
     words
 }
 
-/// Logs to standard error: warnings, or what `RODA_LOG` asks for.
+/// Logs to standard error: warnings, or what `RODA_LOG` asks for. libp2p's own are left out unless they are asked for
+/// by name: it warns of what peers do, each time they do it, and a peer could fill the disk.
 fn start_log() {
     let default = tracing_subscriber::filter::LevelFilter::WARN.into();
-    let filter = EnvFilter::builder().with_default_directive(default).with_env_var("RODA_LOG").from_env_lossy();
+    let mut filter = EnvFilter::builder().with_default_directive(default).with_env_var("RODA_LOG").from_env_lossy();
+    let is_asked_for = std::env::var("RODA_LOG").is_ok_and(|text| text.contains("libp2p"));
+    if !is_asked_for && let Ok(directive) = "libp2p=off".parse() {
+        filter = filter.add_directive(directive);
+    }
     // Fails only if there is a log already.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).try_init();
 }

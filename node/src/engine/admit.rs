@@ -1,5 +1,9 @@
 //! The one path of every event, wherever it came from: decode, known?, whose rules?, valid?, wanted?, store.
 //!
+//! Cheap checks come before dear ones, and nothing is kept, counted or charged in anybody's name before the signature has
+//! held: whoever forges an event could otherwise use up what is its victim's. Before this, the network has passed over what it
+//! has seen before, and reads no peer faster than its share.
+//!
 //! Gather, decide, apply. The three questions never mix: validity looks at bytes and charter, admission at this node's
 //! appetite, and what is shown is nobody's business here.
 

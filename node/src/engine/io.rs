@@ -106,6 +106,8 @@ pub enum Input {
     },
     /// Time has passed. Comes at least every [`super::TICK_MS`].
     Tick,
+    /// The node is about to leave. Nothing comes after this.
+    Leaving,
 }
 
 /// How a publication ended.

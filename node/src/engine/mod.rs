@@ -11,6 +11,7 @@ mod io;
 mod outbox;
 mod peers;
 mod random;
+mod relay;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use deferred::Deferred;
 use outbox::Outbox;
 use peers::Peers;
 use random::Random;
+use relay::Relays;
 use roda_protocol::event::Kind;
 use roda_protocol::gossip;
 use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
@@ -92,6 +94,7 @@ pub struct Engine {
     author_spaces: BTreeMap<SpaceId, AuthorKey>,
     topics: BTreeMap<String, Option<SpaceId>>,
     peers: Peers,
+    relays: Relays,
     syncs: Syncs,
     deferred: Deferred,
     wants: Wants,
@@ -136,6 +139,7 @@ impl Engine {
             author_spaces: BTreeMap::new(),
             topics: BTreeMap::new(),
             peers: Peers::default(),
+            relays: Relays::default(),
             syncs: Syncs::default(),
             deferred: Deferred::default(),
             wants: Wants::default(),
@@ -165,8 +169,8 @@ impl Engine {
         for input in inputs {
             match input {
                 Input::Gossip { peer, topic, bytes, delivery } => {
-                    let verdict = self.gossip(&peer, &topic, &bytes, now);
-                    pending.push((Pending::Judge { peer, delivery, relay: verdict.1 }, verdict.0));
+                    let (verdict, relay) = self.gossip(&peer, &topic, &bytes, now);
+                    pending.push((Pending::Judge { peer, delivery, relay }, verdict));
                 }
                 Input::Local { ask: Local::Write { bytes }, reply } => {
                     let verdict = self.admit(&bytes, Source::Own, now);
@@ -202,7 +206,11 @@ impl Engine {
                     if is_new_author && matches!(verdict, Verdict::Admitted(_)) {
                         self.sync_now(&peer, now);
                     }
-                    let judgement = if relay { Judgement::Accept } else { verdict.judgement() };
+                    let judgement = match (relay, verdict.judgement()) {
+                        (Relay::Anyway, _) => Judgement::Accept,
+                        (Relay::Not, Judgement::Accept) => Judgement::Ignore,
+                        (_, judgement) => judgement,
+                    };
                     self.out.push(Output::Judge { delivery, judgement });
                 }
                 Pending::Write { reply, bytes } => {
@@ -215,25 +223,30 @@ impl Engine {
         }
     }
 
-    /// The verdict on a gossiped event, and whether to relay it even though it is not stored here: profiles travel over
-    /// shared topics, through nodes that never met the author.
-    fn gossip(&mut self, peer: &Peer, topic: &str, bytes: &[u8], now: Now) -> (Verdict, bool) {
+    /// The verdict on a gossiped event, and whether it is passed on.
+    fn gossip(&mut self, peer: &Peer, topic: &str, bytes: &[u8], now: Now) -> (Verdict, Relay) {
         self.count("gossip_messages");
         let verdict = self.admit(bytes, Source::Peer(Some(peer)), now);
         match verdict {
             Verdict::Invalid(invalid) => {
                 self.count("gossip_invalid");
                 tracing::debug!(%peer, code = invalid.code(), "an invalid event by gossip");
-                (verdict, false)
+                (verdict, Relay::AsJudged)
             }
             Verdict::Ignored(_, Ignored::NotFollowed) if self.topics.get(topic) == Some(&None) => {
-                (verdict, self.is_valid_profile(bytes, topic))
+                let is_relayed = self.is_valid_profile(bytes, topic) && self.relays.may(peer, now.steady_ms);
+                (verdict, if is_relayed { Relay::Anyway } else { Relay::AsJudged })
             }
             Verdict::Ignored(_, Ignored::NoCharter) => {
                 self.sync_soon(peer, now);
-                (verdict, false)
+                (verdict, Relay::AsJudged)
             }
-            _ => (verdict, false),
+            Verdict::Admitted(_) if !self.relays.may(peer, now.steady_ms) => {
+                self.count("events_not_relayed");
+                self.syncs.suspect();
+                (verdict, Relay::Not)
+            }
+            _ => (verdict, Relay::AsJudged),
         }
     }
 
@@ -260,6 +273,7 @@ impl Engine {
             Input::Published { token, outcome } => self.published(token, outcome, now),
             Input::Local { ask, reply } => self.local(ask, reply, now),
             Input::Tick => self.tick(now),
+            Input::Leaving => self.release(true, now),
             Input::Gossip { .. } => {}
         }
     }
@@ -512,6 +526,17 @@ impl Engine {
 
 /// Who waits for a group to be stored.
 enum Pending {
-    Judge { peer: Peer, delivery: Delivery, relay: bool },
+    Judge { peer: Peer, delivery: Delivery, relay: Relay },
     Write { reply: ReplyTo, bytes: Vec<u8> },
+}
+
+/// Whether a gossiped event is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relay {
+    /// If it was stored.
+    AsJudged,
+    /// Though it was not: profiles travel over shared topics, through nodes that never met the author.
+    Anyway,
+    /// Not even then: its sender has brought more than is passed on.
+    Not,
 }

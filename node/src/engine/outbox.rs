@@ -1,4 +1,8 @@
 //! Own events on their way: queued, sent, held by others. *Held* is only said when the other node confirmed it.
+//!
+//! They leave a random moment after they were written: a neighbour that hears an event from this node first can't tell
+//! whether it was written here or had come from further on. Before that a peer gets one only if it compares sets in that
+//! very moment.
 
 use super::{Answer, Engine, Notice, Output, Publication, Token};
 use crate::peer::Peer;
@@ -9,6 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// After a publication, peers are asked at these times whether they hold the event; later comparisons ask on.
 const CHECKS_MS: [u64; 4] = [100, 800, 5000, 30_000];
+
+/// How long an own event waits at most before it is published, milliseconds: several times what gossip takes from node to
+/// node, and little beside what it took to write. The time is uniform below this, in steps of a tick.
+const DELAY_MS_MAX: u64 = 400;
+
+/// Own events that wait at once. A script that writes faster doesn't hide among others anyway.
+const WAITING_MAX: usize = 256;
 
 /// Peers that one event is asked about at once.
 const CHECK_PEERS_MAX: usize = 16;
@@ -31,6 +42,8 @@ struct Entry {
 pub(super) struct Outbox {
     entries: BTreeMap<EventId, Entry>,
     publications: BTreeMap<Token, EventId>,
+    /// Those that wait, by when they leave, steady milliseconds.
+    pub(super) waiting: BTreeMap<(u64, EventId), Vec<u8>>,
 }
 
 impl Outbox {
@@ -77,7 +90,7 @@ impl Outbox {
 }
 
 impl Engine {
-    /// Publishes an own event that is on disk.
+    /// Publishes an own event that is on disk, in a moment.
     pub(super) fn spread(&mut self, id: EventId, bytes: Vec<u8>, now: Now) {
         let Ok(Some(stored)) = self.store.event(&id) else { return };
         let space = stored.event.space();
@@ -87,13 +100,35 @@ impl Engine {
             let done = *done.0;
             self.outbox.entries.remove(&done);
         }
-        let entry =
-            Entry { space, row: OwnRow::default(), published_ms: Some(now.steady_ms), checks: 0, is_dirty: false };
+        let entry = Entry { space, row: OwnRow::default(), published_ms: None, checks: 0, is_dirty: false };
         self.outbox.entries.insert(id, entry);
+        let due_ms = now.steady_ms + self.random.below(DELAY_MS_MAX);
+        self.outbox.waiting.insert((due_ms, id), bytes);
+        if self.outbox.waiting.len() > WAITING_MAX
+            && let Some(((_, id), bytes)) = self.outbox.waiting.pop_first()
+        {
+            self.publish(id, bytes, now);
+        }
+    }
+
+    fn publish(&mut self, id: EventId, bytes: Vec<u8>, now: Now) {
+        let Some(entry) = self.outbox.entries.get_mut(&id) else { return };
+        entry.published_ms = Some(now.steady_ms);
+        let space = entry.space;
         let token = self.token();
         self.outbox.publications.insert(token, id);
         let topic = self.topic_of(space);
         self.out.push(Output::Publish { topic, bytes, token });
+    }
+
+    /// Publishes what has waited long enough; all of it when the node is about to leave.
+    pub(super) fn release(&mut self, is_leaving: bool, now: Now) {
+        while let Some(first) = self.outbox.waiting.first_entry()
+            && (is_leaving || first.key().0 <= now.steady_ms)
+        {
+            let ((_, id), bytes) = first.remove_entry();
+            self.publish(id, bytes, now);
+        }
     }
 
     pub(super) fn published(&mut self, token: Token, outcome: Publication, now: Now) {
@@ -139,6 +174,7 @@ impl Engine {
     }
 
     pub(super) fn tick_outbox(&mut self, now: Now) {
+        self.release(false, now);
         let mut due: BTreeMap<SpaceId, Vec<EventId>> = BTreeMap::new();
         for (id, entry) in &mut self.outbox.entries {
             let Some(published_ms) = entry.published_ms else { continue };

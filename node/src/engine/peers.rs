@@ -128,6 +128,7 @@ impl Engine {
 
     pub(super) fn peer_down(&mut self, peer: &Peer, now: Now) {
         if self.peers.0.remove(peer).is_some() {
+            self.relays.forget(peer);
             self.forget_syncs(peer, now);
             self.emit(Notice::PeerDown { peer: peer.clone() });
         }

@@ -19,16 +19,19 @@ use super::doors::Doors;
 use super::gossip::{self, Gossip};
 use super::records::RECORDS_BYTES_MAX;
 
-/// Connections that are still shaking hands, each way. A silent stranger holds a place for [`HANDSHAKE_TIMEOUT`], so
-/// that a flood of them delays newcomers and doesn't lock them out.
-const CONNECTIONS_PENDING_MAX: u32 = 32;
+/// Connections of others that are still shaking hands. A silent stranger holds a place for [`HANDSHAKE_TIMEOUT`] and comes
+/// back at once when it is free: whoever has more strangers than there are places keeps newcomers out. A place costs about
+/// 20 KiB and a file.
+const CONNECTIONS_PENDING_IN_MAX: u32 = 256;
+/// Connections of this node that are still shaking hands.
+const CONNECTIONS_PENDING_OUT_MAX: u32 = 32;
 /// Connections that others have opened: well under [`CONNECTIONS_MAX`], so that some are always our own choice, and a
 /// little over [`INBOUND_MAX`], so that a newcomer comes in and somebody else is chosen to leave.
 const CONNECTIONS_INBOUND_MAX: u32 = 112;
 /// Connections that this node has opened.
 const CONNECTIONS_OUTBOUND_MAX: u32 = 64;
 /// All connections: what bounds every table that has a row per peer.
-const CONNECTIONS_MAX: u32 = 176;
+pub(super) const CONNECTIONS_MAX: u32 = 176;
 /// Connections to one peer. Not 1: two peers that dial each other at once would each close the other's connection
 /// (nimiq 741, lighthouse 6140).
 const CONNECTIONS_PER_PEER_MAX: u32 = 3;
@@ -156,8 +159,8 @@ pub(super) fn compose(
 ) -> Result<Behaviour, NetworkError> {
     let local = key.public().to_peer_id();
     let limits = ConnectionLimits::default()
-        .with_max_pending_incoming(Some(CONNECTIONS_PENDING_MAX))
-        .with_max_pending_outgoing(Some(CONNECTIONS_PENDING_MAX))
+        .with_max_pending_incoming(Some(CONNECTIONS_PENDING_IN_MAX))
+        .with_max_pending_outgoing(Some(CONNECTIONS_PENDING_OUT_MAX))
         .with_max_established_incoming(Some(CONNECTIONS_INBOUND_MAX))
         .with_max_established_outgoing(Some(CONNECTIONS_OUTBOUND_MAX))
         .with_max_established(Some(CONNECTIONS_MAX))

@@ -4,7 +4,7 @@
 //! places from one address. Near hosts are exempt: a proxy, a hidden service, a household or a whole devnet stand behind one
 //! address there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
@@ -18,9 +18,10 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 
+use super::addresses::SHUN;
 use super::reach::{Net, host, is_relayed, net_of};
 
-/// Connections of one host that are still shaking hands: a quarter of all.
+/// Connections of one host that are still shaking hands: one in 32 of all.
 const PENDING_PER_HOST_MAX: usize = 8;
 /// Connections that one host has opened: a household with a node or two, each with a connection to spare.
 const PER_HOST_MAX: usize = 3;
@@ -30,6 +31,11 @@ const PER_NET_MAX: usize = 8;
 const DISCOURAGED_MIN: Duration = Duration::from_secs(3600);
 /// The longest. Addresses change hands, and nobody is shut out for good.
 const DISCOURAGED_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Peers of one host that misbehaved before the host is shunned, too: names cost nothing, addresses do. More than one
+/// household or university has by accident.
+const MISBEHAVED_PER_HOST: u32 = 4;
+/// Peers that own people have asked for and that are remembered as such.
+const WANTED_MAX: usize = 64;
 /// Peers and hosts that are remembered.
 const DISCOURAGED_PLACES_MAX: usize = 1024;
 
@@ -58,6 +64,7 @@ pub(super) struct Doors {
     open: BTreeMap<ConnectionId, IpAddr>,
     /// Until when, and how often already.
     discouraged: BTreeMap<Who, (Instant, u32)>,
+    wanted: BTreeSet<PeerId>,
 }
 
 /// A host of the world that a connection really comes from.
@@ -70,27 +77,49 @@ fn far_host(remote: &Multiaddr) -> Option<IpAddr> {
     net_of(host).map(|_| host)
 }
 
+/// The pause after so many earlier ones.
+fn doubled(times: u32) -> Duration {
+    DISCOURAGED_MIN.saturating_mul(1 << times.min(8)).min(DISCOURAGED_MAX)
+}
+
 impl Doors {
-    /// Shuns a peer and, if it came from the world, its host. Returns for how long.
-    pub(super) fn discourage(&mut self, peer: PeerId, addresses: &[Multiaddr], now: Instant) -> Duration {
-        let hosts = addresses.iter().filter_map(far_host).map(Who::Host);
-        let mut longest = Duration::ZERO;
-        for who in std::iter::once(Who::Peer(peer)).chain(hosts) {
-            let times = self.discouraged.get(&who).map_or(0, |(_, times)| *times);
-            let time = DISCOURAGED_MIN.saturating_mul(1 << times.min(8)).min(DISCOURAGED_MAX);
-            longest = longest.max(time);
-            self.discouraged.insert(who, (now + time, times.saturating_add(1)));
+    /// Doesn't want a peer back, and after some of one host not the host either. Returns for how long. A neighbour, who has
+    /// no host of the world, is kept out by name alone and for a while.
+    pub(super) fn discourage(
+        &mut self,
+        peer: PeerId,
+        addresses: &[Multiaddr],
+        is_near: bool,
+        now: Instant,
+    ) -> Duration {
+        self.wanted.remove(&peer);
+        let times = self.discouraged.get(&Who::Peer(peer)).map_or(0, |(_, times)| *times);
+        let time = if is_near { SHUN } else { doubled(times) };
+        self.discouraged.insert(Who::Peer(peer), (now + time, times.saturating_add(1)));
+        for host in addresses.iter().filter_map(far_host).map(Who::Host) {
+            let times = self.discouraged.get(&host).map_or(0, |(_, times)| *times).saturating_add(1);
+            let time = doubled(times.saturating_sub(MISBEHAVED_PER_HOST));
+            self.discouraged.insert(host, (now + time, times));
         }
         while self.discouraged.len() > DISCOURAGED_PLACES_MAX {
             let first = self.discouraged.iter().min_by_key(|(_, (until, _))| *until).map(|(who, _)| *who);
             first.and_then(|who| self.discouraged.remove(&who));
         }
-        longest
+        time
     }
 
-    /// Lets a peer in again: a person asked for it.
+    /// Lets a peer in again that this node's own people want to be connected with.
     pub(super) fn pardon(&mut self, peer: &PeerId) {
         self.discouraged.remove(&Who::Peer(*peer));
+        if self.wanted.len() >= WANTED_MAX {
+            self.wanted.pop_first();
+        }
+        self.wanted.insert(*peer);
+    }
+
+    /// Whether own people have asked for a peer, and it hasn't misbehaved since.
+    pub(super) fn is_wanted(&self, peer: &PeerId) -> bool {
+        self.wanted.contains(peer)
     }
 
     /// Forgets those whose time is long over: until then the next time lasts longer.
@@ -99,7 +128,8 @@ impl Doors {
     }
 
     fn is_discouraged(&self, who: Who, now: Instant) -> bool {
-        self.discouraged.get(&who).is_some_and(|(until, _)| *until > now)
+        let enough = if matches!(who, Who::Host(_)) { MISBEHAVED_PER_HOST } else { 1 };
+        self.discouraged.get(&who).is_some_and(|(until, times)| *until > now && *times >= enough)
     }
 
     fn knock(&mut self, connection: ConnectionId, remote: &Multiaddr, now: Instant) -> Result<(), Closed> {
@@ -242,31 +272,55 @@ mod tests {
     #[test]
     fn who_misbehaves_stays_out_longer_each_time_and_never_for_good() {
         let (mut doors, peer, mut now) = (Doors::default(), PeerId::random(), Instant::now());
-        let place = address("/ip4/198.51.100.1/tcp/1");
+        let place = address("/ip4/203.0.113.1/tcp/1");
         let hour = Duration::from_secs(3600);
         for expected in [1, 2, 4, 8, 16, 24, 24] {
-            assert_eq!(doors.discourage(peer, std::slice::from_ref(&place), now), hour * expected);
-            assert!(doors.knock(ConnectionId::new_unchecked(1), &place, now).is_err());
-            assert!(
-                doors.enter(ConnectionId::new_unchecked(1), peer, &address("/ip4/203.0.113.1/tcp/1"), now).is_err()
-            );
+            assert_eq!(doors.discourage(peer, &[], false, now), hour * expected);
+            assert!(doors.enter(ConnectionId::new_unchecked(1), peer, &place, now).is_err());
             now += hour * expected;
-            assert!(doors.knock(ConnectionId::new_unchecked(1), &place, now).is_ok());
-            doors.pending.clear();
+            assert!(doors.enter(ConnectionId::new_unchecked(1), peer, &place, now).is_ok());
+            doors.open.clear();
         }
         doors.tidy(now + DISCOURAGED_MAX);
         assert!(doors.discouraged.is_empty());
     }
 
     #[test]
+    fn a_host_of_several_that_misbehave_stays_out_and_one_of_them_is_nobodys_fault() {
+        let (mut doors, now) = (Doors::default(), Instant::now());
+        let place = address("/ip4/198.51.100.1/tcp/1");
+        for _ in 0..MISBEHAVED_PER_HOST {
+            assert!(doors.knock(ConnectionId::new_unchecked(1), &place, now).is_ok());
+            doors.discourage(PeerId::random(), std::slice::from_ref(&place), false, now);
+        }
+        assert!(doors.knock(ConnectionId::new_unchecked(2), &place, now).is_err());
+        assert!(doors.knock(ConnectionId::new_unchecked(2), &place, now + DISCOURAGED_MIN).is_ok());
+    }
+
+    #[test]
+    fn who_is_wanted_is_let_in_until_it_misbehaves_again() {
+        let (mut doors, peer, now) = (Doors::default(), PeerId::random(), Instant::now());
+        let place = address("/ip4/127.0.0.1/tcp/1");
+        assert_eq!(doors.discourage(peer, std::slice::from_ref(&place), true, now), SHUN);
+        assert!(doors.enter(ConnectionId::new_unchecked(1), peer, &place, now).is_err(), "also a neighbour");
+        doors.pardon(&peer);
+        assert!(doors.is_wanted(&peer));
+        assert!(doors.enter(ConnectionId::new_unchecked(1), peer, &place, now).is_ok());
+        doors.discourage(peer, &[place], true, now);
+        assert!(!doors.is_wanted(&peer));
+    }
+
+    #[test]
     fn near_hosts_are_never_shunned_and_memory_is_bounded() {
         let (mut doors, now) = (Doors::default(), Instant::now());
         for near in ["/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1"] {
-            doors.discourage(PeerId::random(), &[address(near)], now);
+            for _ in 0..MISBEHAVED_PER_HOST {
+                doors.discourage(PeerId::random(), &[address(near)], true, now);
+            }
             assert!(doors.knock(ConnectionId::new_unchecked(1), &address(near), now).is_ok());
         }
         for _ in 0..5000 {
-            doors.discourage(PeerId::random(), &[], now);
+            doors.discourage(PeerId::random(), &[], false, now);
         }
         assert_eq!(doors.discouraged.len(), DISCOURAGED_PLACES_MAX);
     }

@@ -7,12 +7,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use libp2p::gossipsub::{
-    Behaviour, Config, ConfigBuilder, IdentTopic, IdentityTransform, MaxCountSubscriptionFilter, MessageAuthenticity,
-    MessageId, PeerScoreParams, PeerScoreThresholds, TopicHash, TopicScoreParams, TopicSubscriptionFilter,
-    ValidationMode, score_parameter_decay,
+    Behaviour, Config, ConfigBuilder, IdentTopic, MaxCountSubscriptionFilter, MessageAuthenticity, MessageId,
+    PeerScoreParams, PeerScoreThresholds, TopicHash, TopicScoreParams, TopicSubscriptionFilter, ValidationMode,
+    score_parameter_decay,
 };
 
 use super::NetworkError;
+use super::allowance::{OWN_PER_SECOND, POOL_PER_SECOND};
+use super::behaviour::CONNECTIONS_MAX;
+use super::throttle::{Doorstep, Throttled};
 
 /// What the name of every topic begins with; others are neither joined nor remembered.
 pub use roda_protocol::gossip::TOPIC_PREFIX;
@@ -31,8 +34,9 @@ pub const MESSAGE_BYTES_MAX: usize = 68 * 1024;
 /// this, and gives the stream up for good after five such errors (measured): twice the largest message and 16 KiB.
 const FRAME_BYTES_MAX: usize = 256 * 1024;
 
-/// The most control data in a frame, in bytes; announced topics count, and all of them travel in the first frame.
-const CONTROL_BYTES_MAX: usize = 256 * 1024;
+/// The most control data in a frame, in bytes; announced topics count, and all of them travel in the first frame. Each
+/// name in a list costs time, hence no more than that needs.
+const CONTROL_BYTES_MAX: usize = 64 * 1024;
 
 /// What one announced topic costs beside its name, in bytes: tags, lengths, the flag.
 const ANNOUNCEMENT_OVERHEAD_BYTES: usize = 16;
@@ -41,7 +45,16 @@ const _: () = {
     assert!(FRAME_BYTES_MAX >= 2 * MESSAGE_BYTES_MAX + 16 * 1024);
     assert!(CONTROL_BYTES_MAX >= TOPICS_PER_PEER_MAX * (TOPIC_BYTES_MAX + ANNOUNCEMENT_OVERHEAD_BYTES));
     assert!(FRAME_BYTES_MAX >= CONTROL_BYTES_MAX);
+    assert!(CONTROL_BYTES_MAX >= NAMES_MAX * MESSAGE_NAME_BYTES + TOPIC_BYTES_MAX + ANNOUNCEMENT_OVERHEAD_BYTES);
     assert!(HISTORY_HEARTBEATS as u64 * HEARTBEAT.as_secs() < DUPLICATE_MEMORY.as_secs());
+    // What a node at all its bounds may remember of messages.
+    let messages = (POOL_PER_SECOND + OWN_PER_SECOND * CONNECTIONS_MAX as i64) as u64 * DUPLICATE_MEMORY.as_secs();
+    assert!(messages * REMEMBERED_MESSAGE_BYTES <= 200 * 1024 * 1024);
+    // Nothing buys forgiveness: the best conduct on all topics weighs less than one invalid message.
+    assert!(TOPICS_PER_PEER_MAX as f64 * TOPIC_SCORE_MAX < -INVALID_WEIGHT);
+    // A crowd behind one address never falls silent for being one.
+    let crowd = CONNECTIONS_MAX as f64 - CROWD;
+    assert!(crowd * crowd * CROWD_WEIGHT > GRAYLIST);
 };
 
 /// Keeps the mesh, the scores and the message memory going.
@@ -52,14 +65,21 @@ const HEARTBEAT_DELAY: Duration = Duration::from_millis(500);
 const HISTORY_HEARTBEATS: usize = 12;
 /// In how many heartbeats a message is announced to peers outside the mesh.
 const HISTORY_ANNOUNCED_HEARTBEATS: usize = 3;
-/// How long a message's bytes are known as seen. Two minutes did not prevent loops for Hubble; five did.
-const DUPLICATE_MEMORY: Duration = Duration::from_secs(300);
+/// How long a message's bytes are known as seen. Loops need no longer one: an event that is known is not relayed, however
+/// long ago it came.
+const DUPLICATE_MEMORY: Duration = Duration::from_secs(120);
+/// What the library remembers of a message for that time, bytes: its name in three tables, and by whom it came.
+const REMEMBERED_MESSAGE_BYTES: u64 = 420;
+/// Names in one announcement or wish: a tenth of a second of all that a node reads.
+const NAMES_MAX: usize = 1000;
+/// What a name of a message takes in a frame, bytes.
+const MESSAGE_NAME_BYTES: usize = 22;
 /// After leaving a mesh, how long until it may be joined again. The default minute is what a small network waits when
 /// someone unfollows and follows again.
 const MESH_BACKOFF: Duration = Duration::from_secs(10);
-/// Messages that wait for one peer: at most 17 MiB. The library's 5,000 would be 330 MiB. Waiting is also bounded in
-/// time, 1 s for a forwarded message and 5 s for an own one.
-const QUEUE_MESSAGES_MAX: usize = 256;
+/// Messages that wait for one peer: at most 8.5 MiB. The library's 5,000 would be 330 MiB. A peer that takes none keeps
+/// its queue full, and a topic's mesh has up to 12 of such.
+const QUEUE_MESSAGES_MAX: usize = 128;
 /// Messages in one frame. This library sends one; others may batch small ones.
 const MESSAGES_PER_FRAME_MAX: usize = 64;
 /// Announcements from one peer between heartbeats. Each topic is one: the library's 10 leaves a peer that recovers on
@@ -69,8 +89,8 @@ const ANNOUNCEMENTS_MAX: usize = 1000;
 /// than it saves (lighthouse 6437).
 const DO_NOT_WANT_BYTES: usize = 1000;
 
-/// Gossipsub with our filter of topics.
-pub(super) type Gossip = Behaviour<IdentityTransform, MaxCountSubscriptionFilter<OurTopics>>;
+/// Gossipsub with our filter of topics, read at our pace.
+pub(super) type Gossip = Throttled<MaxCountSubscriptionFilter<OurTopics>>;
 
 /// Lets only topics of this program through.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +118,10 @@ pub(super) fn behaviour() -> Result<Gossip, NetworkError> {
         max_subscriptions_per_request: TOPICS_PER_PEER_MAX,
     };
     // Anonymous: an event carries its author's signature, and isn't tied to the node that relays it.
-    Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, config()?, filter)
+    let doorstep = Doorstep::new(MESSAGE_BYTES_MAX);
+    let authenticity = MessageAuthenticity::Anonymous;
+    Behaviour::new_with_subscription_filter_and_transform(authenticity, config()?, filter, doorstep.clone())
+        .map(|gossip| Throttled::new(gossip, doorstep))
         .map_err(|cause| NetworkError::Gossip { cause: cause.to_owned() })
 }
 
@@ -120,11 +143,12 @@ fn config() -> Result<Config, NetworkError> {
         .max_transmit_size(FRAME_BYTES_MAX)
         .max_control_message_size(CONTROL_BYTES_MAX)
         .max_ihave_messages_heartbeat(ANNOUNCEMENTS_MAX)
+        .max_control_messages_sent(NAMES_MAX)
         .max_publish_messages(MESSAGES_PER_FRAME_MAX)
         .connection_handler_queue_len(QUEUE_MESSAGES_MAX)
-        // Own messages go to all peers of the topic: at a few dozen connections the mesh alone would only add a way
-        // to be cut off.
-        .flood_publish(true)
+        // Own messages go where relayed ones do: whoever is sent a message outside a mesh would know whose it is. A mesh
+        // that is too small is topped up for the purpose, so that a new or a small network loses nothing.
+        .flood_publish(false)
         .prune_backoff(MESH_BACKOFF)
         .unsubscribe_backoff(MESH_BACKOFF)
         .idontwant_message_size_threshold(DO_NOT_WANT_BYTES)
@@ -137,6 +161,30 @@ fn message_id(bytes: &[u8]) -> MessageId {
     MessageId::new(&roda_protocol::gossip::message_id(bytes))
 }
 
+/// Below this a peer is neither told nor asked for names of messages: two rejected messages.
+const NO_GOSSIP: f64 = -100.0;
+/// Below this own messages are not sent to a peer: four.
+const NO_PUBLISHING: f64 = -200.0;
+/// Below this nothing of a peer is listened to, and it is sent away: five rejected messages on one topic, eight on eight.
+/// One could be a fault of memory or disk.
+pub(super) const GRAYLIST: f64 = -400.0;
+
+/// Weight of the square of invalid messages on one topic. Those that a judgement rejects cost [`super::conduct`]'s points
+/// on top; these alone are for what the library finds invalid by itself.
+const INVALID_WEIGHT: f64 = -10.0;
+/// The best that a peer can do for its score on one topic. Being first is a matter of bandwidth, not of honesty.
+const TOPIC_SCORE_MAX: f64 = 0.015;
+/// And on all topics together: enough to prefer those that deliver, no more.
+const ALL_TOPICS_SCORE_MAX: f64 = 5.0;
+
+/// Peers behind one address that are nothing unusual: a household, a university, and all who come through one relay.
+const CROWD: f64 = 8.0;
+/// Weight of the square of more: a crowd loses its places in meshes, and nothing else.
+const CROWD_WEIGHT: f64 = -0.014;
+
+/// Promises of messages that may be broken at no cost. An honest peer breaks some while its queue is full.
+const BROKEN_PROMISES: f64 = 20.0;
+
 /// Starts keeping scores. Peers that share an address with others are suspected of being one; those on this machine's
 /// own addresses are not.
 ///
@@ -144,28 +192,28 @@ fn message_id(bytes: &[u8]) -> MessageId {
 /// When the library finds the parameters contradictory.
 pub(super) fn keep_scores(gossip: &mut Gossip, own: impl IntoIterator<Item = IpAddr>) -> Result<(), NetworkError> {
     let mut params = PeerScoreParams {
-        // What good behaviour on many topics can make up for: less than one forged message on each of ten.
-        topic_score_cap: 100.0,
+        topic_score_cap: ALL_TOPICS_SCORE_MAX,
         app_specific_weight: 1.0,
-        // Eight peers behind one address may be a household or a university.
-        ip_colocation_factor_threshold: 8.0,
-        ip_colocation_factor_weight: -20.0,
-        behaviour_penalty_threshold: 6.0,
-        behaviour_penalty_weight: -10.0,
-        behaviour_penalty_decay: score_parameter_decay(HOUR),
+        ip_colocation_factor_threshold: CROWD,
+        ip_colocation_factor_weight: CROWD_WEIGHT,
+        behaviour_penalty_threshold: BROKEN_PROMISES,
+        behaviour_penalty_weight: -2.0,
+        behaviour_penalty_decay: score_parameter_decay(Duration::from_secs(600)),
         retain_score: HOUR,
-        slow_peer_weight: -0.2,
+        // Whoever is slow gets what it misses by comparison; for its place in the mesh a quicker one is better.
+        slow_peer_weight: -0.001,
         ..PeerScoreParams::default()
     };
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     params.ip_colocation_factor_whitelist.extend(loopback.into_iter().chain(own));
-    // One forged message costs 10, the square of their number counts: 8 end announcements, 17 end all listening.
     let thresholds = PeerScoreThresholds {
-        gossip_threshold: -500.0,
-        publish_threshold: -1000.0,
-        graylist_threshold: -2500.0,
+        gossip_threshold: NO_GOSSIP,
+        publish_threshold: NO_PUBLISHING,
+        graylist_threshold: GRAYLIST,
+        // Nothing is accepted of the library's own exchange of peers.
         accept_px_threshold: 1000.0,
-        opportunistic_graft_threshold: 3.5,
+        // Half of what a topic can give: a mesh in which half of all never deliver first tries others.
+        opportunistic_graft_threshold: TOPIC_SCORE_MAX / 2.0,
     };
     gossip.with_peer_score(params, thresholds).map_err(|cause| NetworkError::Gossip { cause })
 }
@@ -175,18 +223,17 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// A topic's score parameters. They have to be set for every topic: without them nothing on it counts.
 pub(super) fn topic_score() -> TopicScoreParams {
     TopicScoreParams {
-        topic_weight: 0.1,
-        time_in_mesh_weight: 0.00027,
-        time_in_mesh_quantum: Duration::from_secs(1),
+        topic_weight: 1.0,
+        time_in_mesh_weight: TOPIC_SCORE_MAX / 3.0,
+        time_in_mesh_quantum: HOUR,
         time_in_mesh_cap: 1.0,
-        // Low on purpose: being first is a matter of bandwidth, not of honesty.
-        first_message_deliveries_weight: 1.0,
+        first_message_deliveries_weight: TOPIC_SCORE_MAX / 15.0,
         first_message_deliveries_decay: score_parameter_decay(Duration::from_secs(600)),
         first_message_deliveries_cap: 10.0,
         // Off: they punish whoever is on a quiet topic, up to the graylist in the library's defaults.
         mesh_message_deliveries_weight: 0.0,
         mesh_failure_penalty_weight: 0.0,
-        invalid_message_deliveries_weight: -100.0,
+        invalid_message_deliveries_weight: INVALID_WEIGHT,
         invalid_message_deliveries_decay: score_parameter_decay(HOUR),
         ..TopicScoreParams::default()
     }
@@ -202,8 +249,20 @@ pub(super) fn subscribe(gossip: &mut Gossip, topic: &str) -> Result<(), String> 
     if gossip.topics().count() >= TOPICS_PER_PEER_MAX && !gossip.topics().any(|joined| *joined == topic.hash()) {
         return Err(format!("{TOPICS_PER_PEER_MAX} topics are joined already"));
     }
+    gossip.doorstep().admit(topic.hash());
     gossip.subscribe(&topic).map_err(|error| error.to_string())?;
     gossip.set_topic_params(topic, topic_score()).map_err(str::to_owned)
+}
+
+/// Leaves a topic. Messages that are still on their way are turned away at no cost to anyone.
+pub(super) fn unsubscribe(gossip: &mut Gossip, topic: &str) {
+    let topic = IdentTopic::new(topic);
+    gossip.unsubscribe(&topic);
+    gossip.doorstep().shut(topic.hash());
+    let unweighted = TopicScoreParams { topic_weight: 0.0, ..topic_score() };
+    if let Err(error) = gossip.set_topic_params(topic, unweighted) {
+        tracing::error!(error, "a topic's scores could not be ended");
+    }
 }
 
 #[cfg(test)]

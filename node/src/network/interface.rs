@@ -139,7 +139,7 @@ pub enum Command {
         until_ms: u64,
     },
     /// Closes all connections to a peer that misbehaved, and doesn't want it or its host back: for an hour, then for two,
-    /// and so on up to a day. A near one is not dialled for ten minutes, and no more. A dial that is asked for pardons.
+    /// and so on up to a day. A near one is neither dialled nor let in for ten minutes, and no more. A dial that is asked for pardons.
     Disconnect {
         /// Whom.
         peer: Peer,
@@ -442,6 +442,7 @@ pub struct Counters {
     requests_refused: AtomicU64,
     restarts: AtomicU64,
     exchange_refused: AtomicU64,
+    peers_sent_away: AtomicU64,
 }
 
 impl Counters {
@@ -475,6 +476,16 @@ impl Counters {
 
     pub(super) fn count_exchange(&self) {
         self.exchange_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Peers that were sent away for what they did, each as often as it came back.
+    #[must_use]
+    pub fn peers_sent_away(&self) -> u64 {
+        self.peers_sent_away.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_sent_away(&self) {
+        self.peers_sent_away.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn count_message(&self) {

@@ -17,6 +17,8 @@
 //! | `interface` | the words: peers, commands, events, failures |
 //! | `behaviour`, `gossip`, `codec` | what libp2p is configured to do, with every bound and its reason |
 //! | `task`, `translate` | the loop: commands in, swarm events out |
+//! | `throttle`, `allowance` | how fast gossip is read, and how much of it one peer may send |
+//! | `conduct` | what peers have done, and who is not let in for a while |
 //! | `peers`, `outbox` | who is connected, and what of it has been told |
 //! | `dialler`, `addresses`, `address_file`, `reach` | whom to dial, and what is remembered about where peers are |
 //! | `finding`, `exchange`, `records` | what peers tell each other of peers, signed and rationed |
@@ -30,10 +32,12 @@
 
 mod address_file;
 mod addresses;
+mod allowance;
 mod behaviour;
 mod candidates;
 mod clocks;
 mod codec;
+mod conduct;
 mod connections;
 mod dialler;
 mod discovery;
@@ -58,6 +62,7 @@ mod start;
 mod task;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod translate;
 mod transport;
 

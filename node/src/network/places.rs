@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use libp2p::{Multiaddr, PeerId};
 
-use super::addresses::SHUN;
 use super::connections::Row;
 use super::reach::{group, split};
 use super::task::{Task, now_ms};
@@ -49,13 +48,12 @@ impl Task {
         }
     }
 
-    /// Doesn't want a peer back that misbehaved. A neighbour is left alone for a while, and no more: behind a near address
+    /// Doesn't want a peer back that misbehaved. A neighbour is kept out by its name and for a while: behind a near address
     /// there may be anybody.
     pub(super) fn discourage(&mut self, peer: PeerId) -> Duration {
         let ends: Vec<_> = self.peers.ends(&peer).cloned().collect();
         let is_near = !ends.is_empty() && ends.iter().all(|end| group(end).is_none());
-        let time =
-            if is_near { SHUN } else { self.swarm.behaviour_mut().doors.discourage(peer, &ends, Instant::now()) };
+        let time = self.swarm.behaviour_mut().doors.discourage(peer, &ends, is_near, Instant::now());
         self.dialler.shun(peer, time, now_ms());
         time
     }

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use super::addresses::AddressBook;
 use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Means, Names};
 use super::clocks::Clocks;
+use super::conduct::Conduct;
 use super::connections::Merits;
 use super::dialler::Dialler;
 use super::discovery::Discovery;
@@ -129,6 +130,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
         names,
         peers: Peers::default(),
         sources: Sources::default(),
+        conduct: Conduct::default(),
         permits,
         clocks: Clocks::default(),
         reachability: Reachability::default(),
@@ -139,6 +141,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
         merits: Merits::new(jitter_seed, Instant::now()),
         outbox: Outbox::new(inbox, counters),
         requests: BTreeMap::new(),
+        scores_seen: Instant::now(),
         book_file: config.address_book,
         saving: None,
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt;
-use libp2p::gossipsub::{IdentTopic, MessageAcceptance, PublishError, TopicHash};
+use libp2p::gossipsub::{MessageAcceptance, PublishError, TopicHash};
 use libp2p::request_response::OutboundRequestId;
 use libp2p::{PeerId, Swarm};
 use tokio::sync::mpsc;
@@ -16,6 +16,7 @@ use super::address_file;
 use super::behaviour::{Behaviour, Means, Names};
 use super::clocks::Clocks;
 use super::codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
+use super::conduct::Conduct;
 use super::connections::Merits;
 use super::dialler::{Dial, Dialler};
 use super::finding::Finding;
@@ -33,6 +34,8 @@ use crate::peer::Peer;
 /// Gossipsub's heartbeat forgets to set its alarm (its timer isn't polled again after a reset): in a quiet swarm there
 /// was 1 heartbeat in 35 s, and with a tick of this length 34 (measured).
 const TICK: Duration = Duration::from_millis(250);
+/// How often scores are looked at: as often as the library changes most of them.
+const SCORES_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the sweeps run and the address book is saved.
 const MAINTENANCE: Duration = Duration::from_secs(10);
 /// Commands taken in one turn, so that a busy engine doesn't starve the swarm.
@@ -48,6 +51,7 @@ pub(super) struct Task {
     pub(super) names: Names,
     pub(super) peers: Peers,
     pub(super) sources: Sources,
+    pub(super) conduct: Conduct,
     pub(super) permits: Permits,
     pub(super) clocks: Clocks,
     pub(super) reachability: Reachability,
@@ -58,6 +62,7 @@ pub(super) struct Task {
     pub(super) merits: Merits,
     pub(super) outbox: Outbox,
     pub(super) requests: BTreeMap<OutboundRequestId, u64>,
+    pub(super) scores_seen: Instant,
     pub(super) book_file: Option<PathBuf>,
     pub(super) saving: Option<JoinHandle<()>>,
 }
@@ -107,7 +112,7 @@ impl Task {
             Command::Subscribe { topic } => self.subscribe(&topic),
             Command::Unsubscribe { topic } => {
                 self.finding.unfollow(&topic);
-                self.swarm.behaviour_mut().gossip.unsubscribe(&IdentTopic::new(topic));
+                gossip::unsubscribe(&mut self.swarm.behaviour_mut().gossip, &topic);
             }
             Command::Publish { topic, bytes, token } => {
                 let result = self.publish(topic, bytes);
@@ -127,7 +132,9 @@ impl Task {
                 drop(reply.send(report));
             }
             Command::Vouch { address, until_ms } => self.dialler.vouch(&address, until_ms),
-            Command::Disconnect { peer, reason } => self.disconnect(&peer, &reason),
+            Command::Disconnect { peer, reason } => {
+                id_of(&peer).into_iter().for_each(|id| self.send_away(id, &reason));
+            }
             // The caller has looked for it.
             Command::Shutdown => {}
             #[cfg(test)]
@@ -170,6 +177,29 @@ impl Task {
         };
         let gossip = &mut self.swarm.behaviour_mut().gossip;
         gossip.report_message_validation_result(&delivery.0.message, &delivery.0.source, acceptance);
+        if verdict == Judgement::Reject {
+            self.rejected(delivery.0.source);
+        }
+    }
+
+    fn rejected(&mut self, peer: PeerId) {
+        let score = self.conduct.rejected(peer, Instant::now());
+        self.swarm.behaviour_mut().gossip.set_application_score(&peer, score);
+    }
+
+    /// Sends those away whom gossip doesn't listen to any more: what they send would still be read and decoded.
+    fn send_away_graylisted(&mut self) {
+        for (peer, count) in self.swarm.behaviour_mut().gossip.take_strangers() {
+            (0..count).for_each(|_| self.rejected(peer));
+        }
+        let Behaviour { gossip, doors, .. } = self.swarm.behaviour();
+        let is_graylisted = |peer: &&PeerId| {
+            gossip.peer_score(peer).is_some_and(|score| score < gossip::GRAYLIST) && !doors.is_wanted(peer)
+        };
+        let graylisted: Vec<PeerId> = self.swarm.connected_peers().filter(is_graylisted).copied().collect();
+        for peer in graylisted {
+            self.send_away(peer, "it sends forged messages, or promises of messages that don't come");
+        }
     }
 
     fn request(&mut self, peer: &Peer, token: u64, body: Vec<u8>) {
@@ -200,12 +230,13 @@ impl Task {
         drop(self.swarm.behaviour_mut().requests.send_response(reply.0, body));
     }
 
-    fn disconnect(&mut self, peer: &Peer, reason: &str) {
-        tracing::info!(%peer, reason, "disconnecting");
-        let Some(id) = id_of(peer) else { return };
-        let time = self.discourage(id);
-        tracing::debug!(%peer, hours = time.as_secs_f32() / 3600.0, "it is not wanted back for a while");
-        self.hang_up(id);
+    /// Hangs up on a peer, neither dials it nor lets it in for a while, and is silent about it: whoever comes back under
+    /// one name after the other would write this node's log.
+    fn send_away(&mut self, peer: PeerId, reason: &str) {
+        let time = self.discourage(peer);
+        tracing::debug!(%peer, reason, hours = time.as_secs_f32() / 3600.0, "sent away");
+        self.outbox.counters.count_sent_away();
+        self.hang_up(peer);
     }
 
     pub(super) fn hang_up(&mut self, peer: PeerId) {
@@ -233,6 +264,10 @@ impl Task {
 
     fn on_tick(&mut self) {
         self.outbox.flush(&mut self.peers);
+        if self.scores_seen.elapsed() >= SCORES_INTERVAL {
+            self.scores_seen = Instant::now();
+            self.send_away_graylisted();
+        }
         self.dialler.expire(Instant::now());
         for peer in self.peers.foreign_due(Instant::now()) {
             self.hang_up(peer);

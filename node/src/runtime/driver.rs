@@ -82,6 +82,8 @@ impl Driver {
             let outputs = self.engine.handle(inputs, self.now());
             self.carry_out(outputs);
         }
+        let outputs = self.engine.handle(vec![Input::Leaving], self.now());
+        self.carry_out(outputs);
     }
 
     fn now(&self) -> Now {

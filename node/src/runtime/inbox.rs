@@ -1,8 +1,11 @@
 //! The engine's inbox: two bounded queues and a bell. Own people's questions go first; the network's wait or are refused.
+//! Half of the room is for whoever comes first; the rest is kept for peers of which little waits, so that a crowd which
+//! sends as much as it can leaves room for those who say a word now and then.
 
 use crate::engine::{Answer, Local};
 use crate::network::Event;
-use std::collections::VecDeque;
+use crate::peer::Peer;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -15,6 +18,12 @@ const REMOTE_MAX: usize = 4096;
 
 /// Bytes of network events that wait. With full-size events this bound is met first.
 const REMOTE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Messages and requests of one peer that may wait when half of the room is taken. All connected peers together then fill
+/// less than the other half.
+const WAITING_MAX: usize = 8;
+
+const _: () = assert!(WAITING_MAX * 160 <= REMOTE_MAX / 2);
 
 /// News of peers that wait; the network keeps what does not fit as a difference of bounded tables.
 const NEWS_MAX: usize = 16 * 1024;
@@ -35,7 +44,34 @@ struct Queues {
     local: VecDeque<(Local, oneshot::Sender<Answer>)>,
     remote: VecDeque<Event>,
     remote_bytes: usize,
+    /// Messages and requests of each peer among them.
+    waiting: BTreeMap<Peer, usize>,
     is_closed: bool,
+}
+
+impl Queues {
+    /// Whether there is room for a message or request of so many bytes.
+    fn has_room(&self, peer: &Peer, bytes: usize) -> bool {
+        let waiting = self.waiting.get(peer).copied().unwrap_or(0);
+        let (count_max, bytes_max) = (REMOTE_MAX / 2, REMOTE_BYTES_MAX / 2);
+        let has_few = self.remote.len() < count_max || (waiting < WAITING_MAX && self.remote.len() < REMOTE_MAX);
+        // Of large ones, one.
+        let is_light =
+            self.remote_bytes + bytes <= bytes_max || (waiting == 0 && self.remote_bytes + bytes <= REMOTE_BYTES_MAX);
+        has_few && is_light
+    }
+
+    fn taken(&mut self, event: &Event) {
+        self.remote_bytes -= bytes_of(event);
+        if let Some(peer) = sender_of(event)
+            && let Some(waiting) = self.waiting.get_mut(peer)
+        {
+            *waiting -= 1;
+            if *waiting == 0 {
+                self.waiting.remove(peer);
+            }
+        }
+    }
 }
 
 /// See the module. Clones share the queues.
@@ -73,7 +109,7 @@ impl Inbox {
         while items.len() < TURN_MAX
             && let Some(event) = queues.remote.pop_front()
         {
-            queues.remote_bytes -= bytes_of(&event);
+            queues.taken(&event);
             items.push(Item::Network(event));
         }
         if items.is_empty() && queues.is_closed { None } else { Some(items) }
@@ -94,18 +130,26 @@ impl crate::network::Inbox for Inbox {
             // Each is the end of a command of the engine, so there are never more than it has under way. Were they refused,
             // the network would take no commands while the engine waits to give it some.
             Event::Response { .. } | Event::Published { .. } => false,
-            Event::Message { .. } | Event::Request { .. } => {
-                queues.remote.len() >= REMOTE_MAX || queues.remote_bytes + bytes > REMOTE_BYTES_MAX
-            }
+            Event::Message { peer, .. } | Event::Request { peer, .. } => !queues.has_room(peer, bytes),
             _ => queues.remote.len() >= NEWS_MAX,
         };
         if queues.is_closed || is_full {
             return Err(event);
         }
         queues.remote_bytes += bytes;
+        if let Some(peer) = sender_of(&event) {
+            *queues.waiting.entry(peer.clone()).or_default() += 1;
+        }
         queues.remote.push_back(event);
         self.shared.1.notify_one();
         Ok(())
+    }
+}
+
+fn sender_of(event: &Event) -> Option<&Peer> {
+    match event {
+        Event::Message { peer, .. } | Event::Request { peer, .. } => Some(peer),
+        _ => None,
     }
 }
 
@@ -115,5 +159,39 @@ fn bytes_of(event: &Event) -> usize {
         Event::Request { body, .. } => body.len(),
         Event::Response { result: Ok(body), .. } => body.len(),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(count: usize) -> VecDeque<Event> {
+        (0..count).map(|_| Event::Latency { peer: Peer::new("anyone"), ms: 1 }).collect()
+    }
+
+    #[test]
+    fn a_crowd_that_fills_its_half_leaves_room_for_quiet_peers() {
+        let (loud, quiet) = (Peer::new("loud"), Peer::new("quiet"));
+        let mut queues = Queues { remote: news(REMOTE_MAX / 2 - 1), ..Queues::default() };
+        queues.waiting.insert(loud.clone(), 1000);
+        assert!(queues.has_room(&loud, 100), "half of the room is for whoever comes first");
+        queues.remote = news(REMOTE_MAX / 2);
+        assert!(!queues.has_room(&loud, 100) && queues.has_room(&quiet, 100));
+        queues.waiting.insert(quiet.clone(), WAITING_MAX);
+        assert!(!queues.has_room(&quiet, 100));
+        queues.waiting.clear();
+        queues.remote = news(REMOTE_MAX);
+        assert!(!queues.has_room(&quiet, 100), "a bound is a bound");
+    }
+
+    #[test]
+    fn large_messages_of_a_crowd_leave_room_for_one_of_each() {
+        let (loud, quiet) = (Peer::new("loud"), Peer::new("quiet"));
+        let mut queues = Queues { remote_bytes: REMOTE_BYTES_MAX / 2, ..Queues::default() };
+        queues.waiting.insert(loud.clone(), 1);
+        assert!(!queues.has_room(&loud, 60_000) && queues.has_room(&quiet, 60_000));
+        queues.remote_bytes = REMOTE_BYTES_MAX;
+        assert!(!queues.has_room(&quiet, 60_000));
     }
 }

@@ -12,8 +12,8 @@ fn a_post_reaches_a_follower_by_gossip() {
     world.follow(1, board);
     world.run(3000);
     let post = world.post(0, board, "hello");
-    assert!(world.engines[1].store.is_held(&post).unwrap());
     world.run(2000);
+    assert!(world.engines[1].store.is_held(&post).unwrap());
     assert_eq!(world.ask(0, Local::Delivery { id: post }), Answer::Delivery { sent: true, held_by: 1 });
 }
 
@@ -116,6 +116,75 @@ fn gossip_of_forged_bytes_is_rejected_and_of_unknown_boards_ignored() {
     world.settle();
     // The charter has not arrived: the real post can't be judged yet, which is nobody's fault.
     assert_eq!(world.judgements, [Judgement::Reject, Judgement::Ignore]);
+}
+
+#[test]
+fn own_posts_leave_at_various_moments_soon_and_all_of_them_with_the_node() {
+    let mut world = World::new(1);
+    let board = world.board(0);
+    world.run(1000);
+    let mut moments = BTreeSet::new();
+    for number in 0..40 {
+        world.post(0, board, &format!("post {number}"));
+        let before = world.engines[0].outbox.waiting.len();
+        assert_eq!(before, 1, "it does not leave at once");
+        let mut waited_ms = 0;
+        while !world.engines[0].outbox.waiting.is_empty() {
+            world.run(TICK_MS);
+            waited_ms += TICK_MS;
+        }
+        assert!(waited_ms <= 500, "{waited_ms}");
+        moments.insert(waited_ms);
+    }
+    assert!(moments.len() >= 3, "{moments:?}");
+    world.post(0, board, "the last word");
+    let outputs = world.engines[0].handle(vec![Input::Leaving], world.now);
+    assert!(outputs.iter().any(|output| matches!(output, Output::Publish { .. })));
+}
+
+#[test]
+fn a_forged_event_is_charged_to_nobody_and_leaves_nothing_behind() {
+    let mut world = World::new(1);
+    let board = world.board(0);
+    // Dated ahead, by a denied author, over the quota: only a true signature makes any of that count.
+    world.engines[0].config.denied_authors.insert(key(5).public());
+    let words = PostBody { title: "never said".into(), text: String::new(), link: None };
+    for created_ms in [world.now.wall_ms, world.now.wall_ms + 3_600_000] {
+        let draft =
+            Draft { created_ms, ..world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words.clone())) };
+        let signed = world.signed(5, draft);
+        let mut forged = signed.bytes().to_vec();
+        forged[signed.bytes_without_body().len() - 20] ^= 1;
+        let gossip = Input::Gossip { peer: peer(7), topic: "any".into(), bytes: forged, delivery: 0 };
+        world.queue.push_back((0, gossip));
+        world.settle();
+    }
+    assert_eq!(world.judgements, [Judgement::Reject, Judgement::Reject]);
+    assert_eq!((world.known(0, board), world.engines[0].deferred.len()), (1, 0));
+    assert_eq!(world.engines[0].all_counters().get("events_declined"), None);
+}
+
+#[test]
+fn a_flood_of_valid_events_is_stored_and_passed_on_in_measure() {
+    let mut world = World::new(1);
+    let board = world.board(0);
+    let post = |world: &World, by: usize, number: u64| {
+        let words = PostBody { title: format!("post {number}"), text: String::new(), link: None };
+        let bytes = world.signed(by, world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words)));
+        Input::Gossip { peer: peer(by), topic: "any".into(), bytes: bytes.bytes().to_vec(), delivery: 0 }
+    };
+    let flood: Vec<Input> = (0..3000).map(|number| post(&world, 5, number)).collect();
+    world.queue.extend(flood.into_iter().map(|input| (0, input)));
+    world.settle();
+    let accepted = world.judgements.iter().filter(|judgement| **judgement == Judgement::Accept).count();
+    assert!(accepted > 400 && accepted < 1000, "{accepted}");
+    assert!(!world.judgements.contains(&Judgement::Reject), "it is no offence");
+    assert_eq!(world.known(0, board), 3001);
+    world.judgements.clear();
+    let quiet = post(&world, 6, 1);
+    world.queue.push_back((0, quiet));
+    world.settle();
+    assert_eq!(world.judgements, [Judgement::Accept], "others don't notice");
 }
 
 #[test]

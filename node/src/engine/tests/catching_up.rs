@@ -74,11 +74,13 @@ fn a_comment_without_its_parent_is_held_and_the_parent_is_fetched() {
     world.link(0, 1);
     world.follow(1, board);
     world.run(3000);
-    world.gossip = false;
     let post = world.post(0, board, "first");
     let draft = world.comment(board, post, post, "second");
-    world.gossip = true;
-    let comment = world.write(0, draft);
+    let comment = world.write(0, draft.clone());
+    // The answer comes first.
+    let (topic, bytes) = (String::new(), world.signed(0, draft).bytes().to_vec());
+    world.queue.push_back((1, Input::Gossip { peer: peer(0), topic, bytes, delivery: 0 }));
+    world.settle();
     assert_eq!(world.thread(1, post).missing(), [post], "a hole where the post belongs");
     assert!(world.engines[1].store.is_held(&comment).unwrap());
     world.run(3000);

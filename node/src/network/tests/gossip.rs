@@ -180,6 +180,52 @@ async fn a_full_inbox_ignores_messages_refuses_requests_and_loses_nothing_else()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_forger_is_sent_away_and_let_in_again_when_it_is_wanted() {
+    let (mut one, mut two, mut third) = chain().await;
+    const FORGED: u8 = 8;
+    for number in 0..FORGED {
+        one.publish(TOPIC, vec![number]).await.expect("published");
+    }
+    // The last ones may find nobody who listens any more.
+    let forger = one.peer();
+    loop {
+        match two.next().await {
+            Event::Message { delivery, .. } => two.judge(delivery, Judgement::Reject).await,
+            Event::PeerDown { peer } if peer == forger => break,
+            _ => {}
+        }
+    }
+    one.down(&two.peer()).await;
+    assert!(one.dial(&two.address()).await.is_err(), "it is not let in");
+    two.dial(&one.address()).await.expect("this node's own people decide");
+    // Others stay.
+    third.publish(TOPIC, b"honest".to_vec()).await.expect("published");
+    assert_eq!(two.message().await.0, b"honest");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_a_share_arrives_later_and_whole() {
+    let (mut one, mut two, _third) = chain().await;
+    // More than a peer may save up of its own and out of the pool.
+    const FLOOD: u32 = 100;
+    const LARGE: usize = 60_000;
+    let arrived = async {
+        for _ in 0..FLOOD {
+            let (bytes, delivery) = two.message().await;
+            assert_eq!(bytes.len(), LARGE);
+            two.judge(delivery, Judgement::Ignore).await;
+        }
+    };
+    let published = async {
+        for number in 0..FLOOD {
+            let bytes = [&number.to_le_bytes()[..], &vec![7; LARGE - 4]].concat();
+            one.publish(TOPIC, bytes).await.expect("published");
+        }
+    };
+    tokio::join!(arrived, published);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_late_judgement_is_harmless() {
     let (mut one, mut two, mut third) = chain().await;
     one.publish(TOPIC, b"first".to_vec()).await.expect("published");

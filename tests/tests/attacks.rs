@@ -1,0 +1,56 @@
+//! Under every attack honest posts arrive, a newcomer gets in, and the node keeps its bounds. What it costs is measured
+//! by the program `attacks`; nothing here depends on how fast the machine is.
+
+use roda_tests::attack::ATTACKS;
+use roda_tests::attack::scene::Scene;
+use std::time::Duration;
+
+/// A node's most resident memory under attack: what it promises to those who run it.
+const MEMORY_MAX: u64 = 256 * 1024 * 1024;
+
+/// How long each attack lasts: some hundred times what an attacker needs for its first blow.
+const LASTS: Duration = Duration::from_secs(4);
+
+/// What a node may write into its log meanwhile. An attack that is told in the log fills the disk.
+const LOG_BYTES_MAX: usize = 20_000;
+
+/// One node endures these, one after the other.
+fn endures(names: &[&str]) {
+    let mut scene = Scene::new();
+    for name in names {
+        let attack = ATTACKS.iter().find(|attack| attack.name == *name).expect("it is one of the attacks");
+        let figures = scene.endure(attack, LASTS);
+        println!("{name}: {figures:?}");
+        assert!(figures.is_alive, "the node ended: {}", scene.victim().log());
+        assert_eq!(figures.lacking, [0, 0], "every honest post arrives during {name}");
+        assert!(figures.newcomer.is_some(), "a newcomer gets in during {name}");
+        assert!(figures.memory_bytes < MEMORY_MAX, "{} MiB after {name}", figures.memory_bytes >> 20);
+        assert_eq!(figures.errors, 0, "the node speaks of errors after {name}: {}", scene.victim().log());
+        assert!(figures.log_bytes < LOG_BYTES_MAX, "{} bytes of log after {name}", figures.log_bytes);
+        assert!(figures.tally.total() > 0, "the attackers got nowhere with {name}");
+        let sent_away = figures.tally.lives().len();
+        assert!(sent_away > 0 || !attack.is_forbidden, "who breaks the rules is sent away: {name}");
+        assert!(sent_away == 0 || attack.name != "valid-spam", "what one may not like is no offence");
+    }
+    scene.victim().assert_sound();
+}
+
+#[test]
+fn floods_of_messages() {
+    endures(&["invalid-messages", "valid-spam", "unfollowed-topics"]);
+}
+
+#[test]
+fn storms_of_names_and_memberships() {
+    endures(&["subscriptions", "announcements", "wishes", "grafts", "backoff"]);
+}
+
+#[test]
+fn strangers_on_the_port() {
+    endures(&["silence", "dribble"]);
+}
+
+#[test]
+fn requests_without_measure() {
+    endures(&["endless-requests", "oversized-requests", "huge-ranges"]);
+}
