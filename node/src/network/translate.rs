@@ -124,6 +124,9 @@ impl Task {
         let address = split(remote.clone()).0;
         self.on_came_in(peer, endpoint);
         self.sources.opened(connection, endpoint);
+        if !is_relayed(&address) && self.peers.is_relayed(&peer) {
+            tracing::debug!(%peer, %address, "connected directly, beside the relay");
+        }
         self.dialler.established(connection, peer);
         self.peers.opened(peer, connection, address, endpoint.is_dialer(), Instant::now());
         if !endpoint.is_dialer() {

@@ -93,17 +93,22 @@ impl Stage {
         if router.is_none() {
             return host.address_of(&self.left);
         }
-        let told = "others reach this node address=";
         eventually("that the node is reached", DEADLINE, || {
-            let log = self.left.log();
-            let left = id(&self.left);
-            if let Some((_, rest)) = log.split_once(told) {
-                return Some(format!("{}/p2p/{left}", rest.split_whitespace().next()?));
+            let status = self.left.object(&["status"]);
+            if status["reachability"] == "public" {
+                return Some(status["confirmed"][0].as_str()?.to_owned());
             }
             // Whoever knows where the public node is can name the way through it, as soon as that has a place.
-            let through = || format!("{}/p2p-circuit/p2p/{left}", self.public_host.address_of(&self.public));
-            log.contains("a place at a relay").then(through)
+            let through =
+                || format!("{}/p2p-circuit/p2p/{}", self.public_host.address_of(&self.public), id(&self.left));
+            self.has_place(&self.left).then(through)
         })
+    }
+
+    /// Whether the public node holds a place for another one.
+    fn has_place(&self, node: &TestNode) -> bool {
+        let relays = node.object(&["status"])["relays"].take();
+        relays.as_array().is_some_and(|relays| relays.iter().any(|relay| relay == id(&self.public).as_str()))
     }
 
     /// Addresses of both sides on the internet.
@@ -111,14 +116,14 @@ impl Stage {
         self.hosts.each_ref().map(|(host, router)| router.as_ref().map_or(host.address(), Switch::address))
     }
 
-    /// Whether either node knows a direct connection to the other: it was dialled directly, or a hole was punched.
+    /// Whether either node says that it has a direct connection to the other.
     fn is_direct(&self) -> bool {
         [(&self.left, &self.right), (&self.right, &self.left)].into_iter().any(|(node, other)| {
             let is_direct = |peer: &serde_json::Value| {
                 peer["peer_id"] == id(other).as_str()
                     && peer["addr"].as_str().is_some_and(|address| !address.contains("p2p-circuit"))
             };
-            node.json(&["peers"]).iter().any(is_direct) || node.log().contains("a hole was punched")
+            node.json(&["peers"]).iter().any(is_direct) || node.log().contains("connected directly, beside the relay")
         })
     }
 }
@@ -176,9 +181,9 @@ pub fn renewal() -> Duration {
     let right = id(&stage.right);
     stage.public.restart();
     let start = Instant::now();
-    // Not by trying: a relay counts attempts, and soon refuses them.
-    let places = |node: &TestNode| node.log().matches("a place at a relay").count();
-    eventually("a new place at the public node", DEADLINE, || (places(&stage.left) > 1).then_some(()));
+    eventually("the end of the old place", DEADLINE, || (!stage.has_place(&stage.left)).then_some(()));
+    // Not by dialling: a relay counts attempts, and soon refuses them.
+    eventually("a new place at the public node", DEADLINE, || stage.has_place(&stage.left).then_some(()));
     eventually("that the other one is back", DEADLINE, || peers(&stage.public).contains(&right).then_some(()));
     stage.right.object(&["connect", &stage.way_to_left()]);
     start.elapsed()
