@@ -80,6 +80,13 @@ fn a_host_that_gets_another_address_comes_back() {
 }
 
 #[test]
+fn a_host_that_gets_another_address_comes_back_to_whoever_had_dialled_it() {
+    if can_run("another address of a node that was dialled", possible()) {
+        took("from another address until what was written meanwhile is here", trial::moving(false));
+    }
+}
+
+#[test]
 fn a_host_that_slept_for_an_hour_catches_up() {
     if can_run("an hour of sleep", trial::sleep_possible()) {
         took("from waking until what was written meanwhile is here", trial::sleep());

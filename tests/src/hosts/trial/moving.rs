@@ -28,6 +28,9 @@ pub fn moving(dialled: bool) -> Duration {
     let board = staying.found("moving");
     moving.follow(&board);
     agree(&[&moving, &staying], 1);
+    // A node tells where it is once somebody has confirmed it.
+    let is_public = || (staying.object(&["status"])["reachability"] == "public").then_some(());
+    eventually("that the node that stays knows that it is reached", DEADLINE, is_public);
 
     mover.move_to("78.46.3.3");
     let start = Instant::now();
