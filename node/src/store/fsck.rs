@@ -7,6 +7,7 @@ use super::keys;
 use super::rows::{self, EventRow, LocalRecord, Presence};
 use roda_protocol::event::{Kind, Verified};
 use roda_protocol::validate::{self, SpaceRules};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -58,6 +59,7 @@ impl EventStore {
     pub fn fsck(&self) -> Result<Fsck, StoreError> {
         let mut found = Fsck::default();
         let mut rows = BTreeMap::new();
+        let end = self.journal.end();
         self.each_row(|row| {
             rows.insert(row.id, row);
             Ok(())
@@ -80,6 +82,15 @@ impl EventStore {
                             rules.insert(stored.event.space(), SpaceRules::of(charter));
                         }
                         let floor = rules.get(&stored.event.space()).copied();
+                        // The node goes on writing: what came since has its row by now, or in a moment.
+                        let id = stored.event.id();
+                        if let Entry::Vacant(place) = rows.entry(id) {
+                            match self.row(&id)? {
+                                Some(row) => drop(place.insert(row)),
+                                None if record.position >= end => continue,
+                                None => {}
+                            }
+                        }
                         check(&stored.event, record.position, floor, &mut rows, &mut found);
                     }
                     Err(_) => found.problem(format!("the record at {} is no event", record.position)),
