@@ -14,11 +14,12 @@ const OWN_PER_S: u64 = 10;
 /// Events of one peer in a burst: what has gathered behind a node that was cut off for a moment.
 const OWN_BURST: u64 = 50;
 
-/// Events a second beyond that, of all peers together: a seventh of what a neighbour reads of one that floods it.
-const POOL_PER_S: u64 = 200;
+/// Events a second beyond that, of all peers together. With this, 20 that flood make a neighbour store 250 events a second,
+/// a tenth of what half a core can.
+const POOL_PER_S: u64 = 50;
 
-/// Those in a burst: a busy hour of a large forum.
-const POOL_BURST: u64 = 500;
+/// Those in a burst.
+const POOL_BURST: u64 = 300;
 
 /// Thousandths of an event: what a rate a second earns in a millisecond.
 const SCALE: u64 = 1000;
