@@ -31,7 +31,7 @@ const CONNECTIONS_INBOUND_MAX: u32 = 112;
 /// Connections that this node has opened.
 const CONNECTIONS_OUTBOUND_MAX: u32 = 64;
 /// All connections: what bounds every table that has a row per peer.
-pub(super) const CONNECTIONS_MAX: u32 = 176;
+pub const CONNECTIONS_MAX: u32 = 176;
 /// Connections to one peer. Not 1: two peers that dial each other at once would each close the other's connection
 /// (nimiq 741, lighthouse 6140).
 const CONNECTIONS_PER_PEER_MAX: u32 = 3;

@@ -75,6 +75,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+pub use behaviour::CONNECTIONS_MAX;
 pub use codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 pub use gossip::{MESSAGE_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_PREFIX, TOPICS_PER_PEER_MAX};
 pub use interface::{

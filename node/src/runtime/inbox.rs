@@ -3,7 +3,7 @@
 //! sends as much as it can leaves room for those who say a word now and then.
 
 use crate::engine::{Answer, Local};
-use crate::network::Event;
+use crate::network::{CONNECTIONS_MAX, Event};
 use crate::peer::Peer;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ const REMOTE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// less than the other half.
 const WAITING_MAX: usize = 8;
 
-const _: () = assert!(WAITING_MAX * 160 <= REMOTE_MAX / 2);
+const _: () = assert!(WAITING_MAX * CONNECTIONS_MAX as usize <= REMOTE_MAX / 2);
 
 /// News of peers that wait; the network keeps what does not fit as a difference of bounded tables.
 const NEWS_MAX: usize = 16 * 1024;
