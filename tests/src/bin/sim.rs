@@ -14,6 +14,7 @@ Runs networks of real engines on virtual time and says what the checkers saw.
   --scenario NAME   random (default), figure, all, or one of those below
   --trace           print a line for each delivery (with --seed)
   --figures         the table of rounds until 50 nodes agree
+  --each            a line for each seed as it ends, so that a long run can be cut
 ";
 
 struct Options {
@@ -21,6 +22,7 @@ struct Options {
     first: u64,
     scenario: String,
     trace: bool,
+    each: bool,
 }
 
 fn main() -> ExitCode {
@@ -52,7 +54,7 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Result<Option<Options>, String> {
-    let mut options = Options { seeds: 100, first: 0, scenario: "random".into(), trace: false };
+    let mut options = Options { seeds: 100, first: 0, scenario: "random".into(), trace: false, each: false };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || {
@@ -65,6 +67,7 @@ fn options() -> Result<Option<Options>, String> {
             "--seed" => (options.first, options.seeds) = (number()?, 1),
             "--scenario" => options.scenario = words.next().ok_or("--scenario takes a name")?,
             "--trace" => options.trace = true,
+            "--each" => options.each = true,
             "--figures" => options.scenario = "figure".into(),
             "--help" | "-h" => return Ok(None),
             other => return Err(format!("there is no option \"{other}\"")),
@@ -102,6 +105,10 @@ fn swept(name: &str, options: &Options) -> u64 {
     sweep(options.first, options.seeds, name, |outcome| match outcome {
         Ok(report) => {
             rounds.extend(report.rounds());
+            if options.each {
+                let rounds = report.rounds().map_or("never".into(), |rounds| rounds.to_string());
+                println!("seed {:<6} rounds {rounds:>5}  findings {}", report.seed, report.violations.len());
+            }
             if !report.violations.is_empty() {
                 failed += 1;
                 println!("{}", report.replay());
