@@ -3,14 +3,14 @@
 
 use super::events::{EventStore, StoreError};
 use super::journal::{Damage, JournalError, Position, Record, RecordKind};
-use super::keys;
+use super::keys::{self, Number};
 use super::rows::{self, EventRow, LocalRecord, Presence};
-use roda_protocol::event::{Kind, Verified};
+use roda_protocol::event::{Kind, Verified, tag};
 use roda_protocol::validate::{self, SpaceRules};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 /// Bytes of log that one step reads.
 const STEP_BYTES: usize = 1024 * 1024;
@@ -116,31 +116,36 @@ impl EventStore {
             }
         }
         if self.lacks_rows()? {
-            found.problem("the index has not as many events as it counts: the node rebuilds it".into());
+            found.problem("the index lacks rows of events that it has: the node rebuilds it".into());
         }
         self.check_sets(&mut found)?;
         Ok(found)
     }
 
-    /// Whether the index has another number of events than it counts: sled can lose rows without a word. It is a damaged
-    /// one then.
+    /// Whether posts, comments, profiles or actions are in the index and not in the lists that lead to them: sled can lose
+    /// rows without a word. The index is a damaged one then.
     fn lacks_rows(&self) -> Result<bool, StoreError> {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let (index, events) = (self.index(), writer.events);
-        drop(writer);
-        let mut rows = 0;
-        self.scan_all(keys::events_range(), |_, _| {
-            rows += 1;
+        let index = self.index();
+        let mut listed = Listed::default();
+        self.each_entry(|number, row| {
+            if matches!(row.presence, Presence::Held | Presence::BodyDropped) {
+                listed.expect(number, row.tag);
+            }
             Ok(())
         })?;
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        // Events that came meanwhile may have been met or not; another index that came meanwhile is whole.
-        let is_miscounted = !(events..=writer.events).contains(&rows) && Arc::ptr_eq(&index, &self.index());
-        if is_miscounted {
-            tracing::warn!(rows, events, "the index has another number of events than it counts");
+        for list in [keys::FEEDS, keys::MEMBERS, keys::ACTIONS, keys::PROFILES] {
+            self.scan_all(keys::table(list), |key, _| {
+                listed.found(list, keys::number_at_end(key).ok_or(StoreError::Row)?);
+                Ok(())
+            })?;
+        }
+        // Another index that came meanwhile is whole.
+        let lacks_rows = listed.lacks_some() && Arc::ptr_eq(&index, &self.index());
+        if lacks_rows {
+            tracing::warn!("the index lacks rows of events that it has");
             self.is_miscounted.store(true, Ordering::Relaxed);
         }
-        Ok(is_miscounted)
+        Ok(lacks_rows)
     }
 
     /// Whether an event was declined by a version that kept no header of it.
@@ -186,6 +191,44 @@ impl EventStore {
         })?;
         hit.iter().try_for_each(|row| self.mark_lost(row))?;
         Ok(FoundDamage { places: damaged.len() as u64, lacks_rows })
+    }
+}
+
+/// Which lists should have an event, and have not been found to: bits by number.
+#[derive(Default)]
+struct Listed(Vec<u8>);
+
+impl Listed {
+    /// The bit of a list.
+    fn bit(list: u8) -> u8 {
+        match list {
+            keys::FEEDS => 1,
+            keys::MEMBERS => 2,
+            keys::ACTIONS => 4,
+            _ => 8,
+        }
+    }
+
+    fn expect(&mut self, number: Number, kind: u16) {
+        let lists: &[u8] = match kind {
+            tag::POST => &[keys::FEEDS, keys::MEMBERS],
+            tag::COMMENT => &[keys::MEMBERS],
+            tag::EDIT | tag::VOTE | tag::RETRACT => &[keys::ACTIONS],
+            tag::PROFILE => &[keys::PROFILES],
+            _ => &[],
+        };
+        self.0.resize(number as usize + 1, 0);
+        self.0[number as usize] = lists.iter().fold(0, |bits, list| bits | Self::bit(*list));
+    }
+
+    fn found(&mut self, list: u8, number: Number) {
+        if let Some(bits) = self.0.get_mut(number as usize) {
+            *bits &= !Self::bit(list);
+        }
+    }
+
+    fn lacks_some(&self) -> bool {
+        self.0.iter().any(|bits| *bits != 0)
     }
 }
 

@@ -1,21 +1,18 @@
 //! Are the sets that are compared with peers those of the events? Count, sum and digest of every epoch are made anew from
-//! the rows of events, and compared with what the index keeps and what is in memory. And are the events that wait for their
-//! words those that lack them?
+//! the entries of events, and compared with what is in memory and with the digests that the index keeps. And are the events
+//! that wait for their words those that lack them?
 
 use super::events::{EventStore, StoreError};
 use super::fsck::Fsck;
 use super::journal::{JournalError, Position};
 use super::keys::{self, Number};
-use super::known::{EpochState, Epochs, RUNNING_DIGEST_FROM};
+use super::known::{EpochState, Epochs, Members, RUNNING_DIGEST_FROM};
 use super::rows::{EventRow, Presence};
 use roda_protocol::event::tag;
 use roda_protocol::id::{EventId, SpaceId};
-use roda_protocol::reconcile::{EPOCH_MS, Epoch, EpochKey, Expanded, LtHash, Sum};
+use roda_protocol::reconcile::{EPOCH_MS, Epoch, EpochKey, Expanded, LtHash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
-
-/// Count and sum of the epochs of all spaces.
-type Lists = BTreeMap<(Number, Epoch), (u64, Sum)>;
 
 impl EventStore {
     /// Adds a problem for each epoch whose set is not that of its events, and for each event that wrongly waits for its
@@ -78,69 +75,60 @@ impl EventStore {
     fn wrong_sets(&self) -> Result<Vec<String>, StoreError> {
         let spaces: BTreeMap<Number, SpaceId> =
             self.space_numbers()?.into_iter().map(|(space, number)| (number, space)).collect();
-        let of_events = self.epochs_of_events()?;
-        let (in_index, members, in_memory) = (self.epochs_of_index()?, self.epochs_of_members()?, self.known.all());
+        let written = self.digest_rows()?;
+        let (mut of_events, mut covered, mut members) = (Epochs::new(), Epochs::new(), Members::new());
+        self.each_entry(|number, row| {
+            let place = (row.space, EpochKey::of(&(row.created_ms, row.id)).0);
+            let expanded = Expanded::of(&row.id);
+            let add = |epochs: &mut Epochs| {
+                let state = epochs.entry(place).or_default();
+                state.digest.get_or_insert_with(LtHash::default);
+                state.add(&row.id, &expanded);
+                state.declined += u64::from(row.presence == Presence::Declined);
+            };
+            add(&mut of_events);
+            if written.get(&place).is_some_and(|digest| row.position < digest.until) {
+                add(&mut covered);
+            }
+            members.entry(place).or_default().push(number);
+            Ok(())
+        })?;
+        for state in of_events.values_mut().filter(|state| state.count < RUNNING_DIGEST_FROM) {
+            state.digest = None;
+        }
+        let in_memory = self.known.all();
+        let places: BTreeSet<(Number, Epoch)> =
+            of_events.keys().chain(in_memory.keys()).chain(written.keys()).copied().collect();
         let mut problems = Vec::new();
-        let mut check = |(number, epoch): &(Number, Epoch), true_state: Option<&EpochState>| {
-            let place = (*number, *epoch);
-            let name = match spaces.get(number) {
+        for place in places {
+            let (number, epoch) = place;
+            let name = match spaces.get(&number) {
                 Some(space) => format!("space {space}, epoch {epoch} (from unix second {})", epoch * (EPOCH_MS / 1000)),
                 None => format!("an unknown space, epoch {epoch}"),
             };
-            let is_list_right = members.get(&place).copied() == true_state.map(|state| (state.count, state.sum));
-            if !is_list_right {
+            let (true_state, found) = (of_events.get(&place), in_memory.get(&place));
+            if true_state != found {
+                problems.push(format!("{name}: {} in memory", difference(true_state, found)));
+            }
+            let mut numbers = self.known.numbers(number, epoch);
+            numbers.sort_unstable();
+            if members.get(&place) != Some(&numbers) {
                 problems.push(format!("{name}: the list of known events is not that of the events in the index"));
             }
-            if !is_same(true_state, in_index.get(&place)) {
-                problems.push(format!("{name}: {} in the index", difference(true_state, in_index.get(&place))));
+            if let (Some(written), Some(covered)) = (written.get(&place), covered.get(&place)) {
+                // A digest of other members says nothing, and is not used.
+                let is_used = (written.count, written.sum) == (covered.count, covered.sum.to_bytes());
+                if is_used && covered.digest.as_ref().map(LtHash::to_bytes).as_ref() != Some(&written.state) {
+                    problems.push(format!("{name}: {DIGEST_IS_WRONG} in the index"));
+                }
             }
-            if !is_same(true_state, in_memory.get(&place)) {
-                problems.push(format!("{name}: {} in memory", difference(true_state, in_memory.get(&place))));
-            }
-        };
-        let all = of_events.keys().chain(in_index.keys()).chain(members.keys()).chain(in_memory.keys());
-        let places: BTreeSet<(Number, Epoch)> = all.copied().collect();
-        places.iter().for_each(|place| check(place, of_events.get(place)));
+        }
         Ok(problems)
     }
-
-    fn epochs_of_events(&self) -> Result<Epochs, StoreError> {
-        let mut epochs = Epochs::new();
-        self.each_row(|row| {
-            let state = epochs.entry((row.space, EpochKey::of(&(row.created_ms, row.id)).0)).or_default();
-            state.digest.get_or_insert_with(LtHash::default);
-            state.add(&row.id, &Expanded::of(&row.id));
-            state.declined += u64::from(row.presence == Presence::Declined);
-            Ok(())
-        })?;
-        for state in epochs.values_mut().filter(|state| state.count < RUNNING_DIGEST_FROM) {
-            (state.digest, state.pending) = (None, Vec::new());
-        }
-        Ok(epochs)
-    }
-
-    /// Count and sum of every epoch's rows in table `k`.
-    fn epochs_of_members(&self) -> Result<Lists, StoreError> {
-        let mut epochs = Lists::new();
-        self.scan_all(keys::all_known_range(), |key, value| {
-            let space = keys::space_in(key).ok_or(StoreError::Row)?;
-            let epoch = keys::time_in(key).ok_or(StoreError::Row)? / EPOCH_MS;
-            let (count, sum) = epochs.entry((space, epoch)).or_default();
-            *count += 1;
-            sum.add(&Sum::from_bytes(value.try_into().map_err(|_| StoreError::Row)?));
-            Ok(())
-        })?;
-        Ok(epochs)
-    }
 }
 
-/// Whether an epoch is what it should be. The order in which its members came is not that of the rows.
-fn is_same(true_state: Option<&EpochState>, found: Option<&EpochState>) -> bool {
-    match (true_state, found) {
-        (Some(true_state), Some(found)) => true_state.is_same_set(found),
-        (true_state, found) => true_state.is_none() && found.is_none(),
-    }
-}
+/// What is said of a wrong digest.
+const DIGEST_IS_WRONG: &str = "the digest that is compared with peers is not that of the known events";
 
 /// What is wrong with an epoch, for a person.
 fn difference(true_state: Option<&EpochState>, found: Option<&EpochState>) -> String {
@@ -151,6 +139,6 @@ fn difference(true_state: Option<&EpochState>, found: Option<&EpochState>) -> St
     } else if declined(true_state) != declined(found) {
         format!("{} events are declined, and {} are counted", declined(true_state), declined(found))
     } else {
-        "the digest that is compared with peers is not that of the known events".into()
+        DIGEST_IS_WRONG.into()
     }
 }

@@ -1,8 +1,9 @@
-//! The ordered key-value index as a trait: everything that the journal can be asked quickly.
+//! The index as a trait: everything that the journal can be asked quickly.
 //!
-//! An index may be lost at any moment, and is rebuilt from the journal. It knows bytes and their
-//! order; what the keys mean is for the layer above. Every answer is bounded, no iterator leaves it,
-//! and a reader sees a commit entirely or not at all.
+//! An index may be lost at any moment, and is rebuilt from the journal. It has two parts that change together: rows, an
+//! ordered map of bytes to bytes, and entries, which stand under the numbers 0, 1, 2, and so on, each with a name of its
+//! own and a value of one size. What keys, names and values mean is for the layer above. Every answer is bounded, no
+//! iterator leaves it, and a reader sees a commit entirely or not at all.
 //!
 //! Two implementations, [`SledIndex`](super::SledIndex) and [`MemoryIndex`](super::MemoryIndex), are
 //! held to one conformance suite.
@@ -16,7 +17,7 @@ use std::{io, path::PathBuf};
 /// with sled 0.34.7, 300,000 to 1.5 million events).
 pub const BATCH_ROWS_MAX: usize = 512;
 
-/// The most bytes of a key: 256. A key has at least one byte.
+/// The most bytes of a key: 256. A key has at least one byte, and the first is not 0: such keys are the index's own.
 ///
 /// sled moves a page of more than 128 KiB into a file of its own, which our flush wouldn't make durable.
 /// Together with [`VALUE_BYTES_MAX`] this keeps every page below that: an inner page has at most 256 keys.
@@ -27,10 +28,26 @@ pub const KEY_BYTES_MAX: usize = 256;
 /// A leaf page of sled has at most 16 rows, and 3 more for the moment after a merge.
 pub const VALUE_BYTES_MAX: usize = 6 * 1024;
 
-/// Puts and deletes that are applied in order, together or not at all.
+/// Bytes of an entry's name.
+pub const ENTRY_NAME_BYTES: usize = 32;
+
+/// Bytes of an entry's value.
+pub const ENTRY_VALUE_BYTES: usize = 27;
+
+/// What stands under a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// The name. No two entries have the same, and an entry keeps its own for ever.
+    pub name: [u8; ENTRY_NAME_BYTES],
+    /// The value, once there is one.
+    pub value: Option<[u8; ENTRY_VALUE_BYTES]>,
+}
+
+/// Puts and deletes that are applied in order, and entries: together or not at all.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
     rows: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    entries: Vec<(u32, Entry)>,
 }
 
 impl Batch {
@@ -49,14 +66,19 @@ impl Batch {
         self.rows.push((key, None));
     }
 
-    /// How many rows it has, with several for the same key counted each.
-    pub fn len(&self) -> usize {
-        self.rows.len()
+    /// Sets the entry of `number`: one that is there and has the same name, or the next that is free.
+    pub fn enter(&mut self, number: u32, entry: Entry) {
+        self.entries.push((number, entry));
     }
 
-    /// Whether it has no rows.
+    /// How many rows and entries it has, with several for the same key or number counted each.
+    pub fn len(&self) -> usize {
+        self.rows.len() + self.entries.len()
+    }
+
+    /// Whether it has neither rows nor entries.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.rows.is_empty() && self.entries.is_empty()
     }
 
     /// The rows in order; a row without a value is a delete.
@@ -64,25 +86,40 @@ impl Batch {
         self.rows.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
 
-    /// Checks every bound, so that the implementations refuse alike.
+    /// The entries with their numbers, in order.
+    pub fn entries(&self) -> &[(u32, Entry)] {
+        &self.entries
+    }
+
+    /// Checks every bound, so that the implementations refuse alike. Returns how many entries there are with the batch
+    /// where there were `entries`.
     ///
     /// # Errors
     /// [`IndexError::OutOfBounds`] with the first bound that is exceeded.
-    pub(super) fn check(&self) -> Result<(), IndexError> {
+    pub(super) fn check(&self, mut entries: u32) -> Result<u32, IndexError> {
         let refuse = |what, count, count_max| Err(IndexError::OutOfBounds { what, count, count_max });
-        if self.rows.len() > BATCH_ROWS_MAX {
-            return refuse("rows in a batch", self.rows.len(), BATCH_ROWS_MAX);
+        if self.len() > BATCH_ROWS_MAX {
+            return refuse("rows in a batch", self.len(), BATCH_ROWS_MAX);
         }
         for (key, value) in self.rows() {
             let value_bytes = value.map_or(0, <[u8]>::len);
             if key.is_empty() || key.len() > KEY_BYTES_MAX {
                 return refuse("bytes in a key", key.len(), KEY_BYTES_MAX);
             }
+            if key[0] == OWN_TABLE {
+                return refuse("in the first byte of a key", 0, usize::from(u8::MAX));
+            }
             if value_bytes > VALUE_BYTES_MAX {
                 return refuse("bytes in a value", value_bytes, VALUE_BYTES_MAX);
             }
         }
-        Ok(())
+        for (number, _) in &self.entries {
+            if *number > entries || entries == u32::MAX {
+                return refuse("as the number of an entry", *number as usize, entries as usize);
+            }
+            entries = entries.max(number + 1);
+        }
+        Ok(entries)
     }
 }
 
@@ -98,7 +135,10 @@ pub enum Direction {
 /// A key and its value.
 pub type Row = (Vec<u8>, Vec<u8>);
 
-/// An ordered map of bytes to bytes, in which a commit is atomic.
+/// First byte of the keys that an implementation may use for itself.
+pub(super) const OWN_TABLE: u8 = 0;
+
+/// Rows and entries, in which a commit is atomic.
 pub trait Index: Send + Sync {
     /// The value of `key`.
     ///
@@ -124,6 +164,38 @@ pub trait Index: Send + Sync {
     /// # Errors
     /// The index is damaged, or the disk refused.
     fn count(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Result<usize, IndexError>;
+
+    /// How many entries there are: the next free number.
+    fn entry_count(&self) -> u32;
+
+    /// The entry of a number.
+    ///
+    /// # Errors
+    /// The index is damaged, or the disk refused.
+    fn entry(&self, number: u32) -> Result<Option<Entry>, IndexError>;
+
+    /// The entries from number `from` on, at most `limit`.
+    ///
+    /// # Errors
+    /// The index is damaged, or the disk refused.
+    fn entries(&self, from: u32, limit: usize) -> Result<Vec<Entry>, IndexError>;
+
+    /// The number of the entry with this name.
+    ///
+    /// # Errors
+    /// The index is damaged, or the disk refused.
+    fn find(&self, name: &[u8; ENTRY_NAME_BYTES]) -> Result<Option<u32>, IndexError>;
+
+    /// The entries whose names begin with these bytes and that are meant, by name, at most `limit`.
+    ///
+    /// # Errors
+    /// The index is damaged, or the disk refused.
+    fn named(
+        &self,
+        first_bytes: &[u8],
+        limit: usize,
+        is_meant: &dyn Fn(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, IndexError>;
 
     /// Applies the batch, all or nothing. It is durable after the next [`flush`](Self::flush).
     ///
@@ -238,12 +310,24 @@ mod tests {
     }
 
     #[test]
+    fn entries_leave_no_number_out() {
+        let with = |numbers: &[u32]| {
+            let mut batch = Batch::new();
+            numbers.iter().for_each(|number| batch.enter(*number, Entry { name: [1; 32], value: None }));
+            batch
+        };
+        assert_eq!(with(&[7, 8, 3, 8, 9]).check(7).expect("the next and earlier ones"), 10);
+        assert!(with(&[8]).check(7).is_err());
+        assert!(with(&[u32::MAX]).check(u32::MAX).is_err());
+    }
+
+    #[test]
     fn an_oversized_batch_is_refused_with_the_bound_in_the_message() {
         let mut batch = Batch::new();
         for row in 0..=BATCH_ROWS_MAX {
             batch.put(vec![1, row as u8], vec![]);
         }
-        let refused = batch.check().expect_err("one row too many");
+        let refused = batch.check(0).expect_err("one row too many");
         assert!(refused.to_string().contains("513 rows in a batch"), "{refused}");
     }
 }

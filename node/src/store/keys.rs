@@ -1,18 +1,17 @@
-//! The layout of every row of the index. One tree; the first byte of a key is its table.
+//! The layout of the index: its entries, and every row.
 //!
-//! Numbers in keys are big-endian, so that byte order is numeric order. Ids, spaces and authors are interned to four-byte
-//! numbers when first mentioned, held or not: rows stay small and neighbours share prefixes.
+//! The entries are the events: the number of an event is its place in the order in which ids were first mentioned, held or
+//! not, the name of its entry is its id, and the value is its [`super::rows::EventRow`]; without a value the id is only
+//! mentioned. Rows have one tree, and the first byte of a key is its table. Numbers in keys are big-endian, so that byte
+//! order is numeric order. Spaces and authors have four-byte numbers of their own: rows stay small and neighbours share
+//! prefixes.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | `m` | name | see [`meta`] |
-//! | `i` | event id | number |
-//! | `e` | number | [`super::rows::EventRow`] |
 //! | `w` | space id | number |
 //! | `x` | author key | number |
-//! | `k` | space number, created_ms, number | id: the known set of a space by time, whatever is stored of its events |
-//! | `g` | space number, epoch | [`super::rows::EpochRow`]: count and sum of an epoch's rows in `k`, and the ids that `h` lacks |
-//! | `h` | space number, epoch | [`super::rows::DigestRow`]: digest of an epoch as it was a few members ago, if it has many |
+//! | `h` | space number, epoch | [`super::rows::DigestRow`]: digest of an epoch that has many members, as it was a few ago |
 //! | `f` | space number, created_ms, number | nothing: posts of a board by time |
 //! | `t` | root number, number | [`super::rows::MemberRow`]: post and comments of a thread |
 //! | `a` | target number, number | nothing: edits, retractions, votes and labels of an event |
@@ -21,10 +20,13 @@
 //! | `o` | number | [`super::rows::OwnRow`]: own events and who confirmed them |
 //! | `s` | space id | [`super::rows::SpaceRow`]: follows |
 //! | `r` | root id | journal position up to which the thread was read |
+//!
+//! What the comparison with peers needs, the known set of a space by time, is made from the entries at the start and lives
+//! in memory ([`super::known`]): a row for each member took 150 bytes on disk and several microseconds.
 
 use super::index::prefix_end;
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
-use roda_protocol::reconcile::{EPOCH_MS, Epoch};
+use roda_protocol::reconcile::Epoch;
 
 /// An interned number.
 pub(super) type Number = u32;
@@ -37,11 +39,20 @@ pub(super) mod meta {
     pub(crate) const NETWORK: &str = "network";
     /// Journal position up to which rows were derived, u64.
     pub(crate) const APPLIED: &str = "applied";
-    /// How many rows table `e` has, u64: a check against rows that were lost silently.
+    /// How many entries have values, u64: a check against a file that is not that of the rows.
     pub(crate) const EVENTS: &str = "events";
-    /// The next free number, u32.
+    /// The next free number of a space or author, u32.
     pub(crate) const NEXT: &str = "next";
 }
+
+/// The table of posts by time.
+pub(super) const FEEDS: u8 = b'f';
+/// The table of threads.
+pub(super) const MEMBERS: u8 = b't';
+/// The table of what was done to events.
+pub(super) const ACTIONS: u8 = b'a';
+/// The table of profiles.
+pub(super) const PROFILES: u8 = b'p';
 
 /// First and end of a range of keys.
 pub(super) type Range = (Vec<u8>, Option<Vec<u8>>);
@@ -58,25 +69,13 @@ fn range(prefix: Vec<u8>) -> Range {
     (prefix, end)
 }
 
+/// All rows of a table.
+pub(super) fn table(table: u8) -> Range {
+    range(vec![table])
+}
+
 pub(super) fn meta_key(name: &str) -> Vec<u8> {
     key(b'm', &[name.as_bytes()])
-}
-
-pub(super) fn id_key(id: &EventId) -> Vec<u8> {
-    key(b'i', &[&id.0])
-}
-
-/// All ids that begin with these bytes.
-pub(super) fn id_range(first_bytes: &[u8]) -> Range {
-    range(key(b'i', &[first_bytes]))
-}
-
-pub(super) fn event_key(number: Number) -> Vec<u8> {
-    key(b'e', &[&number.to_be_bytes()])
-}
-
-pub(super) fn events_range() -> Range {
-    range(vec![b'e'])
 }
 
 pub(super) fn space_number_key(space: &SpaceId) -> Vec<u8> {
@@ -96,39 +95,14 @@ pub(super) fn author_range(first_bytes: &[u8]) -> Range {
     range(key(b'x', &[first_bytes]))
 }
 
-pub(super) fn known_key(space: Number, created_ms: u64, number: Number) -> Vec<u8> {
-    key(b'k', &[&space.to_be_bytes(), &created_ms.to_be_bytes(), &number.to_be_bytes()])
-}
-
-/// The members of one epoch.
-pub(super) fn known_range(space: Number, epoch: Epoch) -> Range {
-    let from = |start_ms: u64| key(b'k', &[&space.to_be_bytes(), &start_ms.to_be_bytes()]);
-    // The last epoch has no end in time.
-    let end = epoch.checked_add(1).and_then(|next| next.checked_mul(EPOCH_MS)).map(from);
-    (from(epoch.saturating_mul(EPOCH_MS)), end.or_else(|| prefix_end(&key(b'k', &[&space.to_be_bytes()]))))
-}
-
-/// The members of all spaces.
-pub(super) fn all_known_range() -> Range {
-    range(vec![b'k'])
-}
-
-/// The space's number in a key of table `k`, `g`, `h` or `b`.
+/// The space's number in a key of table `h` or `b`.
 pub(super) fn space_in(key: &[u8]) -> Option<Number> {
     key.get(1..5).and_then(|bytes| bytes.try_into().ok()).map(Number::from_be_bytes)
 }
 
-/// The time in a key of table `k`, or the epoch in one of table `g` or `h`.
-pub(super) fn time_in(key: &[u8]) -> Option<u64> {
+/// The epoch in a key of table `h`.
+pub(super) fn epoch_in(key: &[u8]) -> Option<u64> {
     key.get(5..13).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes)
-}
-
-pub(super) fn epoch_key(space: Number, epoch: Epoch) -> Vec<u8> {
-    key(b'g', &[&space.to_be_bytes(), &epoch.to_be_bytes()])
-}
-
-pub(super) fn epochs_range() -> Range {
-    range(vec![b'g'])
 }
 
 pub(super) fn digest_key(space: Number, epoch: Epoch) -> Vec<u8> {
@@ -140,27 +114,27 @@ pub(super) fn digests_range() -> Range {
 }
 
 pub(super) fn feed_key(space: Number, created_ms: u64, number: Number) -> Vec<u8> {
-    key(b'f', &[&space.to_be_bytes(), &created_ms.to_be_bytes(), &number.to_be_bytes()])
+    key(FEEDS, &[&space.to_be_bytes(), &created_ms.to_be_bytes(), &number.to_be_bytes()])
 }
 
 pub(super) fn feed_range(space: Number) -> Range {
-    range(key(b'f', &[&space.to_be_bytes()]))
+    range(key(FEEDS, &[&space.to_be_bytes()]))
 }
 
 pub(super) fn member_key(root: Number, number: Number) -> Vec<u8> {
-    key(b't', &[&root.to_be_bytes(), &number.to_be_bytes()])
+    key(MEMBERS, &[&root.to_be_bytes(), &number.to_be_bytes()])
 }
 
 pub(super) fn members_range(root: Number) -> Range {
-    range(key(b't', &[&root.to_be_bytes()]))
+    range(key(MEMBERS, &[&root.to_be_bytes()]))
 }
 
 pub(super) fn action_key(target: Number, number: Number) -> Vec<u8> {
-    key(b'a', &[&target.to_be_bytes(), &number.to_be_bytes()])
+    key(ACTIONS, &[&target.to_be_bytes(), &number.to_be_bytes()])
 }
 
 pub(super) fn actions_range(target: Number) -> Range {
-    range(key(b'a', &[&target.to_be_bytes()]))
+    range(key(ACTIONS, &[&target.to_be_bytes()]))
 }
 
 pub(super) fn wordless_key(space: Number, number: Number) -> Vec<u8> {
@@ -172,11 +146,11 @@ pub(super) fn wordless_range() -> Range {
 }
 
 pub(super) fn profile_key(author: Number, number: Number) -> Vec<u8> {
-    key(b'p', &[&author.to_be_bytes(), &number.to_be_bytes()])
+    key(PROFILES, &[&author.to_be_bytes(), &number.to_be_bytes()])
 }
 
 pub(super) fn profiles_range(author: Number) -> Range {
-    range(key(b'p', &[&author.to_be_bytes()]))
+    range(key(PROFILES, &[&author.to_be_bytes()]))
 }
 
 pub(super) fn own_key(number: Number) -> Vec<u8> {

@@ -1,12 +1,12 @@
-//! The sets of known events, in memory: count, sum and digest of every epoch, and the members of some.
+//! The sets of known events, in memory: count, sum, digest and the members' numbers of every epoch, and some epochs whole.
 //!
 //! The set of a space includes what was declined, retracted or lost, so that local choices never make two honest nodes
-//! differ. Read from tables `g` and `h` at start, and changed with each batch that the index took; only the writer does.
-//! What must be read from the index on demand is asked of [`super::sets`].
+//! differ. Made from the entries of the index and the digests in table `h` at the start, and changed with each batch that
+//! the index took; only the writer does. What must be read from the index on demand is asked of [`super::sets`].
 
 use super::keys::Number;
 use super::loaded::{LOADED_BYTES_MAX, Loaded};
-use super::rows::{DigestRow, EpochRow};
+use super::rows::DigestRow;
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::reconcile::{Digest, Epoch, EpochKey, EpochSet, Expanded, LtHash, Sum};
 use std::collections::BTreeMap;
@@ -16,14 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 /// 2 KiB.
 pub(super) const RUNNING_DIGEST_FROM: u64 = 64;
 
-/// Members after which a running digest is written to the index anew; the ids of those since stand in the epoch's row.
-/// Bytes of index for each of 40,000 events on sled, one event a commit in one board or in 16, and groups of 64 in 16: with
-/// every member 2,145, 2,867 and 1,794; with 8 members 1,384, 1,516 and 1,349; with 16 1,398, 1,517 and 1,191; with 32
-/// 1,384, 1,713 and 1,165. It is part of the format of the index.
-pub(super) const DIGEST_WRITTEN_EVERY: u64 = 16;
+/// Members after which a running digest is written to the index anew: 2 KiB for so many events. A start adds the members
+/// since, 1.3 microseconds each.
+pub(super) const DIGEST_WRITTEN_EVERY: u64 = 128;
 
-// The digest is first written when it is made.
-const _: () = assert!(RUNNING_DIGEST_FROM.is_multiple_of(DIGEST_WRITTEN_EVERY));
+// Only a running digest is written.
+const _: () = assert!(RUNNING_DIGEST_FROM <= DIGEST_WRITTEN_EVERY);
 
 /// What is known of an epoch without its members.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,9 +32,6 @@ pub(super) struct EpochState {
     pub(super) sum: Sum,
     /// Of all members. There from [`RUNNING_DIGEST_FROM`] members on.
     pub(super) digest: Option<LtHash>,
-    /// The members since the digest was written last: none without a digest, and always the same for the same order of
-    /// arrival, however it was cut into batches.
-    pub(super) pending: Vec<EventId>,
 }
 
 impl EpochState {
@@ -46,52 +41,22 @@ impl EpochState {
         self.sum.add_id(id);
         if let Some(digest) = &mut self.digest {
             digest.add_expanded(expanded);
-            match self.count.is_multiple_of(DIGEST_WRITTEN_EVERY) {
-                true => self.pending.clear(),
-                false => self.pending.push(*id),
-            }
         }
     }
 
-    /// Whether it is the same set, in whatever order its members came.
-    pub(super) fn is_same_set(&self, other: &Self) -> bool {
-        let of = |state: &Self| (state.count, state.declined, state.sum);
-        of(self) == of(other) && self.digest == other.digest
-    }
-
-    pub(super) fn to_row(&self) -> EpochRow {
-        EpochRow { count: self.count, declined: self.declined, sum: self.sum.to_bytes(), pending: self.pending.clone() }
-    }
-
-    /// The digest as it is written, if the members that were added last make it due.
-    pub(super) fn due_digest(&self) -> Option<DigestRow> {
-        let digest = self.digest.as_ref().filter(|_| self.pending.is_empty())?;
-        Some(DigestRow { count: self.count, state: digest.to_bytes() })
-    }
-
-    /// `None` if these are no rows of ours, or don't belong together.
-    pub(super) fn of_rows(row: EpochRow, digest: Option<&DigestRow>) -> Option<Self> {
-        let EpochRow { count, declined, sum, pending } = row;
-        let is_sound = count > 0 && declined <= count;
-        let since = if count < RUNNING_DIGEST_FROM { 0 } else { count % DIGEST_WRITTEN_EVERY };
-        if !is_sound || pending.len() as u64 != since {
-            return None;
-        }
-        let digest = match digest {
-            None if count < RUNNING_DIGEST_FROM => None,
-            Some(written) if count >= RUNNING_DIGEST_FROM && written.count == count - since => {
-                let mut digest = LtHash::from_bytes(&written.state)?;
-                pending.iter().for_each(|id| digest.add(id));
-                Some(digest)
-            }
-            _ => return None,
-        };
-        Some(Self { count, declined, sum: Sum::from_bytes(&sum), digest, pending })
+    /// The digest to be written when the member whose record stands at this position was added, if it is due.
+    pub(super) fn due_digest(&self, position: u64) -> Option<DigestRow> {
+        let digest = self.digest.as_ref().filter(|_| self.count.is_multiple_of(DIGEST_WRITTEN_EVERY))?;
+        let (count, sum) = (self.count, self.sum.to_bytes());
+        Some(DigestRow { until: position + 1, count, sum, state: digest.to_bytes() })
     }
 }
 
 /// The epochs of all spaces.
 pub(super) type Epochs = BTreeMap<(Number, Epoch), EpochState>;
+
+/// The numbers of the members of each epoch of all spaces.
+pub(super) type Members = BTreeMap<(Number, Epoch), Vec<Number>>;
 
 /// What a batch does to an epoch.
 #[derive(Debug)]
@@ -99,12 +64,21 @@ pub(super) struct EpochChange {
     /// The epoch with the batch.
     pub(super) state: EpochState,
     /// What the batch adds.
-    pub(super) members: Vec<(EpochKey, Expanded)>,
+    pub(super) members: Vec<NewMember>,
+}
+
+/// What a batch adds to an epoch.
+#[derive(Debug)]
+pub(super) struct NewMember {
+    pub(super) number: Number,
+    pub(super) key: EpochKey,
+    pub(super) expanded: Expanded,
 }
 
 #[derive(Debug, Default)]
 struct SpaceState {
     epochs: BTreeMap<Epoch, EpochState>,
+    numbers: BTreeMap<Epoch, Vec<Number>>,
     count: u64,
     declined: u64,
     /// The digest of all epochs; made when it is first asked for.
@@ -154,8 +128,12 @@ impl KnownSets {
     }
 
     /// Starts anew with these spaces and epochs.
-    pub(super) fn reset(&self, numbers: BTreeMap<SpaceId, Number>, epochs: Epochs) {
+    pub(super) fn reset(&self, numbers: BTreeMap<SpaceId, Number>, epochs: Epochs, members: Members) {
         let mut spaces: BTreeMap<Number, SpaceState> = BTreeMap::new();
+        for ((number, epoch), mut members) in members {
+            members.shrink_to_fit();
+            spaces.entry(number).or_default().numbers.insert(epoch, members);
+        }
         for ((number, epoch), state) in epochs {
             let space = spaces.entry(number).or_default();
             space.count += state.count;
@@ -179,9 +157,10 @@ impl KnownSets {
                 space.declined -= before.declined;
             }
             if let Some(running) = &mut space.running {
-                members.iter().for_each(|(_, expanded)| running.add_expanded(expanded));
+                members.iter().for_each(|member| running.add_expanded(&member.expanded));
             }
-            self.loaded().extend((number, epoch), members.into_iter().map(|(key, _)| key));
+            space.numbers.entry(epoch).or_default().extend(members.iter().map(|member| member.number));
+            self.loaded().extend((number, epoch), members.into_iter().map(|member| member.key));
         }
     }
 
@@ -215,6 +194,12 @@ impl KnownSets {
     /// An epoch's state; `None` if it has no members.
     pub(super) fn state(&self, number: Number, epoch: Epoch) -> Option<EpochState> {
         self.read().spaces.get(&number)?.epochs.get(&epoch).cloned()
+    }
+
+    /// The numbers of an epoch's members.
+    pub(super) fn numbers(&self, number: Number, epoch: Epoch) -> Vec<Number> {
+        let states = self.read();
+        states.spaces.get(&number).and_then(|space| space.numbers.get(&epoch)).cloned().unwrap_or_default()
     }
 
     /// Every epoch's state.

@@ -4,8 +4,9 @@
 //! | --- | --- |
 //! | `journal.rs` | the trait of the append-only log: the truth |
 //! | `log.rs`, `segment.rs` | the log on segment files, and their format |
-//! | `index.rs` | the trait of the ordered key-value index: everything derived from the truth |
+//! | `index.rs` | the trait of the index: everything derived from the truth |
 //! | `sled.rs`, `caught.rs` | the index on sled, and how its panics become errors |
+//! | `entries.rs`, `names.rs` | the entries of the index: a file beside sled, and their names in memory |
 //! | `memory.rs` | both traits in memory, with faults to order, for tests and simulations |
 //!
 //! | `events.rs`, `read.rs` | the event store over both: writing, and what readers ask |
@@ -21,6 +22,7 @@
 //! truth; what the index loses is replayed from the journal.
 
 mod caught;
+mod entries;
 mod events;
 mod fsck;
 mod fsck_sets;
@@ -31,6 +33,7 @@ mod known;
 mod loaded;
 mod log;
 mod memory;
+mod names;
 mod opening;
 mod read;
 mod recent;
@@ -48,7 +51,10 @@ mod samples;
 pub use self::{
     events::{Arrival, EventStore, HOLDERS_MAX, INDEX_FORMAT, StoreError, Stored},
     fsck::{FoundDamage, Fsck},
-    index::{BATCH_ROWS_MAX, Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX, prefix_end},
+    index::{
+        BATCH_ROWS_MAX, Batch, Direction, ENTRY_NAME_BYTES, ENTRY_VALUE_BYTES, Entry, Index, IndexError, KEY_BYTES_MAX,
+        Row, VALUE_BYTES_MAX, prefix_end,
+    },
     journal::{
         Damage, Journal, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, Replay, SCRUB_OVERHEAD_BYTES,
     },

@@ -108,19 +108,17 @@ impl EventStore {
     }
 
     /// Reads what lives in memory from the index, and compares what it has with what it should have: a damaged index can
-    /// open without a word and lack rows. Only what is read anyway is compared, so that a node with many events starts at
-    /// once; the rows of events themselves are counted by [`EventStore::find_damage`].
+    /// open without a word and lack rows. Those of threads and feeds are looked for by [`EventStore::find_damage`].
     fn load(&self, interner: &mut Interner) -> Result<(), StoreError> {
         *interner = Interner::default();
         self.names.write().unwrap_or_else(PoisonError::into_inner).clear();
         let numbers: BTreeMap<SpaceId, Number> = self.space_numbers()?.into_iter().collect();
-        let epochs = self.epochs_of_index()?;
+        let (epochs, members) = self.epochs_of_index()?;
         let known: u64 = epochs.values().map(|state| state.count).sum();
         let named: BTreeSet<Number> = numbers.values().copied().collect();
         let has_strays = epochs.keys().any(|(number, _)| !named.contains(number));
-        self.known.reset(numbers, epochs);
+        self.known.reset(numbers, epochs, members);
         interner.events = self.meta(meta::EVENTS)?.unwrap_or(0);
-        // Numbers are never reused, also those of ids that are named and not known.
         interner.next = self.meta(meta::NEXT)?.unwrap_or(1);
         if !has_strays && known == interner.events { Ok(()) } else { Err(StoreError::Row) }
     }

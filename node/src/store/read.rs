@@ -1,7 +1,7 @@
 //! What readers ask of the store. Nothing here writes, but the mark of an event whose log record turns out damaged.
 
 use super::events::{EventStore, StoreError, Stored};
-use super::index::Direction;
+use super::index::{Direction, Entry};
 use super::journal::{JournalError, Position, RecordKind};
 use super::keys::{self, Number};
 use super::rows::{self, EventRow, MemberRow, OwnRow, Presence, SpaceRow};
@@ -11,6 +11,9 @@ use roda_protocol::thread::Item;
 use roda_protocol::view::{self, ProfileItem};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+
+/// Entries that one step of a long scan takes: 256 KiB of them.
+const SCAN_ENTRIES: usize = 4096;
 
 /// Names of authors that are kept in memory.
 const NAMES_MAX: usize = 4096;
@@ -39,13 +42,14 @@ pub struct ThreadCounts {
 
 impl EventStore {
     pub(super) fn number_of(&self, id: &EventId) -> Result<Option<Number>, StoreError> {
-        let value = self.index().get(&keys::id_key(id))?;
-        value.map(|value| keys::number_at_end(&value).ok_or(StoreError::Row)).transpose()
+        Ok(self.index().find(&id.0)?)
     }
 
-    fn row_of(&self, number: Number) -> Result<Option<EventRow>, StoreError> {
-        let value = self.index().get(&keys::event_key(number))?;
-        value.map(|value| rows::decode(&value).ok_or(StoreError::Row)).transpose()
+    pub(super) fn row_of(&self, number: Number) -> Result<Option<EventRow>, StoreError> {
+        match self.index().entry(number)? {
+            Some(entry) => EventRow::of_entry(&entry),
+            None => Ok(None),
+        }
     }
 
     /// What this node has of an event; `None` if it does not know it.
@@ -162,13 +166,34 @@ impl EventStore {
         Ok(Some(stored))
     }
 
-    /// Calls `each` for every known event, in the order of their numbers.
+    /// Calls `each` for every known event, in the order in which they were first mentioned.
     ///
     /// # Errors
     ///
     /// [`StoreError`], or what `each` answers.
     pub fn each_row(&self, mut each: impl FnMut(EventRow) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        self.scan_all(keys::events_range(), |_, value| each(rows::decode(value).ok_or(StoreError::Row)?))
+        self.each_entry(|_, row| each(row))
+    }
+
+    /// Calls `each` for every known event and its number.
+    pub(super) fn each_entry(
+        &self,
+        mut each: impl FnMut(Number, EventRow) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let index = self.index();
+        let mut number = 0;
+        loop {
+            let page = index.entries(number, SCAN_ENTRIES)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for entry in &page {
+                if let Some(row) = EventRow::of_entry(entry)? {
+                    each(number, row)?;
+                }
+                number += 1;
+            }
+        }
     }
 
     /// The events that are known and lost, with their spaces.
@@ -255,28 +280,11 @@ impl EventStore {
     pub fn ids_with_prefix(&self, digits: &str, limit: usize) -> Result<Vec<EventId>, StoreError> {
         let whole = &digits[..digits.len() / 2 * 2];
         let Ok(bytes) = data_encoding::HEXLOWER_PERMISSIVE.decode(whole.as_bytes()) else { return Ok(Vec::new()) };
-        let mut ids = Vec::new();
         let digits = digits.to_ascii_lowercase();
-        let (mut start, end) = keys::id_range(&bytes);
-        while ids.len() < limit {
-            let page = self.index().scan(&start, end.as_deref(), Direction::Ascending, super::events::SCAN_ROWS)?;
-            for (key, value) in &page {
-                let id = EventId(keys::id_in(key).ok_or(StoreError::Row)?);
-                let number = keys::number_at_end(value).ok_or(StoreError::Row)?;
-                // An id that is only named by others has no row and is none that a reader can mean.
-                if ids.len() < limit && id.to_string().starts_with(&digits) && self.row_of(number)?.is_some() {
-                    ids.push(id);
-                }
-            }
-            match page.last() {
-                Some((last, _)) if page.len() == super::events::SCAN_ROWS => {
-                    start.clone_from(last);
-                    start.push(0);
-                }
-                _ => break,
-            }
-        }
-        Ok(ids)
+        // An id that is only named by others has no value and is none that a reader can mean.
+        let is_meant = |entry: &Entry| entry.value.is_some() && EventId(entry.name).to_string().starts_with(&digits);
+        let entries = self.index().named(&bytes, limit, &is_meant)?;
+        Ok(entries.into_iter().map(|entry| EventId(entry.name)).collect())
     }
 
     /// Authors of known events.

@@ -1,27 +1,30 @@
-//! The values of the index's rows, and the local records of the log.
+//! The values of the index's entries and rows, and the local records of the log.
 //!
-//! Both are encoded by the protocol's codec. They are this node's own: a change of rows raises
+//! All but the entries' are encoded by the protocol's codec. They are this node's own: a change raises
 //! [`super::INDEX_FORMAT`], and a local record is only ever added, at the end.
 
+use super::events::StoreError;
+use super::index::{ENTRY_VALUE_BYTES, Entry};
 use roda_protocol::codec;
 use roda_protocol::id::{EventId, SpaceId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What this node has of a known event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Presence {
     /// Header and body are stored.
-    Held,
+    Held = 0,
     /// The header is stored without words: its author took them back, or they have not come along yet.
-    BodyDropped,
+    BodyDropped = 1,
     /// Known, and by this node's choice at most its header is stored, as a proof for peers.
-    Declined,
+    Declined = 2,
     /// Its record in the log is damaged; it is asked from peers again.
-    Lost,
+    Lost = 3,
 }
 
 /// A known event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
     /// The event.
     pub id: EventId,
@@ -39,25 +42,84 @@ pub struct EventRow {
     pub presence: Presence,
 }
 
-/// An epoch of a space's known set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct EpochRow {
-    /// How many events are known.
-    pub count: u64,
-    /// How many of them this node declined.
-    pub declined: u64,
-    /// The sum of their ids.
-    pub sum: [u8; 32],
-    /// Those that the epoch's [`DigestRow`] lacks, in the order in which they became known. None while there is no such
-    /// row.
-    pub pending: Vec<EventId>,
+impl EventRow {
+    /// The entry of the event. Integers are little-endian, in the order of the fields.
+    pub(super) fn to_entry(&self) -> Entry {
+        let mut value = [0; ENTRY_VALUE_BYTES];
+        value[..8].copy_from_slice(&self.position.to_le_bytes());
+        value[8..16].copy_from_slice(&self.created_ms.to_le_bytes());
+        value[16..20].copy_from_slice(&self.space.to_le_bytes());
+        value[20..24].copy_from_slice(&self.author.to_le_bytes());
+        value[24..26].copy_from_slice(&self.tag.to_le_bytes());
+        value[26] = self.presence as u8;
+        Entry { name: self.id.0, value: Some(value) }
+    }
+
+    /// What an entry says of its event: nothing, if the id was only mentioned.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Row`]: the value is none of ours.
+    pub(super) fn of_entry(entry: &Entry) -> Result<Option<Self>, StoreError> {
+        let Some(value) = &entry.value else { return Ok(None) };
+        let [
+            p0,
+            p1,
+            p2,
+            p3,
+            p4,
+            p5,
+            p6,
+            p7,
+            c0,
+            c1,
+            c2,
+            c3,
+            c4,
+            c5,
+            c6,
+            c7,
+            s0,
+            s1,
+            s2,
+            s3,
+            a0,
+            a1,
+            a2,
+            a3,
+            t0,
+            t1,
+            kept,
+        ] = *value;
+        let presence = match kept {
+            0 => Presence::Held,
+            1 => Presence::BodyDropped,
+            2 => Presence::Declined,
+            3 => Presence::Lost,
+            _ => return Err(StoreError::Row),
+        };
+        Ok(Some(Self {
+            id: EventId(entry.name),
+            position: u64::from_le_bytes([p0, p1, p2, p3, p4, p5, p6, p7]),
+            created_ms: u64::from_le_bytes([c0, c1, c2, c3, c4, c5, c6, c7]),
+            space: u32::from_le_bytes([s0, s1, s2, s3]),
+            author: u32::from_le_bytes([a0, a1, a2, a3]),
+            tag: u16::from_le_bytes([t0, t1]),
+            presence,
+        }))
+    }
 }
 
-/// The digest of an epoch that has many members. It is 2 KiB, so it is written once for several members.
+/// The digest of an epoch that has many members, as it was a few members ago. It is 2 KiB, so it is written once for many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DigestRow {
-    /// How many members it covers: those that became known first.
+    /// It covers the members whose records stand before this position of the log: so many, with this sum of their ids. If
+    /// it does not, as when one of them was lost and came again, it says nothing.
+    pub until: u64,
+    /// How many members it covers.
     pub count: u64,
+    /// The sum of their ids.
+    pub sum: [u8; 32],
     /// The state of their digest.
     pub state: Vec<u8>,
 }

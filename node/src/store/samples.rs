@@ -74,8 +74,13 @@ impl Disks {
     }
 }
 
+/// Every entry and row of the index.
 pub(super) fn dump(store: &EventStore) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut rows = Vec::new();
+    let entries = store.index().entries(0, usize::MAX).unwrap();
+    let mut rows: Vec<(Vec<u8>, Vec<u8>)> = entries
+        .into_iter()
+        .map(|entry| (entry.name.to_vec(), entry.value.map_or(vec![], |value| value.to_vec())))
+        .collect();
     store
         .scan_all((vec![0], None), |key, value| {
             rows.push((key.to_vec(), value.to_vec()));

@@ -1,16 +1,15 @@
 //! What the comparison with peers asks of the sets of known events: digests, and the members of an epoch.
 //!
-//! Members are read from table `k` when an epoch is first asked for, while no batch is written, and checked against count
-//! and sum of the epoch: an index that lost rows must not make peers send what is known here.
+//! Members are read from their entries when an epoch is first asked for, while no batch is written, and checked against
+//! count and sum of the epoch: an index that lost events must not make peers send what is known here.
 
 use super::events::{EventStore, StoreError};
 use super::keys::{self, Number};
-use super::known::{EpochState, Epochs, RUNNING_DIGEST_FROM};
-use super::rows::{self, DigestRow, EpochRow};
+use super::known::{EpochState, Epochs, Members, RUNNING_DIGEST_FROM};
+use super::rows::{self, DigestRow, Presence};
 use super::writing::Interner;
 use roda_protocol::id::{EventId, SpaceId};
-use roda_protocol::reconcile::{Digest, Epoch, EpochKey, EpochSet, LtHash, Sets};
-use serde::{Serialize, de::DeserializeOwned};
+use roda_protocol::reconcile::{Digest, Epoch, EpochKey, EpochSet, LtHash, Sets, Sum};
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -37,42 +36,76 @@ impl EventStore {
         Ok(self.known.declined(space))
     }
 
-    /// Every epoch as tables `g` and `h` have it. A digest without its epoch, and the other way round, is damage.
-    pub(super) fn epochs_of_index(&self) -> Result<Epochs, StoreError> {
-        let mut digests: BTreeMap<(Number, Epoch), DigestRow> = self.rows_by_epoch(keys::digests_range())?;
-        let rows: BTreeMap<(Number, Epoch), EpochRow> = self.rows_by_epoch(keys::epochs_range())?;
-        let mut epochs = Epochs::new();
-        for (place, row) in rows {
-            let digest = digests.remove(&place);
-            epochs.insert(place, EpochState::of_rows(row, digest.as_ref()).ok_or(StoreError::Row)?);
+    /// Every epoch as the entries of the index and the digests in table `h` have it, and the numbers of its members.
+    pub(super) fn epochs_of_index(&self) -> Result<(Epochs, Members), StoreError> {
+        let digests = self.digest_rows()?;
+        let (mut epochs, mut members) = (Epochs::new(), Members::new());
+        // Of those that have a digest: what it should cover, and the members since.
+        let mut covered: BTreeMap<(Number, Epoch), (u64, Sum)> = BTreeMap::new();
+        let mut since: BTreeMap<(Number, Epoch), Vec<EventId>> = BTreeMap::new();
+        self.each_entry(|number, row| {
+            let place = (row.space, EpochKey::of(&(row.created_ms, row.id)).0);
+            let state = epochs.entry(place).or_default();
+            state.count += 1;
+            state.sum.add_id(&row.id);
+            state.declined += u64::from(row.presence == Presence::Declined);
+            members.entry(place).or_default().push(number);
+            match digests.get(&place) {
+                Some(digest) if row.position < digest.until => {
+                    let (count, sum) = covered.entry(place).or_default();
+                    *count += 1;
+                    sum.add_id(&row.id);
+                }
+                Some(_) => since.entry(place).or_default().push(row.id),
+                None => {}
+            }
+            Ok(())
+        })?;
+        for (place, state) in epochs.iter_mut().filter(|(_, state)| state.count >= RUNNING_DIGEST_FROM) {
+            let written = digests.get(place).filter(|row| {
+                let of_row = (row.count, Sum::from_bytes(&row.sum));
+                covered.get(place) == Some(&of_row)
+            });
+            let digest = match written {
+                Some(row) => {
+                    let mut digest = LtHash::from_bytes(&row.state).ok_or(StoreError::Row)?;
+                    since.get(place).into_iter().flatten().for_each(|id| digest.add(id));
+                    digest
+                }
+                None => self.digest_of(&members[place])?,
+            };
+            state.digest = Some(digest);
         }
-        if digests.is_empty() { Ok(epochs) } else { Err(StoreError::Row) }
+        Ok((epochs, members))
     }
 
-    /// All rows of a table whose keys are a space's number and an epoch.
-    fn rows_by_epoch<T: Serialize + DeserializeOwned>(
-        &self,
-        range: keys::Range,
-    ) -> Result<BTreeMap<(Number, Epoch), T>, StoreError> {
+    /// The digests in table `h`.
+    pub(super) fn digest_rows(&self) -> Result<BTreeMap<(Number, Epoch), DigestRow>, StoreError> {
         let mut found = BTreeMap::new();
-        self.scan_all(range, |key, value| {
-            let place = (keys::space_in(key).ok_or(StoreError::Row)?, keys::time_in(key).ok_or(StoreError::Row)?);
+        self.scan_all(keys::digests_range(), |key, value| {
+            let place = (keys::space_in(key).ok_or(StoreError::Row)?, keys::epoch_in(key).ok_or(StoreError::Row)?);
             found.insert(place, rows::decode(value).ok_or(StoreError::Row)?);
             Ok(())
         })?;
         Ok(found)
     }
 
+    /// The digest of events.
+    fn digest_of(&self, numbers: &[Number]) -> Result<LtHash, StoreError> {
+        let mut digest = LtHash::default();
+        for number in numbers {
+            digest.add(&self.row_of(*number)?.ok_or(StoreError::Row)?.id);
+        }
+        Ok(digest)
+    }
+
     /// The members of an epoch as the index has them, ascending.
     pub(super) fn scan_epoch(&self, number: Number, epoch: Epoch) -> Result<Vec<EpochKey>, StoreError> {
         let mut members = Vec::new();
-        self.scan_all(keys::known_range(number, epoch), |key, value| {
-            let created_ms = keys::time_in(key).ok_or(StoreError::Row)?;
-            let id = EventId(value.try_into().map_err(|_| StoreError::Row)?);
-            members.push(EpochKey::of(&(created_ms, id)).1);
-            Ok(())
-        })?;
-        // Members of the same millisecond stand in the order of their numbers.
+        for member in self.known.numbers(number, epoch) {
+            let row = self.row_of(member)?.ok_or(StoreError::Row)?;
+            members.push(EpochKey::of(&(row.created_ms, row.id)).1);
+        }
         members.sort_unstable();
         Ok(members)
     }

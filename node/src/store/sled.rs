@@ -1,8 +1,9 @@
 //! [`SledIndex`]: the index on sled 0.34.7. No other file names sled.
 //!
-//! It owns one folder with one tree. What sled alone doesn't give is added here: a flush that survives
-//! a power cut, errors in place of panics, readers that see a commit entirely or not at all, and an end to all
-//! use after a write failed half-way.
+//! It owns one folder with one tree for the rows, and beside it the file of the entries ([`super::entries`]): a row of sled
+//! costs a hundred bytes more on disk than it has, and several microseconds. What sled alone doesn't give is added here: a
+//! flush that survives a power cut, errors in place of panics, readers that see a commit entirely or not at all, and an end
+//! to all use after a write failed half-way.
 //!
 //! sled doesn't notice all damage: a file that was cut short can open with fewer rows, or none. So
 //! whoever rebuilds must keep, as rows committed with the rest, how far the journal is applied,
@@ -14,7 +15,7 @@ use std::{
     ops::Bound,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::{OnceLock, PoisonError, RwLock},
+    sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -22,8 +23,21 @@ use ::sled::{Config, Db, Error as SledError, IVec, Mode};
 
 use super::{
     caught::caught,
-    index::{Batch, Direction, Index, IndexError, KEY_BYTES_MAX, Row, VALUE_BYTES_MAX, is_empty_range},
+    entries::{self, EntryFile},
+    index::{
+        Batch, Direction, ENTRY_NAME_BYTES, Entry, Index, IndexError, KEY_BYTES_MAX, OWN_TABLE, Row, VALUE_BYTES_MAX,
+        is_empty_range,
+    },
 };
+
+/// Key of the number of entries, u32.
+const COUNT_KEY: [u8; 2] = [OWN_TABLE, b'c'];
+
+/// The keys of entries that are to be written over begin with this, and go on with the number.
+const CHANGED_PREFIX: [u8; 2] = [OWN_TABLE, b'r'];
+
+/// The smallest key that is not sled's own.
+const FIRST_KEY: [u8; 1] = [OWN_TABLE + 1];
 
 /// sled's page cache: 32 MiB. Its default is 1 GiB, and it uses a multiple of what it is given; the
 /// node's whole budget is 100 MiB with a million events.
@@ -59,7 +73,7 @@ pub struct SledIndex {
     /// sled's data file, for our own sync.
     data: File,
     /// Readers share it, a commit has it alone: sled applies a batch row by row in sight of scans.
-    commit_turn: RwLock<()>,
+    entries: RwLock<EntryFile>,
     broken: OnceLock<Broken>,
 }
 
@@ -99,8 +113,15 @@ impl SledIndex {
             }
         };
         let data = OpenOptions::new().read(true).write(true).open(folder.join("db")).map_err(io_error)?;
-        let (commit_turn, broken) = (RwLock::new(()), OnceLock::new());
-        let index = Self { folder: folder.into(), database: Some(database), data, commit_turn, broken };
+        let (count, kept) = match caught(|| entries_of(&database)) {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => return Err(explain(folder, "open", error)),
+            Err(text) => return Err(IndexError::Damaged { path: folder.into(), text }),
+        };
+        let entries =
+            EntryFile::open(folder, count, &kept).map_err(|error| explain(folder, "open", SledError::Io(error)))?;
+        let (entries, broken) = (RwLock::new(entries), OnceLock::new());
+        let index = Self { folder: folder.into(), database: Some(database), data, entries, broken };
         // What sled made or repaired while opening becomes durable before anything depends on it.
         index.flush()?;
         sync_names(folder).map_err(io_error)?;
@@ -134,6 +155,16 @@ impl SledIndex {
         Err(error)
     }
 
+    /// The entries, to be read.
+    fn shared(&self) -> RwLockReadGuard<'_, EntryFile> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The entries, and nobody reads meanwhile.
+    fn alone(&self) -> RwLockWriteGuard<'_, EntryFile> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lets no further use follow a write that failed.
     fn stop_after(&self, error: IndexError) -> IndexError {
         let _ = self.broken.set(Broken::Stopped(error.to_string()));
@@ -143,7 +174,7 @@ impl SledIndex {
 
 impl Index for SledIndex {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
-        let _shared = self.commit_turn.read().unwrap_or_else(PoisonError::into_inner);
+        let _shared = self.shared();
         self.ask("read", |database| Ok(database.get(key)?.map(|value| value.to_vec())))
     }
 
@@ -154,10 +185,10 @@ impl Index for SledIndex {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Row>, IndexError> {
-        if is_empty_range(start, end) || limit == 0 {
+        if is_empty_range(start.max(&FIRST_KEY), end) || limit == 0 {
             return Ok(Vec::new());
         }
-        let _shared = self.commit_turn.read().unwrap_or_else(PoisonError::into_inner);
+        let _shared = self.shared();
         self.ask("read", |database| {
             let range = database.range::<&[u8], _>(bounds(start, end));
             match direction {
@@ -168,18 +199,48 @@ impl Index for SledIndex {
     }
 
     fn count(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Result<usize, IndexError> {
-        if is_empty_range(start, end) {
+        if is_empty_range(start.max(&FIRST_KEY), end) {
             return Ok(0);
         }
-        let _shared = self.commit_turn.read().unwrap_or_else(PoisonError::into_inner);
+        let _shared = self.shared();
         self.ask("read", |database| {
             let mut keys = database.range::<&[u8], _>(bounds(start, end)).keys().take(limit);
             keys.try_fold(0, |count, key| key.map(|_| count + 1))
         })
     }
 
+    fn entry_count(&self) -> u32 {
+        self.shared().count()
+    }
+
+    fn entry(&self, number: u32) -> Result<Option<Entry>, IndexError> {
+        let entries = self.shared();
+        self.ask("read", |_| Ok(entries.get(number)?))
+    }
+
+    fn entries(&self, from: u32, limit: usize) -> Result<Vec<Entry>, IndexError> {
+        let entries = self.shared();
+        self.ask("read", |_| Ok(entries.page(from, limit)?))
+    }
+
+    fn find(&self, name: &[u8; ENTRY_NAME_BYTES]) -> Result<Option<u32>, IndexError> {
+        let entries = self.shared();
+        self.ask("read", |_| Ok(entries.find(name)?))
+    }
+
+    fn named(
+        &self,
+        first_bytes: &[u8],
+        limit: usize,
+        is_meant: &dyn Fn(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, IndexError> {
+        let entries = self.shared();
+        self.ask("read", |_| Ok(entries.named(first_bytes, limit, is_meant)?))
+    }
+
     fn commit(&self, batch: &Batch) -> Result<(), IndexError> {
-        batch.check()?;
+        let mut entries = self.alone();
+        let count = batch.check(entries.count())?;
         let mut rows = ::sled::Batch::default();
         for (key, value) in batch.rows() {
             match value {
@@ -187,16 +248,37 @@ impl Index for SledIndex {
                 None => rows.remove(key),
             }
         }
-        let _alone = self.commit_turn.write().unwrap_or_else(PoisonError::into_inner);
-        self.ask("write", |database| database.apply_batch(rows)).map_err(|error| self.stop_after(error))
+        entries.take_settled().into_iter().for_each(|number| rows.remove(changed_key(number)));
+        for (number, entry) in batch.entries().iter().filter(|(number, _)| *number < entries.count()) {
+            rows.insert(changed_key(*number), &entries::encode(entry)[..]);
+        }
+        if count > entries.count() {
+            rows.insert(&COUNT_KEY, &count.to_be_bytes());
+        }
+        let apply = |database: &Db| {
+            entries.append(batch.entries())?;
+            database.apply_batch(rows)
+        };
+        self.ask("write", apply).map_err(|error| self.stop_after(error))?;
+        entries.take(batch.entries());
+        Ok(())
     }
 
     fn flush(&self) -> Result<(), IndexError> {
         // sled asks the kernel only to start writing (`sync_file_range`): without our own sync no
         // established database survived a power cut, with it all did.
+        let (written, changed) = {
+            let entries = self.shared();
+            (entries.written(), entries.changed())
+        };
         self.ask("flush", |database| {
+            // First, so that no entry is counted durably before it is durable.
+            self.shared().sync()?;
             database.flush()?;
-            Ok(self.data.sync_data()?)
+            self.data.sync_data()?;
+            let mut entries = self.alone();
+            entries.settle(&written);
+            Ok(entries.overwrite(&changed)?)
         })
         .map_err(|error| self.stop_after(error))
     }
@@ -301,8 +383,29 @@ fn folder_bytes(folder: &Path) -> io::Result<u64> {
     Ok(sum)
 }
 
+/// How many entries sled counts, and those that it keeps because they are to be written over.
+fn entries_of(database: &Db) -> Result<(u32, Vec<(u32, Entry)>), SledError> {
+    let damage = |what: &str| SledError::Io(io::Error::new(io::ErrorKind::InvalidData, what));
+    let count = match database.get(COUNT_KEY)? {
+        Some(count) => count.as_ref().try_into().map_err(|_| damage("the number of entries is none"))?,
+        None => [0; 4],
+    };
+    let mut kept = Vec::new();
+    for row in database.scan_prefix(CHANGED_PREFIX) {
+        let (key, record) = row?;
+        let number = key[CHANGED_PREFIX.len()..].try_into().map_err(|_| damage("a key is none"))?;
+        let number = u32::from_be_bytes(number);
+        kept.push((number, entries::decode(&record, number)?));
+    }
+    Ok((u32::from_be_bytes(count), kept))
+}
+
+fn changed_key(number: u32) -> Vec<u8> {
+    [&CHANGED_PREFIX[..], &number.to_be_bytes()].concat()
+}
+
 fn bounds<'a>(start: &'a [u8], end: Option<&'a [u8]>) -> (Bound<&'a [u8]>, Bound<&'a [u8]>) {
-    (Bound::Included(start), end.map_or(Bound::Unbounded, Bound::Excluded))
+    (Bound::Included(start.max(&FIRST_KEY)), end.map_or(Bound::Unbounded, Bound::Excluded))
 }
 
 fn copy_row(row: Result<(IVec, IVec), SledError>) -> Result<Row, SledError> {

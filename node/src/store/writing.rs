@@ -2,13 +2,13 @@
 //!
 //! Owns which rows an event leads to and the numbers that ids, spaces and authors are given. Every row is derived from the
 //! log alone, and deriving it twice gives the same row, so a batch that was cut short is made good by the next start. The
-//! row of an epoch counts its members and goes into every batch that adds some; its digest follows every few members.
+//! epochs that events belong to change in memory when their batch was taken; a digest is written every few members.
 
 use super::events::{EventStore, StoreError};
-use super::index::{BATCH_ROWS_MAX, Batch, Index};
+use super::index::{BATCH_ROWS_MAX, Batch, Entry, Index};
 use super::journal::{JournalError, Position, RecordKind};
 use super::keys::{self, Number, meta};
-use super::known::{EpochChange, RUNNING_DIGEST_FROM};
+use super::known::{EpochChange, NewMember, RUNNING_DIGEST_FROM};
 use super::rows::{self, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence};
 use roda_protocol::event::{Kind, Verified, tag};
 use roda_protocol::id::{EventId, SpaceId};
@@ -19,11 +19,11 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 /// Rows that stay free in a batch for the position, the next number and the count of events.
 const ROWS_RESERVED: usize = 4;
 
-/// Rows that one known event leads to in one batch: its own, its member of the set, those of its epoch and its digest, and
-/// that of words which are missing, or no longer.
-const ROWS_OF_KNOWN: usize = 5;
+/// Rows that one known event leads to in one batch: its entry, the digest of its epoch, and that of words which are missing,
+/// or no longer.
+const ROWS_OF_KNOWN: usize = 3;
 
-/// Numbers given to ids and authors. Only the writer gives them.
+/// Numbers given to spaces and authors, and how many events are known. Only the writer changes them.
 #[derive(Debug, Default)]
 pub(super) struct Interner {
     pub(super) next: Number,
@@ -36,7 +36,12 @@ pub(super) struct Writing<'a> {
     index: Arc<dyn Index>,
     interner: MutexGuard<'a, Interner>,
     batch: Batch,
+    /// Spaces and authors that were given a number.
     fresh: BTreeMap<Vec<u8>, Number>,
+    /// Ids that were given a number, and the next one.
+    fresh_ids: BTreeMap<EventId, Number>,
+    next_id: Number,
+    next: Number,
     spaces: BTreeMap<SpaceId, Number>,
     rows: BTreeMap<Number, EventRow>,
     /// Epochs that change with the batch; their rows are not in it yet.
@@ -53,11 +58,15 @@ pub(super) struct Writing<'a> {
 impl<'a> Writing<'a> {
     pub(super) fn begin(store: &'a EventStore) -> Self {
         let interner = store.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = store.index();
         Self {
             store,
-            index: store.index(),
             events: interner.events,
+            next: interner.next,
+            next_id: index.entry_count(),
+            index,
             interner,
+            fresh_ids: BTreeMap::new(),
             batch: Batch::default(),
             fresh: BTreeMap::new(),
             spaces: BTreeMap::new(),
@@ -70,6 +79,22 @@ impl<'a> Writing<'a> {
         }
     }
 
+    /// The number of an event, a new one if its id was never mentioned.
+    fn id_number(&mut self, id: &EventId) -> Result<Number, StoreError> {
+        if let Some(number) = self.fresh_ids.get(id) {
+            return Ok(*number);
+        }
+        if let Some(number) = self.index.find(&id.0)? {
+            return Ok(number);
+        }
+        self.make_room(1)?;
+        let number = self.next_id;
+        self.next_id += 1;
+        self.batch.enter(number, Entry { name: id.0, value: None });
+        self.fresh_ids.insert(*id, number);
+        Ok(number)
+    }
+
     /// The number of what stands under this key, a new one if there is none yet.
     fn number(&mut self, key: Vec<u8>) -> Result<Number, StoreError> {
         if let Some(number) = self.fresh.get(&key) {
@@ -78,8 +103,8 @@ impl<'a> Writing<'a> {
         if let Some(value) = self.index.get(&key)? {
             return keys::number_at_end(&value).ok_or(StoreError::Row);
         }
-        let number = self.interner.next;
-        self.interner.next += 1;
+        let number = self.next;
+        self.next += 1;
         self.put(key.clone(), number.to_be_bytes().to_vec())?;
         self.fresh.insert(key, number);
         Ok(number)
@@ -98,8 +123,10 @@ impl<'a> Writing<'a> {
         if let Some(row) = self.rows.get(&number) {
             return Ok(Some(row.clone()));
         }
-        let row = self.index.get(&keys::event_key(number))?;
-        row.map(|row| rows::decode(&row).ok_or(StoreError::Row)).transpose()
+        match self.index.entry(number)? {
+            Some(entry) => EventRow::of_entry(&entry),
+            None => Ok(None),
+        }
     }
 
     /// Adds a row. A batch that is full goes to the index first: one event can lead to more rows than a batch takes.
@@ -110,23 +137,20 @@ impl<'a> Writing<'a> {
     }
 
     fn make_room(&mut self, rows: usize) -> Result<(), StoreError> {
-        let taken = self.batch.len() + self.epochs.len() + self.digests.len() + ROWS_RESERVED;
+        let taken = self.batch.len() + self.digests.len() + ROWS_RESERVED;
         if taken + rows > BATCH_ROWS_MAX { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
-        self.batch.put(keys::meta_key(meta::NEXT), rows::encode(&self.interner.next));
+        self.batch.put(keys::meta_key(meta::NEXT), rows::encode(&self.next));
         self.batch.put(keys::meta_key(meta::EVENTS), rows::encode(&self.events));
-        for ((space, epoch), change) in &self.epochs {
-            self.batch.put(keys::epoch_key(*space, *epoch), rows::encode(&change.state.to_row()));
-        }
         for ((space, epoch), digest) in std::mem::take(&mut self.digests) {
             self.batch.put(keys::digest_key(space, epoch), rows::encode(&digest));
         }
         let batch = std::mem::take(&mut self.batch);
         self.index.commit(&batch)?;
-        // Only now: what never reached the index must not be counted, nor its numbers used again.
-        self.interner.events = self.events;
+        // Only now: what never reached the index must not be counted.
+        (self.interner.events, self.interner.next) = (self.events, self.next);
         self.store.known.publish(std::mem::take(&mut self.spaces), std::mem::take(&mut self.epochs));
         Ok(())
     }
@@ -139,8 +163,7 @@ impl<'a> Writing<'a> {
         let is_declined = row.presence == Presence::Declined;
         if before.is_none() {
             self.events += 1;
-            self.batch.put(keys::known_key(row.space, row.created_ms, number), row.id.0.to_vec());
-            self.add_member(&row)?;
+            self.add_member(number, &row)?;
         }
         if was_declined != is_declined {
             let state = &mut self.epoch(&row).state;
@@ -149,7 +172,7 @@ impl<'a> Writing<'a> {
         if before == Some(Presence::BodyDropped) && row.presence != Presence::BodyDropped {
             self.batch.delete(keys::wordless_key(row.space, number));
         }
-        self.batch.put(keys::event_key(number), rows::encode(&row));
+        self.batch.enter(number, row.to_entry());
         self.rows.insert(number, row);
         Ok(())
     }
@@ -175,16 +198,16 @@ impl<'a> Writing<'a> {
         })
     }
 
-    fn add_member(&mut self, row: &EventRow) -> Result<(), StoreError> {
-        let (epoch, place) = EpochKey::of(&(row.created_ms, row.id));
+    fn add_member(&mut self, number: Number, row: &EventRow) -> Result<(), StoreError> {
+        let (epoch, key) = EpochKey::of(&(row.created_ms, row.id));
         let store = self.store;
         let change = self.epoch(row);
         let expanded = Expanded::of(&row.id);
         change.state.add(&row.id, &expanded);
-        change.members.push((place, expanded));
+        change.members.push(NewMember { number, key, expanded });
         if change.state.count == RUNNING_DIGEST_FROM {
             let mut digest = LtHash::default();
-            change.members.iter().for_each(|(_, expanded)| digest.add_expanded(expanded));
+            change.members.iter().for_each(|member| digest.add_expanded(&member.expanded));
             let written = store.scan_epoch(row.space, epoch)?;
             written.iter().for_each(|key| digest.add(&key.id));
             if (written.len() + change.members.len()) as u64 != RUNNING_DIGEST_FROM {
@@ -192,7 +215,7 @@ impl<'a> Writing<'a> {
             }
             change.state.digest = Some(digest);
         }
-        if let Some(digest) = change.state.due_digest() {
+        if let Some(digest) = change.state.due_digest(row.position) {
             self.digests.insert((row.space, epoch), digest);
         }
         Ok(())
@@ -200,7 +223,7 @@ impl<'a> Writing<'a> {
 
     pub(super) fn event(&mut self, event: &Verified, position: Position, presence: Presence) -> Result<(), StoreError> {
         let id = event.id();
-        let number = self.number(keys::id_key(&id))?;
+        let number = self.id_number(&id)?;
         let space = self.space_number(event.space())?;
         let author = self.number(keys::author_number_key(&event.header().author))?;
         let created_ms = event.header().created_ms;
@@ -217,7 +240,7 @@ impl<'a> Writing<'a> {
                 self.put(keys::member_key(number, number), member)?;
             }
             Kind::Comment(comment) => {
-                let root = self.number(keys::id_key(&comment.root))?;
+                let root = self.id_number(&comment.root)?;
                 self.put(keys::member_key(root, number), member)?;
             }
             Kind::Edit(edit) => self.action(&edit.target, number)?,
@@ -248,7 +271,7 @@ impl<'a> Writing<'a> {
         tag: u16,
         position: Position,
     ) -> Result<(), StoreError> {
-        let number = self.number(keys::id_key(&id))?;
+        let number = self.id_number(&id)?;
         let space = self.space_number(space)?;
         let presence = Presence::Declined;
         // Its author is given no number: what was declined makes nobody known.
@@ -257,18 +280,18 @@ impl<'a> Writing<'a> {
 
     /// Marks an event as known and lost.
     pub(super) fn lost(&mut self, row: &EventRow) -> Result<(), StoreError> {
-        let number = self.number(keys::id_key(&row.id))?;
+        let number = self.id_number(&row.id)?;
         self.put_row(number, EventRow { presence: Presence::Lost, ..row.clone() })
     }
 
     fn action(&mut self, target: &EventId, number: Number) -> Result<(), StoreError> {
-        let target = self.number(keys::id_key(target))?;
+        let target = self.id_number(target)?;
         self.put(keys::action_key(target, number), Vec::new())
     }
 
     /// Drops the words of an event that its own author takes back. A retraction stays: it has none.
     fn drop_body(&mut self, target: &EventId, author: Number) -> Result<(), StoreError> {
-        let target = self.number(keys::id_key(target))?;
+        let target = self.id_number(target)?;
         self.retracted.insert((target, author));
         let Some(row) = self.row(target)? else { return Ok(()) };
         if row.author == author && row.presence == Presence::BodyDropped {
@@ -285,7 +308,7 @@ impl<'a> Writing<'a> {
     }
 
     pub(super) fn own(&mut self, id: &EventId, row: &OwnRow) -> Result<(), StoreError> {
-        let number = self.number(keys::id_key(id))?;
+        let number = self.id_number(id)?;
         self.put(keys::own_key(number), rows::encode(row))
     }
 

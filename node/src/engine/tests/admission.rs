@@ -215,7 +215,7 @@ fn an_index_that_lacks_rows_is_asked_for_anew_and_filled() {
     world.engines[0] = Engine::new(Arc::new(store), key(0).public(), config(0)).unwrap().0;
     let board = world.board(0);
     world.post(0, board, "one");
-    let rows = index.scan(b"e", Some(b"f"), Direction::Ascending, 1).unwrap();
+    let rows = index.scan(b"t", Some(b"u"), Direction::Ascending, 1).unwrap();
     let mut batch = Batch::new();
     batch.delete(rows[0].0.clone());
     index.commit(&batch).unwrap();

@@ -130,7 +130,8 @@ macro_rules! run_index_suite {
             a_count_stops_at_its_limit
             flushed_rows_survive_reopening
             a_reader_sees_a_commit_entirely_or_not_at_all
-            it_behaves_like_an_ordered_map
+            entries_are_found_by_number_and_by_name
+            it_behaves_like_an_ordered_map_and_a_list
         }
     };
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    super::index::{Batch, Direction, Index, IndexError, Row, is_empty_range},
+    super::index::{Batch, Direction, ENTRY_NAME_BYTES, Entry, Index, IndexError, Row, is_empty_range},
     Fuse, IN_MEMORY, ordered_fault,
 };
 
@@ -21,18 +21,52 @@ pub struct MemoryIndex {
 #[derive(Debug, Default)]
 struct IndexState {
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    entries: Vec<Entry>,
+    names: BTreeMap<[u8; ENTRY_NAME_BYTES], u32>,
     /// Bytes of all keys and values.
     bytes: u64,
-    /// How often rows have changed.
+    /// How often rows or entries have changed.
     changes: u64,
-    /// What the rows that changed since the last flush were before, in order of change.
-    undo: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// What changed since the last flush was this before, in order of change.
+    undo: Vec<Undo>,
     /// A commit or a flush failed, and nobody has opened the index again.
     is_stopped: bool,
     fuse: Fuse,
 }
 
+#[derive(Debug)]
+enum Undo {
+    Row(Vec<u8>, Option<Vec<u8>>),
+    /// An entry that was there.
+    Changed(u32, Entry),
+    /// The last entry is a new one.
+    Added,
+}
+
 impl IndexState {
+    fn enter(&mut self, number: u32, entry: Entry) {
+        match self.entries.get_mut(number as usize) {
+            Some(place) => self.undo.push(Undo::Changed(number, std::mem::replace(place, entry))),
+            None => {
+                self.names.insert(entry.name, number);
+                self.entries.push(entry);
+                self.undo.push(Undo::Added);
+            }
+        }
+    }
+
+    fn undo(&mut self, undo: Undo) {
+        match undo {
+            Undo::Row(key, before) => drop(self.put(key, before)),
+            Undo::Changed(number, before) => self.entries[number as usize] = before,
+            Undo::Added => {
+                if let Some(entry) = self.entries.pop() {
+                    self.names.remove(&entry.name);
+                }
+            }
+        }
+    }
+
     fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let key_bytes = key.len() as u64;
         let bytes = |value: &Vec<u8>| key_bytes + value.len() as u64;
@@ -84,8 +118,8 @@ impl MemoryIndex {
     pub fn crash(&self) {
         let mut state = self.state();
         state.changes += 1;
-        while let Some((key, before)) = state.undo.pop() {
-            state.put(key, before);
+        while let Some(undo) = state.undo.pop() {
+            state.undo(undo);
         }
         state.is_stopped = false;
         state.fuse = Fuse::default();
@@ -138,14 +172,44 @@ impl Index for MemoryIndex {
         Ok(state.range(start, end).take(limit).count())
     }
 
+    fn entry_count(&self) -> u32 {
+        u32::try_from(self.state().entries.len()).unwrap_or(u32::MAX)
+    }
+
+    fn entry(&self, number: u32) -> Result<Option<Entry>, IndexError> {
+        Ok(self.begin("read")?.entries.get(number as usize).copied())
+    }
+
+    fn entries(&self, from: u32, limit: usize) -> Result<Vec<Entry>, IndexError> {
+        let state = self.begin("read")?;
+        Ok(state.entries.iter().skip(from as usize).take(limit).copied().collect())
+    }
+
+    fn find(&self, name: &[u8; ENTRY_NAME_BYTES]) -> Result<Option<u32>, IndexError> {
+        Ok(self.begin("read")?.names.get(name).copied())
+    }
+
+    fn named(
+        &self,
+        first_bytes: &[u8],
+        limit: usize,
+        is_meant: &dyn Fn(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, IndexError> {
+        let state = self.begin("read")?;
+        let all = state.names.iter().filter(|(name, _)| name.starts_with(first_bytes));
+        let entries = all.map(|(_, number)| state.entries[*number as usize]);
+        Ok(entries.filter(is_meant).take(limit).collect())
+    }
+
     fn commit(&self, batch: &Batch) -> Result<(), IndexError> {
-        batch.check()?;
+        batch.check(self.entry_count())?;
         let mut state = self.begin("write")?;
         state.changes += 1;
         for (key, value) in batch.rows() {
             let before = state.put(key.to_vec(), value.map(<[u8]>::to_vec));
-            state.undo.push((key.to_vec(), before));
+            state.undo.push(Undo::Row(key.to_vec(), before));
         }
+        batch.entries().iter().for_each(|(number, entry)| state.enter(*number, *entry));
         Ok(())
     }
 
@@ -155,6 +219,7 @@ impl Index for MemoryIndex {
     }
 
     fn disk_bytes(&self) -> Result<u64, IndexError> {
-        Ok(self.state().bytes)
+        let state = self.state();
+        Ok(state.bytes + (state.entries.len() * size_of::<Entry>()) as u64)
     }
 }

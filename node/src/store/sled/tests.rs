@@ -12,6 +12,9 @@ fn fill(index: &SledIndex, rows: std::ops::Range<u32>) {
         for row in start..(start + 200).min(rows.end) {
             let mixed = row.wrapping_mul(0x9e37_79b9).to_be_bytes();
             batch.put([&[1], &mixed[..]].concat(), mixed.repeat(20));
+            let mut name = [7; ENTRY_NAME_BYTES];
+            name[..4].copy_from_slice(&mixed);
+            batch.enter(row, Entry { name, value: None });
         }
         index.commit(&batch).expect("a commit");
     }
@@ -71,7 +74,7 @@ fn damaged_files_are_opened_or_reported_and_never_panic() {
         .filter(|path| path.is_file())
         .collect();
     files.sort();
-    assert!(files.len() >= 3, "data, settings and snapshot: {files:?}");
+    assert!(files.len() >= 4, "data, settings, snapshot and entries: {files:?}");
     let (mut noticed, mut trials) = (0, 0);
     for file in files {
         let name = file.file_name().expect("a name").to_owned();
@@ -177,7 +180,7 @@ fn long_use_leaves_no_page_in_a_file_of_its_own() {
     for round in 0..20_u8 {
         let mut batch = Batch::new();
         for row in 0..300_u32 {
-            let mut key = row.wrapping_mul(0x9e37_79b9).to_be_bytes().to_vec();
+            let mut key = [&[1], &row.wrapping_mul(0x9e37_79b9).to_be_bytes()[..]].concat();
             key.resize(KEY_BYTES_MAX, round % 3);
             if round % 4 == 3 {
                 batch.delete(key);
