@@ -15,4 +15,4 @@ pub mod peer;
 mod runtime;
 pub mod store;
 
-pub use runtime::{Node, Ready, Settings, StartError};
+pub use runtime::{Node, Ready, Settings, StartError, check_ahead};

@@ -3,7 +3,7 @@
 //! Never of what else has arrived, of the clock, or of a node's taste; those are admission and view. Only malformed or
 //! forged bytes are invalid, and only for them is a peer punished.
 
-use crate::event::{Charter, Kind, Signed, Verified};
+use crate::event::{Authentic, Charter, Kind, Signed, Verified};
 use crate::limits::{BODY_BYTES_MAX, WORK_BITS_DEFAULT};
 
 /// Why bytes are no valid event. The codes are stable: they appear in logs, APIs and other implementations.
@@ -82,6 +82,21 @@ impl SpaceRules {
 ///
 /// The first check that fails, cheapest first: size, work, device certificate, signature.
 pub fn validate(signed: Signed, rules: &SpaceRules) -> Result<Verified, Invalid> {
+    check_rules(&signed, rules)?;
+    Ok(signed.authenticate()?.into_verified())
+}
+
+/// Judges an event whose signature was checked before, perhaps on another thread.
+///
+/// # Errors
+///
+/// As [`validate`], of size and work.
+pub fn validate_authentic(event: Authentic, rules: &SpaceRules) -> Result<Verified, Invalid> {
+    check_rules(&event, rules)?;
+    Ok(event.into_verified())
+}
+
+fn check_rules(signed: &Signed, rules: &SpaceRules) -> Result<(), Invalid> {
     let own;
     let rules = match signed.kind() {
         Kind::Charter(charter) => {
@@ -96,5 +111,5 @@ pub fn validate(signed: Signed, rules: &SpaceRules) -> Result<Verified, Invalid>
     if signed.work_bits() < rules.work_bits {
         return Err(Invalid::Work);
     }
-    signed.verify()
+    Ok(())
 }

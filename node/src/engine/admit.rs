@@ -11,7 +11,7 @@ use super::{Engine, WORDLESS_MAX};
 use crate::engine::io::Judgement;
 use crate::peer::Peer;
 use crate::store::{Arrival, Presence, StoreError};
-use roda_protocol::event::{Kind, Signed, Verified};
+use roda_protocol::event::{Authentic, Kind, Signed, Verified};
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::reconcile::SetKey;
 use roda_protocol::time::Now;
@@ -119,6 +119,33 @@ impl Verdict {
     }
 }
 
+/// An event on its way.
+enum Candidate {
+    Read(Signed),
+    /// Its signature was checked ahead.
+    Authentic(Authentic),
+}
+
+impl Candidate {
+    fn validate(self, rules: &SpaceRules) -> Result<Verified, Invalid> {
+        match self {
+            Self::Read(signed) => validate::validate(signed, rules),
+            Self::Authentic(authentic) => validate::validate_authentic(authentic, rules),
+        }
+    }
+}
+
+impl std::ops::Deref for Candidate {
+    type Target = Signed;
+
+    fn deref(&self) -> &Signed {
+        match self {
+            Self::Read(signed) => signed,
+            Self::Authentic(authentic) => authentic,
+        }
+    }
+}
+
 impl Engine {
     /// Judges bytes and, if they are wanted, stages the event: it is stored when the turn commits.
     pub(super) fn admit(&mut self, bytes: &[u8], source: Source<'_>, now: Now) -> Verdict {
@@ -157,7 +184,10 @@ impl Engine {
 
     /// The event, if it is valid, new and wanted; otherwise what became of it.
     fn weigh(&mut self, bytes: &[u8], source: Source<'_>, now: Now) -> Result<Verified, Verdict> {
-        let signed = Signed::decode(&self.network, bytes).map_err(Verdict::Invalid)?;
+        let signed = match self.foreseen.remove(bytes) {
+            Some(authentic) => Candidate::Authentic(authentic),
+            None => Candidate::Read(Signed::decode(&self.network, bytes).map_err(Verdict::Invalid)?),
+        };
         let id = signed.id();
         match self.is_known(&signed) {
             Ok(false) => {}
@@ -166,7 +196,7 @@ impl Engine {
         }
         let rules = self.rules_of(&signed, source).map_err(|ignored| Verdict::Ignored(id, ignored))?;
         let is_future = now.is_future(signed.header().created_ms);
-        let event = validate::validate(signed, &rules).map_err(Verdict::Invalid)?;
+        let event = signed.validate(&rules).map_err(Verdict::Invalid)?;
         if is_future {
             // Only now, so that only real events take room among the deferred.
             return Err(self.deferred.keep(event, now));
@@ -246,6 +276,7 @@ impl Engine {
                 follow.rules = Some(rules);
             }
         }
+        self.staged_by_own |= !source.is_peer();
         self.staged.push(Arrival { event, received_ms: now.wall_ms, is_own: source == Source::Own });
         self.senders.push(match source {
             Source::Peer(peer) => peer.cloned(),
@@ -254,14 +285,20 @@ impl Engine {
         Verdict::Admitted(id)
     }
 
-    /// Stores what was staged: one group, durable when this returns. On failure nothing of it is acknowledged.
+    /// Stores what was staged: one group. It is durable when this returns if own people gave any of it; otherwise within
+    /// [`super::FLUSH_MS`], and peers have the rest. On failure nothing of it is acknowledged.
     pub(super) fn commit(&mut self) -> bool {
         let staged = std::mem::take(&mut self.staged);
         let senders = std::mem::take(&mut self.senders);
         if staged.is_empty() {
             return true;
         }
-        if let Err(error) = self.store.admit(&staged) {
+        let is_of_own_people = std::mem::take(&mut self.staged_by_own);
+        let stored = match is_of_own_people {
+            true => self.store.admit(&staged),
+            false => self.store.take_in(&staged),
+        };
+        if let Err(error) = stored {
             let _ = self.failed(&error);
             return false;
         }

@@ -31,7 +31,7 @@ use outbox::Outbox;
 use peers::Peers;
 use random::Random;
 use relay::Relays;
-use roda_protocol::event::Kind;
+use roda_protocol::event::{Authentic, Kind};
 use roda_protocol::gossip;
 use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
 use roda_protocol::limits::{AUTHOR_TOPICS, TOPICS_MAX};
@@ -47,6 +47,9 @@ pub const TICK_MS: u64 = 100;
 
 /// Staged events that are stored in one group: one fsync of the log for all.
 const GROUP_EVENTS_MAX: usize = 256;
+
+/// What peers brought is made durable after this at the latest, milliseconds.
+pub const FLUSH_MS: u64 = 400;
 
 /// A damaged index that could not be replaced is tried again after this.
 const INDEX_RETRY_MS: u64 = 10_000;
@@ -99,7 +102,13 @@ pub struct Engine {
     deferred: Deferred,
     wants: Wants,
     outbox: Outbox,
+    /// Events whose signatures were checked ahead, for this turn, by their bytes.
+    foreseen: BTreeMap<Vec<u8>, Authentic>,
     staged: Vec<Arrival>,
+    /// Whether own people gave any of them.
+    staged_by_own: bool,
+    /// When the store was made durable last.
+    flushed_ms: u64,
     /// Who brought each staged event.
     senders: Vec<Option<Peer>>,
     /// Known events whose records in the log are damaged.
@@ -144,7 +153,10 @@ impl Engine {
             deferred: Deferred::default(),
             wants: Wants::default(),
             outbox: Outbox::default(),
+            foreseen: BTreeMap::new(),
             staged: Vec::new(),
+            staged_by_own: false,
+            flushed_ms: 0,
             senders: Vec::new(),
             lost: BTreeSet::new(),
             wordless: BTreeSet::new(),
@@ -160,6 +172,12 @@ impl Engine {
         engine.reload()?;
         let out = std::mem::take(&mut engine.out);
         Ok((engine, out))
+    }
+
+    /// Events that the inputs of the next turn bring, and whose signatures were checked ahead: that takes most of the time,
+    /// needs nothing of the engine, and can be done on other threads. Forgotten after the turn.
+    pub fn foresee(&mut self, events: Vec<Authentic>) {
+        self.foreseen.extend(events.into_iter().map(|event| (event.bytes().to_vec(), event)));
     }
 
     /// Takes in what happened, in order, and says what is to be done. Everything that the outputs acknowledge is on disk.
@@ -187,6 +205,7 @@ impl Engine {
         }
         self.settle(&mut pending, now);
         self.save_deliveries();
+        self.foreseen.clear();
         std::mem::take(&mut self.out)
     }
 
@@ -273,7 +292,10 @@ impl Engine {
             Input::Published { token, outcome } => self.published(token, outcome, now),
             Input::Local { ask, reply } => self.local(ask, reply, now),
             Input::Tick => self.tick(now),
-            Input::Leaving => self.release(true, now),
+            Input::Leaving => {
+                self.release(true, now);
+                self.flush();
+            }
             Input::Gossip { .. } => {}
         }
     }
@@ -487,9 +509,24 @@ impl Engine {
             let _ = self.admit(event.bytes(), Source::Peer(None), now);
         }
         self.commit();
+        if self.flushed_ms + FLUSH_MS <= now.steady_ms {
+            self.flushed_ms = now.steady_ms;
+            self.flush();
+        }
         self.tick_syncs(now);
         self.tick_wants(now);
         self.tick_outbox(now);
+    }
+
+    /// Makes durable what the store took in.
+    fn flush(&mut self) -> bool {
+        match self.store.flush() {
+            Ok(()) => true,
+            Err(error) => {
+                let _ = self.failed(&error);
+                false
+            }
+        }
     }
 
     fn token(&mut self) -> Token {

@@ -1,6 +1,7 @@
-//! The engine's thread: takes from the inbox, lets the engine decide, carries its outputs out. Decides nothing.
+//! The engine's thread: takes turns from the inbox, lets the engine decide, carries its outputs out. Decides nothing.
 
-use super::inbox::{Inbox, Item};
+use super::foresight::{Foresight, Turn};
+use super::inbox::Item;
 use super::notices::Notices;
 use crate::engine::{self, Engine, Input, Local, Notice, Output, Publication};
 use crate::home::Home;
@@ -20,7 +21,7 @@ pub(crate) fn wall_ms() -> u64 {
 /// What the engine's thread works with.
 pub(super) struct Driver {
     pub(super) engine: Engine,
-    pub(super) inbox: Inbox,
+    pub(super) foresight: Foresight,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) notices: broadcast::Sender<Notice>,
     home: Home,
@@ -39,7 +40,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(
         engine: Engine,
-        inbox: Inbox,
+        foresight: Foresight,
         commands: mpsc::Sender<Command>,
         notices: broadcast::Sender<Notice>,
         home: Home,
@@ -49,7 +50,7 @@ impl Driver {
         let now = Instant::now();
         Self {
             engine,
-            inbox,
+            foresight,
             commands,
             notices,
             home,
@@ -69,7 +70,8 @@ impl Driver {
     pub(super) fn run(&mut self, first: Vec<Output>) {
         self.carry_out(first);
         let tick = Duration::from_millis(engine::TICK_MS);
-        while let Some(items) = self.inbox.take(tick.saturating_sub(self.last_tick.elapsed())) {
+        while let Some(Turn { items, foreseen }) = self.foresight.next(tick.saturating_sub(self.last_tick.elapsed())) {
+            self.engine.foresee(foreseen);
             let mut inputs: Vec<Input> = items.into_iter().filter_map(|item| self.input(item)).collect();
             if self.last_tick.elapsed() >= tick {
                 self.last_tick = Instant::now();

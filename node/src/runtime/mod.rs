@@ -4,11 +4,13 @@
 //! API, inbox, engine's thread (which stores what it took), network, lock. Decides nothing about events.
 
 mod driver;
+mod foresight;
 mod inbox;
 mod notices;
 mod open;
 
 pub(crate) use driver::wall_ms;
+pub use foresight::check_ahead;
 pub(crate) use open::replace_index;
 
 use crate::api;
@@ -19,6 +21,7 @@ use crate::identity::{self, KeyError};
 use crate::network::{Command, Network, NetworkConfig, NetworkError, Proxy, Report};
 use crate::store::{EventStore, FoundDamage, JournalError, StoreError};
 use driver::Driver;
+use foresight::Foresight;
 use inbox::Inbox;
 use notices::Notices;
 use roda_protocol::id::{AuthorKey, NetworkId};
@@ -240,8 +243,10 @@ impl Node {
         let handle = Handle { inbox: inbox.clone(), commands: network.commands(), notices: notice_sender.clone() };
         let counters = Arc::clone(network.counters());
         let said = Notices::new(notices.clone());
+        let foresight =
+            Foresight::start(inbox.clone(), Arc::clone(&store)).map_err(|error| internal(&error.to_string()))?;
         let driver =
-            Driver::new(engine, inbox.clone(), network.commands(), notice_sender, home.clone(), counters, said.clone());
+            Driver::new(engine, foresight, network.commands(), notice_sender, home.clone(), counters, said.clone());
         let (thread, engine_ended) = run_engine(driver, first)?;
         let ready = Ready {
             network: settings.network.clone(),
@@ -360,7 +365,7 @@ fn run_engine(mut driver: Driver, first: Vec<engine::Output>) -> Result<EngineTh
     let (ended, engine_ended) = oneshot::channel();
     let run = move || {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| driver.run(first)));
-        driver.inbox.close();
+        driver.foresight.close();
         if outcome.is_err() {
             // The receiver is gone when the node is stopping anyway.
             let _ = ended.send("the engine met a bug and stopped; what was acknowledged is on disk".to_owned());

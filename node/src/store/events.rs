@@ -117,6 +117,8 @@ pub struct EventStore {
     pub(super) writer: Mutex<Interner>,
     pub(super) names: RwLock<HashMap<AuthorKey, Option<String>>>,
     pub(super) recent: Mutex<Recent>,
+    /// Whether anything was stored since the last flush.
+    pub(super) is_dirty: AtomicBool,
     pub(super) found_lost: AtomicBool,
     pub(super) had_no_index: AtomicBool,
     /// The index has more or fewer rows of events than it counts.
@@ -193,20 +195,47 @@ impl EventStore {
         Ok(Stored { event, received_ms: u64::from_le_bytes(*received) })
     }
 
-    /// Stores new events: log, fsync, index, fsync. What the call returned without error survives `kill -9` and power
-    /// loss. Events must be new; the words of those that their author took back already are not stored.
+    /// Stores new events, and makes them durable: what the call returned without error survives `kill -9` and power loss.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; none of the events of the failed batch is acknowledged then.
+    /// As [`EventStore::take_in`] and [`EventStore::flush`]; none of the events is acknowledged then.
     pub fn admit(&self, arrivals: &[Arrival]) -> Result<(), StoreError> {
+        self.take_in(arrivals)?;
+        self.flush()
+    }
+
+    /// Stores new events; they are durable after the next [`EventStore::flush`], and in a crash before it the last of them
+    /// are lost. Events must be new; the words of those that their author took back already are not stored.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn take_in(&self, arrivals: &[Arrival]) -> Result<(), StoreError> {
         for batch in arrivals.chunks(BATCH_EVENTS_MAX) {
-            self.admit_batch(batch)?;
+            self.is_dirty.store(true, Ordering::Relaxed);
+            self.take_in_batch(batch)?;
         }
         Ok(())
     }
 
-    fn admit_batch(&self, arrivals: &[Arrival]) -> Result<(), StoreError> {
+    /// Makes everything durable that was stored before the call: the log first, so that the index is never ahead of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]: nobody knows what of it is durable.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        if !self.is_dirty.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let flushed = self.journal.sync().map_err(StoreError::from).and_then(|()| Ok(self.index().flush()?));
+        if flushed.is_err() {
+            self.is_dirty.store(true, Ordering::Relaxed);
+        }
+        flushed
+    }
+
+    fn take_in_batch(&self, arrivals: &[Arrival]) -> Result<(), StoreError> {
         let mut payloads = Vec::with_capacity(arrivals.len() * 2);
         let mut is_event = Vec::with_capacity(arrivals.len() * 2);
         for arrival in arrivals {
@@ -222,7 +251,6 @@ impl EventStore {
         let records: Vec<(RecordKind, &[u8])> =
             payloads.iter().map(|(kind, payload)| (*kind, payload.as_slice())).collect();
         let positions = self.journal.append(&records)?;
-        self.journal.sync()?;
         let mut writing = Writing::begin(self);
         for (position, entry) in positions.iter().zip(is_event) {
             if let Some((arrival, presence)) = entry {
@@ -234,14 +262,13 @@ impl EventStore {
             writing.applied(*position);
         }
         writing.commit()?;
-        self.index().flush()?;
         self.forget_names(arrivals);
         Ok(())
     }
 
     /// Makes an event known without its words, by this node's choice: readers never see it, and peers who lack it can be
-    /// given its header, the proof that it is one. Durable when this returns. An event that is known stays as it is, unless
-    /// it was lost.
+    /// given its header, the proof that it is one. Durable after the next [`EventStore::flush`]. An event that is known stays
+    /// as it is, unless it was lost.
     ///
     /// # Errors
     ///
@@ -253,14 +280,13 @@ impl EventStore {
         }
         let marker = rows::encode(&LocalRecord::DeclinedNext { id });
         let bare = payload(received_ms, event.bytes_without_body());
+        self.is_dirty.store(true, Ordering::Relaxed);
         let positions = self.journal.append(&[(RecordKind::Local, &marker), (RecordKind::Event, &bare)])?;
-        self.journal.sync()?;
         let mut writing = Writing::begin(self);
         writing.declined(event, positions[1])?;
         // Not the event's own position: read again without its marker, it would be an event like any other.
         writing.applied(positions[0]);
-        writing.commit()?;
-        Ok(self.index().flush()?)
+        writing.commit()
     }
 
     /// Whether the author took this event back, in the store or in the same batch.
@@ -300,27 +326,26 @@ impl EventStore {
         }
     }
 
-    /// Stores what no event says.
+    /// Stores what no event says, durably.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub fn note(&self, records: &[LocalRecord]) -> Result<(), StoreError> {
         for batch in records.chunks(BATCH_EVENTS_MAX) {
+            self.is_dirty.store(true, Ordering::Relaxed);
             let payloads: Vec<Vec<u8>> = batch.iter().map(rows::encode).collect();
             let appended: Vec<(RecordKind, &[u8])> =
                 payloads.iter().map(|payload| (RecordKind::Local, payload.as_slice())).collect();
             let positions = self.journal.append(&appended)?;
-            self.journal.sync()?;
             let mut writing = Writing::begin(self);
             for (record, position) in batch.iter().zip(positions) {
                 writing.local(record, position)?;
                 writing.applied(position);
             }
             writing.commit()?;
-            self.index().flush()?;
         }
-        Ok(())
+        self.flush()
     }
 
     /// Marks the event as known and lost: its record in the log is damaged.
@@ -328,6 +353,7 @@ impl EventStore {
         // The writer may have stored the event anew since the row was read.
         let mut writing = Writing::begin(self);
         if self.row(&row.id)?.as_ref() == Some(row) {
+            self.is_dirty.store(true, Ordering::Relaxed);
             writing.lost(row)?;
             writing.commit()?;
         }

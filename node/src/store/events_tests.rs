@@ -1,7 +1,7 @@
 use super::super::journal::Position;
 use super::super::keys::meta;
 use super::super::samples::{Disks, board, charter, dump, event, post, post_at};
-use super::super::{Batch, FoundDamage, MemoryIndex, SpaceRow};
+use super::super::{Batch, FoundDamage, Index, MemoryIndex, SpaceRow};
 use super::*;
 use roda_protocol::event::{Body, Comment, CommentBody, Profile, ProfileBody, Retract, Vote};
 use roda_protocol::id::{EventId, KeyCommitment, SpaceId};
@@ -39,6 +39,42 @@ fn what_was_admitted_survives_a_crash_of_log_and_index() {
     assert_eq!(store.known().len(space), arrivals.len());
     assert!(arrivals.iter().all(|arrival| store.is_held(&arrival.event.id()).unwrap()));
     assert_eq!(store.fsck().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn what_was_taken_in_survives_a_crash_from_the_next_flush_on() {
+    let disks = Disks::new();
+    let (store, _) = disks.open().unwrap();
+    let (space, arrivals) = board();
+    let crashed = |store: EventStore| {
+        drop(store);
+        disks.journal.crash();
+        disks.index.crash();
+        disks.open().unwrap().0
+    };
+    store.take_in(&arrivals[..10]).unwrap();
+    store.flush().unwrap();
+    store.take_in(&arrivals[10..20]).unwrap();
+    let store = crashed(store);
+    assert_eq!(store.known().len(space), 10);
+    store.take_in(&arrivals[10..20]).unwrap();
+    // What is acknowledged takes along what was not.
+    store.admit(&arrivals[20..21]).unwrap();
+    let store = crashed(store);
+    assert_eq!(store.known().len(space), 21);
+    assert_eq!(store.fsck().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn an_index_that_is_ahead_of_the_log_is_a_damaged_one() {
+    let disks = Disks::new();
+    let (store, _) = disks.open().unwrap();
+    store.take_in(&board().1).unwrap();
+    disks.index.flush().unwrap();
+    drop(store);
+    disks.journal.crash();
+    let error = disks.open().expect_err("its events are not in the log");
+    assert!(error.is_of_index());
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl EventStore {
             writer: Mutex::new(Interner::default()),
             names: RwLock::new(HashMap::new()),
             recent: Mutex::new(Recent::new(RECENT_BYTES_MAX)),
+            is_dirty: AtomicBool::new(false),
             found_lost: AtomicBool::new(false),
             had_no_index: AtomicBool::new(false),
             is_miscounted: AtomicBool::new(false),

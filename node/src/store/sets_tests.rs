@@ -3,7 +3,7 @@ use super::super::journal::{Journal, RecordKind};
 use super::super::known::DIGEST_WRITTEN_EVERY;
 use super::super::rows::EventRow;
 use super::super::samples::{Disks, board, charter, dump, event, network, post_at};
-use super::super::{Arrival, LocalRecord, MemoryIndex, Presence};
+use super::super::{Arrival, LocalRecord, MemoryIndex, MemoryJournal, Presence};
 use super::*;
 use roda_protocol::event::{Body, Kind, Retract};
 use roda_protocol::reconcile::{EPOCH_MS, MemorySets, SetKey};
@@ -65,9 +65,9 @@ fn crowd(count: u64) -> Vec<Arrival> {
     (0..count).map(|number| post_at(SpaceId([4; 32]), 1 + number * 37 % count)).collect()
 }
 
-/// An index that is durable after each commit, so that a crash leaves what was written of a group. It counts the digests
-/// that are written.
-struct EachDurable(Arc<MemoryIndex>, AtomicUsize);
+/// An index that is durable after each commit, and the log with it, so that a crash leaves what was written of a group. It
+/// counts the digests that are written.
+struct EachDurable(Arc<MemoryIndex>, AtomicUsize, Arc<MemoryJournal>);
 
 impl Index for EachDurable {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
@@ -110,6 +110,7 @@ impl Index for EachDurable {
     fn commit(&self, batch: &Batch) -> Result<(), IndexError> {
         let digests = batch.rows().filter(|(key, _)| key.starts_with(&keys::digests_range().0)).count();
         self.1.fetch_add(digests, Ordering::Relaxed);
+        self.2.sync().unwrap();
         self.0.commit(batch)?;
         self.0.flush()
     }
@@ -124,7 +125,7 @@ impl Index for EachDurable {
 }
 
 fn open_each_durable(disks: &Disks) -> EventStore {
-    let index = Arc::new(EachDurable(Arc::clone(&disks.index), AtomicUsize::new(0)));
+    let index = Arc::new(EachDurable(Arc::clone(&disks.index), AtomicUsize::new(0), Arc::clone(&disks.journal)));
     EventStore::open(Arc::clone(&disks.journal) as _, index, network()).unwrap().0
 }
 
@@ -132,7 +133,7 @@ fn open_each_durable(disks: &Disks) -> EventStore {
 fn a_digest_is_written_once_for_many_events() {
     for group in [1, 64, 50] {
         let disks = Disks::new();
-        let index = Arc::new(EachDurable(Arc::clone(&disks.index), AtomicUsize::new(0)));
+        let index = Arc::new(EachDurable(Arc::clone(&disks.index), AtomicUsize::new(0), Arc::clone(&disks.journal)));
         let (store, _) = EventStore::open(Arc::clone(&disks.journal) as _, Arc::clone(&index) as _, network()).unwrap();
         crowd(400).chunks(group).for_each(|group| store.admit(group).unwrap());
         assert_eq!(index.1.load(Ordering::Relaxed), 400 / DIGEST_WRITTEN_EVERY as usize, "groups of {group}");

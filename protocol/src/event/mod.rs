@@ -19,7 +19,7 @@ pub use kind::{Body, Kind, tag};
 pub use label::{Label, LabelBody, LabelTarget};
 pub use post::{Comment, CommentBody, Edit, EditBody, Post, PostBody, Retract, Vote};
 pub use profile::{Profile, ProfileBody, Revoke, RevokeSubject, Succeed};
-pub use signed::{Signed, Verified};
+pub use signed::{Authentic, Signed, Verified};
 pub use steward::{Checkpoint, Steward, Vouch};
 
 use crate::id::{AuthorKey, EventId, SpaceId};

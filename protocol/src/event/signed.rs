@@ -74,12 +74,12 @@ impl Signed {
         if BodyCommitment::of(salt, body) == self.header.body { Ok(()) } else { Err(Invalid::BodyMismatch) }
     }
 
-    /// Checks certificate and signature.
+    /// Checks certificate and signature: what costs most of all checks, and asks for nothing but the bytes.
     ///
     /// # Errors
     ///
     /// [`Invalid::Device`] or [`Invalid::Signature`].
-    pub(crate) fn verify(self) -> Result<Verified, Invalid> {
+    pub fn authenticate(self) -> Result<Authentic, Invalid> {
         let root = &self.header.author.0;
         let key = match &self.header.signer {
             Signer::Root => root,
@@ -94,7 +94,7 @@ impl Signed {
         };
         let header_bytes = &self.bytes[..self.header_len];
         if keys::is_signed(key, Domain::Event, &self.network, header_bytes, &self.signature()) {
-            Ok(Verified(self))
+            Ok(Authentic(self))
         } else {
             Err(Invalid::Signature)
         }
@@ -192,6 +192,25 @@ fn check_header(header: &Header) -> Result<Kind, Invalid> {
         return Err(Invalid::KindRule);
     }
     Ok(kind)
+}
+
+/// An event of which its author's key vouches, to be judged by its space's rules.
+#[derive(Clone, Debug)]
+pub struct Authentic(Signed);
+
+impl Authentic {
+    /// The rules of the space hold, too.
+    pub(crate) fn into_verified(self) -> Verified {
+        Verified(self.0)
+    }
+}
+
+impl std::ops::Deref for Authentic {
+    type Target = Signed;
+
+    fn deref(&self) -> &Signed {
+        &self.0
+    }
 }
 
 /// A valid event. The only form that reaches store and view.

@@ -86,6 +86,8 @@ impl Engine {
             Request::Get { ids, .. } => self.serve_events(space, &ids),
             Request::Push { form, events, .. } => self.take_pushed(peer, space, form, &events, now),
             Request::Holds { ids, .. } => {
+                // What is said to be held is durable.
+                self.store.flush()?;
                 let held: Result<Vec<bool>, StoreError> = ids.iter().map(|id| self.store.holds_words(id)).collect();
                 Ok(Response::Holding(held?))
             }
@@ -240,6 +242,7 @@ impl Engine {
             if !self.commit() {
                 return Ok(Response::Busy);
             }
+            self.store.flush()?;
             for verdict in verdicts {
                 taken.push(match verdict {
                     None => Taken::Words,
@@ -250,7 +253,9 @@ impl Engine {
                 });
             }
         } else {
-            for verdict in self.admit_from(peer, Some(space), events, now) {
+            let verdicts = self.admit_from(peer, Some(space), events, now);
+            self.store.flush()?;
+            for verdict in verdicts {
                 taken.push(self.taken(verdict)?);
             }
         }

@@ -1,0 +1,182 @@
+//! Signatures are checked ahead, on all cores, while the engine stores what came before.
+//!
+//! A thread of its own takes turns from the inbox and passes them on, in order. It looks into answers and imports, which
+//! bring many events at once; what gossip brings one by one costs the engine less than a thread would. Decides nothing: an
+//! event that does not hold is left to the engine, which finds the same.
+
+use super::inbox::{Inbox, Item};
+use crate::engine::Local;
+use crate::network::Event;
+use crate::store::{EventStore, Presence};
+use roda_protocol::event::{Authentic, Signed};
+use roda_protocol::wire::Response;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Turns that wait for the engine: one, so that the next is ready when a turn ends, and the rest waits in the inbox, where
+/// it is counted.
+const TURNS_MAX: usize = 1;
+
+/// Fewer events than this are left to the engine.
+const EVENTS_MIN: usize = 8;
+
+/// Events for which another thread is worth its start.
+const EVENTS_PER_THREAD: usize = 16;
+
+/// How long an idle thread sleeps at most.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the engine takes in at once.
+pub(super) struct Turn {
+    /// The items, in the order in which they came.
+    pub(super) items: Vec<Item>,
+    /// Events that they bring and whose signatures hold.
+    pub(super) foreseen: Vec<Authentic>,
+}
+
+/// The thread, what it takes from, and what comes of it.
+pub(super) struct Foresight {
+    inbox: Inbox,
+    turns: Receiver<Turn>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Foresight {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// The system gave none.
+    pub(super) fn start(inbox: Inbox, store: Arc<EventStore>) -> std::io::Result<Self> {
+        let (sender, turns) = sync_channel(TURNS_MAX);
+        let work = {
+            let inbox = inbox.clone();
+            move || pass_on(&inbox, &store, &sender)
+        };
+        let thread = std::thread::Builder::new().name("foresight".into()).spawn(work)?;
+        Ok(Self { inbox, turns, thread: Some(thread) })
+    }
+
+    /// No more items are taken in; what waits still becomes turns.
+    pub(super) fn close(&self) {
+        self.inbox.close();
+    }
+
+    /// Waits for a turn until `patience` has passed: an empty one then. `None` when the inbox is closed and empty.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of the thread.
+    pub(super) fn next(&mut self, patience: Duration) -> Option<Turn> {
+        match self.turns.recv_timeout(patience) {
+            Ok(turn) => Some(turn),
+            Err(RecvTimeoutError::Timeout) => Some(Turn { items: Vec::new(), foreseen: Vec::new() }),
+            Err(RecvTimeoutError::Disconnected) => {
+                if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+                    std::panic::resume_unwind(panic);
+                }
+                None
+            }
+        }
+    }
+}
+
+fn pass_on(inbox: &Inbox, store: &EventStore, turns: &SyncSender<Turn>) {
+    while let Some(items) = inbox.take(PATIENCE) {
+        if items.is_empty() {
+            continue;
+        }
+        let foreseen = check_ahead(store, &bytes_in(&items));
+        if turns.send(Turn { items, foreseen }).is_err() {
+            return;
+        }
+    }
+}
+
+/// The events of answers and imports.
+fn bytes_in(items: &[Item]) -> Vec<Vec<u8>> {
+    let mut events = Vec::new();
+    for item in items {
+        match item {
+            Item::Local(Local::Import { events: imported }, _) => events.extend(imported.iter().cloned()),
+            Item::Network(Event::Response { result: Ok(body), .. }) => {
+                if let Ok(Response::Range { events: came, .. } | Response::Events { events: came, .. }) =
+                    Response::from_bytes(body)
+                {
+                    events.extend(came.into_iter().map(|event| event.0));
+                }
+            }
+            _ => {}
+        }
+    }
+    events
+}
+
+/// Those of these events that are not held yet and whose signatures hold. All cores work on it.
+#[must_use]
+pub fn check_ahead(store: &EventStore, events: &[Vec<u8>]) -> Vec<Authentic> {
+    if events.len() < EVENTS_MIN {
+        return Vec::new();
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(events.len().div_ceil(EVENTS_PER_THREAD));
+    let check = |events: &[Vec<u8>]| -> Vec<Authentic> {
+        let authentic = |bytes: &Vec<u8>| {
+            let signed = Signed::decode(&store.network(), bytes).ok()?;
+            let is_held = matches!(store.row(&signed.id()), Ok(Some(row)) if row.presence == Presence::Held);
+            if is_held { None } else { signed.authenticate().ok() }
+        };
+        events.iter().filter_map(authentic).collect()
+    };
+    let mut shares = events.chunks(events.len().div_ceil(threads));
+    let own = shares.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = shares.map(|share| scope.spawn(move || check(share))).collect();
+        let mut all = check(own);
+        for other in others {
+            match other.join() {
+                Ok(checked) => all.extend(checked),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Arrival, MemoryIndex, MemoryJournal};
+    use roda_protocol::event::{Author, Body, Draft, Kind, Post, PostBody};
+    use roda_protocol::id::{NetworkId, SpaceId};
+    use roda_protocol::keys::SecretKey;
+    use roda_protocol::validate::{SpaceRules, validate};
+
+    const NO_WORK: SpaceRules = SpaceRules { work_bits: 0, ..SpaceRules::OPEN };
+
+    #[test]
+    fn events_that_are_new_and_signed_are_found_and_no_others() {
+        let network = NetworkId::of("foresight");
+        let store = EventStore::open(Arc::new(MemoryJournal::new()), Arc::new(MemoryIndex::new()), network).unwrap().0;
+        let events: Vec<Signed> = (0..100)
+            .map(|number| {
+                let words = PostBody { title: format!("post {number}"), text: String::new(), link: None };
+                let (space, salt) = (SpaceId([4; 32]), [3; 16]);
+                let (kind, body) = (Kind::Post(Post::default()), Body::Post(words));
+                let draft = Draft { space, created_ms: number, refs: vec![], kind, body, salt };
+                draft.sign(&Author::Root(&SecretKey::from_seed(&[1; 32])), &network, 0).unwrap()
+            })
+            .collect();
+        let event = validate(events[70].clone(), &NO_WORK).unwrap();
+        store.admit(&[Arrival { event, received_ms: 1, is_own: false }]).unwrap();
+        let mut bytes: Vec<Vec<u8>> = events.iter().map(|event| event.bytes().to_vec()).collect();
+        // The signature is the last of what stands before the words.
+        bytes[9][events[9].bytes_without_body().len() - 20] ^= 1;
+        bytes[30] = vec![1, 2, 3];
+        let found: Vec<u64> = check_ahead(&store, &bytes).iter().map(|event| event.header().created_ms).collect();
+        assert_eq!(found, (0..100).filter(|number| ![9, 30, 70].contains(number)).collect::<Vec<_>>());
+        assert!(check_ahead(&store, &bytes[..7]).is_empty(), "a few are left to the engine");
+    }
+}
