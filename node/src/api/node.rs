@@ -18,6 +18,7 @@ pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>
     let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
     let asked = context.handle.ask(Local::Counters).await?;
     let Answer::Counters { mut counters, storage_problem } = asked else { return Err(unexpected()) };
+    counters.insert("gossip_copies".into(), context.ignored.gossip_copies());
     counters.insert("network_messages_ignored".into(), context.ignored.messages_ignored());
     counters.insert("peers_sent_away".into(), context.ignored.peers_sent_away());
     counters.insert("network_requests_refused".into(), context.ignored.requests_refused());

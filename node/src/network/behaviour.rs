@@ -1,6 +1,7 @@
 //! The composed libp2p behaviour, and the bounds that it is given.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use libp2p::connection_limits::{self, ConnectionLimits};
@@ -17,6 +18,7 @@ use super::connections::INBOUND_MAX;
 use super::discovery::{self, Kademlia};
 use super::doors::Doors;
 use super::gossip::{self, Gossip};
+use super::interface::Counters;
 use super::records::RECORDS_BYTES_MAX;
 
 /// Connections of others that are still shaking hands. A silent stranger holds a place for [`HANDSHAKE_TIMEOUT`] and comes
@@ -156,6 +158,7 @@ pub(super) fn compose(
     means: Means,
     relay_client: Option<relay::client::Behaviour>,
     secret: [u8; 32],
+    counters: Arc<Counters>,
 ) -> Result<Behaviour, NetworkError> {
     let local = key.public().to_peer_id();
     let limits = ConnectionLimits::default()
@@ -184,7 +187,7 @@ pub(super) fn compose(
         doors: Doors::default(),
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(ping),
-        gossip: gossip::behaviour()?,
+        gossip: gossip::behaviour(counters)?,
         requests: request_response::Behaviour::new([(names.requests.clone(), ProtocolSupport::Full)], requests),
         exchange: request_response::Behaviour::with_codec(
             FrameCodec::bounded(RECORDS_BYTES_MAX),

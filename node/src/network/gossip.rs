@@ -4,6 +4,7 @@
 //! `CONTROL_BYTES_MAX` and `TOPICS_PER_PEER_MAX` are part of the network's rules, not a node's taste.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use libp2p::gossipsub::{
@@ -15,6 +16,7 @@ use libp2p::gossipsub::{
 use super::NetworkError;
 use super::allowance::{OWN_PER_SECOND, POOL_PER_SECOND};
 use super::behaviour::CONNECTIONS_MAX;
+use super::interface::Counters;
 use super::throttle::{Doorstep, Throttled};
 
 /// What the name of every topic begins with; others are neither joined nor remembered.
@@ -107,18 +109,18 @@ pub(super) fn is_ours(topic: &str) -> bool {
     topic.starts_with(TOPIC_PREFIX) && topic.len() <= TOPIC_BYTES_MAX
 }
 
-/// Makes the behaviour. Scores come later, with [`keep_scores`].
+/// Makes the behaviour, which counts what it reads. Scores come later, with [`keep_scores`].
 ///
 /// # Errors
 /// When the library finds the configuration contradictory.
-pub(super) fn behaviour() -> Result<Gossip, NetworkError> {
+pub(super) fn behaviour(counters: Arc<Counters>) -> Result<Gossip, NetworkError> {
     let filter = MaxCountSubscriptionFilter {
         filter: OurTopics,
         max_subscribed_topics: TOPICS_PER_PEER_MAX,
         max_subscriptions_per_request: TOPICS_PER_PEER_MAX,
     };
     // Anonymous: an event carries its author's signature, and isn't tied to the node that relays it.
-    let doorstep = Doorstep::new(MESSAGE_BYTES_MAX);
+    let doorstep = Doorstep::new(MESSAGE_BYTES_MAX, counters);
     let authenticity = MessageAuthenticity::Anonymous;
     Behaviour::new_with_subscription_filter_and_transform(authenticity, config()?, filter, doorstep.clone())
         .map(|gossip| Throttled::new(gossip, doorstep))
@@ -271,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_library_accepts_configuration_and_scores() {
-        let mut gossip = behaviour().expect("a valid configuration");
+        let mut gossip = behaviour(Arc::default()).expect("a valid configuration");
         keep_scores(&mut gossip, []).expect("valid parameters");
         topic_score().validate().expect("valid parameters");
         subscribe(&mut gossip, "/roda/1/abc").expect("one of our topics");
@@ -279,7 +281,7 @@ mod tests {
 
     #[test]
     fn only_our_topics_can_be_joined() {
-        let mut gossip = behaviour().expect("a valid configuration");
+        let mut gossip = behaviour(Arc::default()).expect("a valid configuration");
         keep_scores(&mut gossip, []).expect("valid parameters");
         for topic in ["", "other", "/roda/2/abc", &format!("/roda/1/{}", "a".repeat(TOPIC_BYTES_MAX))] {
             assert!(subscribe(&mut gossip, topic).is_err(), "{topic}");
@@ -288,7 +290,7 @@ mod tests {
 
     #[test]
     fn no_more_topics_are_joined_than_peers_remember() {
-        let mut gossip = behaviour().expect("a valid configuration");
+        let mut gossip = behaviour(Arc::default()).expect("a valid configuration");
         keep_scores(&mut gossip, []).expect("valid parameters");
         let topic = |number| format!("{TOPIC_PREFIX}{number}");
         for number in 0..TOPICS_PER_PEER_MAX {

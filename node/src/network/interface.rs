@@ -435,10 +435,11 @@ impl Inbox for tokio::sync::mpsc::Sender<Event> {
     }
 }
 
-/// What was given up for lack of room, since the start.
+/// What the network counts since the start: above all what was given up for lack of room.
 #[derive(Debug, Default)]
 pub struct Counters {
     messages_ignored: AtomicU64,
+    gossip_copies: AtomicU64,
     requests_refused: AtomicU64,
     restarts: AtomicU64,
     exchange_refused: AtomicU64,
@@ -450,6 +451,16 @@ impl Counters {
     #[must_use]
     pub fn messages_ignored(&self) -> u64 {
         self.messages_ignored.load(Ordering::Relaxed)
+    }
+
+    /// Messages that peers sent on topics of this node, each as often as it came.
+    #[must_use]
+    pub fn gossip_copies(&self) -> u64 {
+        self.gossip_copies.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_copy(&self) {
+        self.gossip_copies.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Peers' requests refused because the inbox was full.

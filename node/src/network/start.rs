@@ -115,7 +115,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
     let permits = Permits::new(is_machine);
     let discovery = means(&config, is_machine).dht.then(|| Discovery::new(NetworkId(config.network_id), jitter_seed));
     let finding = Finding::new(key.clone(), discovery, now_ms());
-    let swarm = build(&key, &names, &config, is_machine, permits.clone(), jitter_seed)?;
+    let swarm = build(&key, &names, &config, permits.clone(), jitter_seed, Arc::clone(&counters))?;
 
     let mut book = AddressBook::new(local, jitter_seed);
     if let Some(path) = &config.address_book {
@@ -176,9 +176,9 @@ fn build(
     key: &Keypair,
     names: &Names,
     config: &NetworkConfig,
-    is_machine: bool,
     permits: Permits,
     secret: [u8; 32],
+    counters: Arc<Counters>,
 ) -> Result<Swarm<Behaviour>, NetworkError> {
     let (transport, relays) = match config.proxy.clone() {
         Some(proxy) => (transport::proxied(key, permits, proxy)?, None),
@@ -188,7 +188,8 @@ fn build(
         }
     };
     let transport = TransportTimeout::new(transport, HANDSHAKE_TIMEOUT).boxed();
-    let behaviour = behaviour::compose(key, names, &config.agent, means(config, is_machine), relays, secret)?;
+    let means = means(config, is_machine(&config.listen));
+    let behaviour = behaviour::compose(key, names, &config.agent, means, relays, secret, counters)?;
     let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);
     Ok(Swarm::new(transport, behaviour, key.public().to_peer_id(), settings))
 }

@@ -25,6 +25,7 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::time::{Sleep, sleep};
 
 use super::allowance::{Allowances, cost};
+use super::interface::Counters;
 
 /// Strange topics that are counted of one peer: more than enough to send it away.
 const STRANGE_MAX: usize = 16;
@@ -45,18 +46,20 @@ struct Meter {
     strange: BTreeSet<TopicHash>,
 }
 
-/// Which messages go further than the library's door, and how much there was.
+/// Which messages go further than the library's door, and how much there was. The library tells nobody of a copy of what it
+/// has seen before; here it is counted.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Doorstep {
     bytes_max: usize,
     /// Topics that were ever joined, and whether they still are.
     topics: Shared<BTreeMap<TopicHash, bool>>,
     meter: Shared<Meter>,
+    counters: Arc<Counters>,
 }
 
 impl Doorstep {
-    pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, ..Self::default() }
+    pub(super) fn new(bytes_max: usize, counters: Arc<Counters>) -> Self {
+        Self { bytes_max, counters, ..Self::default() }
     }
 
     /// Messages on this topic are welcome from now on.
@@ -84,6 +87,7 @@ impl DataTransform for Doorstep {
         if message.data.len() > self.bytes_max || is_joined != Some(true) {
             return Err(io::Error::from(io::ErrorKind::InvalidData));
         }
+        self.counters.count_copy();
         let RawMessage { source, data, sequence_number, topic, .. } = message;
         Ok(Message { source, data, sequence_number, topic })
     }

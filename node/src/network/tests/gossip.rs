@@ -51,6 +51,25 @@ async fn the_same_bytes_are_published_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_copy_is_counted_and_one_is_told() {
+    let (mut one, mut two, mut third) = chain().await;
+    for node in [&mut one, &mut third] {
+        node.publish(TOPIC, b"the same".to_vec()).await.expect("published");
+    }
+    assert_eq!(two.message().await.0, b"the same");
+    let counters = two.network.counters().clone();
+    within("a second copy", async {
+        while counters.gossip_copies() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    one.publish(TOPIC, b"another".to_vec()).await.expect("published");
+    assert_eq!(two.message().await.0, b"another", "the copy is not told");
+    assert_eq!(counters.gossip_copies(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_followers_a_message_can_be_published_again_later() {
     let (mut one, two) = pair().await;
     one.subscribe(TOPIC).await;
