@@ -39,6 +39,15 @@ pub enum Input {
         /// Whether this node dialled.
         outbound: bool,
     },
+    /// Another connection stands for a peer that is connected.
+    PeerMoved {
+        /// Which.
+        peer: Peer,
+        /// Where.
+        address: String,
+        /// Whether this node dialled.
+        outbound: bool,
+    },
     /// Its last connection closed.
     PeerDown {
         /// Which.

@@ -280,6 +280,7 @@ impl Engine {
     fn other(&mut self, input: Input, now: Now) {
         match input {
             Input::PeerUp { peer, address, outbound } => self.peer_up(peer, address, outbound, now),
+            Input::PeerMoved { peer, address, outbound } => self.peers.moved(&peer, address, outbound),
             Input::PeerDown { peer } => self.peer_down(&peer, now),
             Input::Subscribed { peer, topic } => self.subscribed(&peer, topic, now),
             Input::Unsubscribed { peer, topic } => self.peers.unsubscribed(&peer, &topic),

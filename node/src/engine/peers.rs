@@ -52,6 +52,12 @@ impl Peers {
         self.0.keys().cloned().collect()
     }
 
+    pub(super) fn moved(&mut self, peer: &Peer, address: String, outbound: bool) {
+        if let Some(state) = self.0.get_mut(peer) {
+            (state.address, state.outbound) = (address, outbound);
+        }
+    }
+
     pub(super) fn subscribed(&mut self, peer: &Peer, topic: String) {
         if let Some(state) = self.0.get_mut(peer)
             && state.topics.len() < TOPICS_MAX

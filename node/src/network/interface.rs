@@ -179,6 +179,15 @@ pub enum Event {
         /// Whether this node dialled.
         outbound: bool,
     },
+    /// The connection that `PeerUp` or the last `PeerMoved` spoke of has closed, and another one stands for the peer now.
+    PeerMoved {
+        /// Who.
+        peer: Peer,
+        /// The remote end of that connection, with `/p2p/PEER`.
+        address: String,
+        /// Whether this node dialled.
+        outbound: bool,
+    },
     /// The last connection to a peer has closed.
     PeerDown {
         /// Who.

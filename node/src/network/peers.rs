@@ -13,6 +13,9 @@ use libp2p::swarm::ConnectionId;
 use super::interface::Event;
 use crate::peer::Peer;
 
+#[cfg(test)]
+mod tests;
+
 /// How long a connection may stay without saying which network it belongs to.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long whoever dialled from another network is given to find that out. Were it cut off at once, it would not know
@@ -48,18 +51,40 @@ impl Connection {
     }
 }
 
+/// A peer that is known to be of this network.
+#[derive(Debug)]
+struct Up {
+    since: Instant,
+    /// The connection that stands for all: at first the one that showed it, and when that closes, the best of the rest.
+    connection: ConnectionId,
+}
+
 #[derive(Debug)]
 struct Standing {
     name: Peer,
     connections: BTreeMap<ConnectionId, Connection>,
-    /// Since when the peer is known to be of this network, and the connection that showed it.
-    up: Option<(Instant, ConnectionId, String, bool)>,
+    up: Option<Up>,
     topics: BTreeSet<String>,
+}
+
+impl Standing {
+    /// The connection that stands for the peer.
+    fn shown(&self) -> Option<&Connection> {
+        self.connections.get(&self.up.as_ref()?.connection)
+    }
+
+    /// Where the peer is, and whether this node has dialled it.
+    fn place(&self) -> Option<(String, bool)> {
+        let row = self.shown()?;
+        Some((format!("{}/p2p/{}", row.address, self.name), row.outbound))
+    }
 }
 
 #[derive(Debug)]
 struct Told {
     name: Peer,
+    /// See [`Standing::place`].
+    place: (String, bool),
     topics: BTreeSet<String>,
 }
 
@@ -70,6 +95,7 @@ enum Difference {
     NotListening(String),
     Down(PeerId),
     Up(PeerId),
+    Moved(PeerId),
     Topic(PeerId, String),
 }
 
@@ -110,7 +136,13 @@ impl Peers {
     pub(super) fn closed(&mut self, peer: PeerId, connection: ConnectionId) -> bool {
         let Some(standing) = self.standing.get_mut(&peer) else { return false };
         standing.connections.remove(&connection);
-        if !standing.connections.is_empty() {
+        // A direct one before one through a relay, and the oldest of these.
+        let best = standing.connections.iter().min_by_key(|(_, row)| (row.is_relayed(), row.opened));
+        if let Some((best, _)) = best {
+            if let Some(up) = standing.up.as_mut().filter(|up| up.connection == connection) {
+                up.connection = *best;
+                self.differing.entry(peer).or_default();
+            }
             return false;
         }
         self.standing.remove(&peer);
@@ -124,12 +156,10 @@ impl Peers {
     /// Notes that a peer has shown to be of this network. Returns whether that is news.
     pub(super) fn identified(&mut self, peer: PeerId, connection: ConnectionId, now: Instant) -> bool {
         let Some(standing) = self.standing.get_mut(&peer) else { return false };
-        let Some(row) = standing.connections.get(&connection) else { return false };
-        if standing.up.is_some() {
+        if standing.up.is_some() || !standing.connections.contains_key(&connection) {
             return false;
         }
-        let address = format!("{}/p2p/{}", row.address, standing.name);
-        standing.up = Some((now, connection, address, row.outbound));
+        standing.up = Some(Up { since: now, connection });
         self.differing.entry(peer).or_default();
         true
     }
@@ -307,7 +337,7 @@ impl Peers {
     pub(super) fn silent(&mut self, now: Instant) -> Vec<PeerId> {
         self.suspected.retain(|_, since| now.duration_since(*since) < SILENCE_REST);
         let long_up =
-            |standing: &Standing| standing.up.as_ref().is_some_and(|(since, ..)| now.duration_since(*since) > SILENCE);
+            |standing: &Standing| standing.up.as_ref().is_some_and(|up| now.duration_since(up.since) > SILENCE);
         let silent = self.standing.iter().filter(|(_, standing)| standing.topics.is_empty() && long_up(standing));
         let silent: Vec<_> = silent.map(|(peer, _)| *peer).filter(|peer| !self.suspected.contains_key(peer)).collect();
         self.suspected.extend(silent.iter().map(|peer| (*peer, now)));
@@ -341,8 +371,10 @@ impl Peers {
         }
         while let Some(entry) = self.differing.first_entry() {
             let peer = *entry.key();
-            if !self.told.contains_key(&peer) {
-                return Some(Difference::Up(peer));
+            let Some(told) = self.told.get(&peer) else { return Some(Difference::Up(peer)) };
+            let place = self.standing.get(&peer).and_then(Standing::place);
+            if place.is_some_and(|place| place != told.place) {
+                return Some(Difference::Moved(peer));
             }
             if let Some(topic) = entry.get().first() {
                 return Some(Difference::Topic(peer, topic.clone()));
@@ -360,8 +392,13 @@ impl Peers {
             Difference::Down(peer) => Some(Event::PeerDown { peer: self.told.get(peer)?.name.clone() }),
             Difference::Up(peer) => {
                 let standing = self.standing.get(peer)?;
-                let (_, _, address, outbound) = standing.up.clone()?;
+                let (address, outbound) = standing.place()?;
                 Some(Event::PeerUp { peer: standing.name.clone(), address, outbound })
+            }
+            Difference::Moved(peer) => {
+                let standing = self.standing.get(peer)?;
+                let (address, outbound) = standing.place()?;
+                Some(Event::PeerMoved { peer: standing.name.clone(), address, outbound })
             }
             Difference::Topic(peer, topic) => {
                 let (standing, told) = (self.standing.get(peer)?, self.told.get(peer)?);
@@ -388,12 +425,19 @@ impl Peers {
                 self.gone.remove(&peer);
             }
             Difference::Up(peer) => {
-                let Some(standing) = self.standing.get(&peer).filter(|standing| standing.up.is_some()) else {
+                let standing = self.standing.get(&peer);
+                let Some((standing, place)) = standing.and_then(|standing| Some((standing, standing.place()?))) else {
                     self.differing.remove(&peer);
                     return;
                 };
-                self.told.insert(peer, Told { name: standing.name.clone(), topics: BTreeSet::new() });
+                self.told.insert(peer, Told { name: standing.name.clone(), place, topics: BTreeSet::new() });
                 self.differing.insert(peer, standing.topics.clone());
+            }
+            Difference::Moved(peer) => {
+                let place = self.standing.get(&peer).and_then(Standing::place);
+                if let (Some(told), Some(place)) = (self.told.get_mut(&peer), place) {
+                    told.place = place;
+                }
             }
             Difference::Topic(peer, topic) => {
                 if let Some(topics) = self.differing.get_mut(&peer) {
@@ -407,164 +451,5 @@ impl Peers {
                 }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Everything that is told when there is room for `room` events, in short.
-    fn told(peers: &mut Peers, mut room: usize) -> Vec<String> {
-        let mut told = Vec::new();
-        peers.tell(|event| {
-            if room == 0 {
-                return Err(event);
-            }
-            room -= 1;
-            told.push(match event {
-                Event::PeerUp { .. } => "up".to_owned(),
-                Event::PeerDown { .. } => "down".to_owned(),
-                Event::Subscribed { topic, .. } => format!("+{topic}"),
-                Event::Unsubscribed { topic, .. } => format!("-{topic}"),
-                Event::Listening { address } => format!("at {address}"),
-                Event::NotListening { address } => format!("not at {address}"),
-                other => format!("{other:?}"),
-            });
-            Ok(())
-        });
-        told
-    }
-
-    fn open(peers: &mut Peers, peer: PeerId, number: usize, now: Instant) -> ConnectionId {
-        let connection = ConnectionId::new_unchecked(number);
-        peers.opened(peer, connection, "/ip4/127.0.0.1/tcp/1".parse().expect("an address"), true, now);
-        connection
-    }
-
-    #[test]
-    fn a_peer_is_told_once_it_is_identified_with_what_was_heard_before() {
-        let (mut peers, peer, now) = (Peers::default(), PeerId::random(), Instant::now());
-        let connection = open(&mut peers, peer, 1, now);
-        peers.subscribed(peer, "a".to_owned());
-        assert!(told(&mut peers, 9).is_empty());
-        assert!(peers.identified(peer, connection, now));
-        assert_eq!(told(&mut peers, 9), ["up", "+a"]);
-        assert!(told(&mut peers, 9).is_empty());
-    }
-
-    #[test]
-    fn several_connections_are_one_coming_and_one_going() {
-        let (mut peers, peer, now) = (Peers::default(), PeerId::random(), Instant::now());
-        let (first, second) = (open(&mut peers, peer, 1, now), open(&mut peers, peer, 2, now));
-        assert!(peers.identified(peer, first, now));
-        assert!(!peers.identified(peer, second, now));
-        assert!(!peers.closed(peer, first));
-        assert_eq!(told(&mut peers, 9), ["up"]);
-        assert!(peers.closed(peer, second));
-        assert_eq!(told(&mut peers, 9), ["down"]);
-    }
-
-    #[test]
-    fn what_came_and_went_unnoticed_is_not_told() {
-        let (mut peers, peer, now) = (Peers::default(), PeerId::random(), Instant::now());
-        for number in 1..1000 {
-            let connection = open(&mut peers, peer, number, now);
-            peers.identified(peer, connection, now);
-            peers.subscribed(peer, "a".to_owned());
-            assert!(told(&mut peers, 0).is_empty());
-            peers.closed(peer, connection);
-        }
-        assert!(told(&mut peers, 9).is_empty());
-    }
-
-    #[test]
-    fn a_return_is_told_as_an_end_and_a_beginning() {
-        let (mut peers, peer, now) = (Peers::default(), PeerId::random(), Instant::now());
-        let first = open(&mut peers, peer, 1, now);
-        peers.identified(peer, first, now);
-        peers.subscribed(peer, "old".to_owned());
-        assert_eq!(told(&mut peers, 9), ["up", "+old"]);
-        peers.closed(peer, first);
-        let second = open(&mut peers, peer, 2, now);
-        peers.identified(peer, second, now);
-        peers.subscribed(peer, "new".to_owned());
-        assert_eq!(told(&mut peers, 1), ["down"]);
-        assert_eq!(told(&mut peers, 9), ["up", "+new"]);
-    }
-
-    #[test]
-    fn an_event_that_was_given_back_is_told_later() {
-        let (mut peers, peer, now) = (Peers::default(), PeerId::random(), Instant::now());
-        let connection = open(&mut peers, peer, 1, now);
-        peers.identified(peer, connection, now);
-        for topic in ["a", "b", "c"] {
-            peers.subscribed(peer, topic.to_owned());
-        }
-        let mut all = Vec::new();
-        for _ in 0..4 {
-            assert!(told(&mut peers, 0).is_empty());
-            all.extend(told(&mut peers, 1));
-        }
-        assert_eq!(all, ["up", "+a", "+b", "+c"]);
-        peers.unsubscribed(peer, "b".to_owned());
-        peers.subscribed(peer, "b".to_owned());
-        assert!(told(&mut peers, 9).is_empty());
-    }
-
-    #[test]
-    fn addresses_are_told_when_they_come_and_go() {
-        let mut peers = Peers::default();
-        peers.listening("x".to_owned());
-        peers.listening("y".to_owned());
-        assert_eq!(told(&mut peers, 1), ["at x"]);
-        peers.not_listening("x");
-        assert_eq!(told(&mut peers, 9), ["not at x", "at y"]);
-    }
-
-    #[test]
-    fn a_silent_peer_is_suspected_once_per_rest() {
-        let (mut peers, peer, start) = (Peers::default(), PeerId::random(), Instant::now());
-        let connection = open(&mut peers, peer, 1, start);
-        assert!(peers.silent(start + SILENCE * 2).is_empty(), "it isn't up");
-        peers.identified(peer, connection, start);
-        assert!(peers.silent(start + SILENCE).is_empty());
-        let later = start + SILENCE + Duration::from_secs(1);
-        assert_eq!(peers.silent(later), [peer]);
-        assert!(peers.silent(later + SILENCE).is_empty());
-        assert_eq!(peers.silent(later + SILENCE_REST), [peer]);
-        peers.subscribed(peer, "a".to_owned());
-        assert!(peers.silent(later + SILENCE_REST * 2).is_empty());
-    }
-
-    #[test]
-    fn a_connection_that_never_says_its_network_is_found() {
-        let (mut peers, peer, start) = (Peers::default(), PeerId::random(), Instant::now());
-        open(&mut peers, peer, 1, start);
-        assert!(peers.unidentified(start + IDENTIFY_TIMEOUT).is_empty());
-        assert_eq!(peers.unidentified(start + IDENTIFY_TIMEOUT * 2), [peer]);
-    }
-
-    #[test]
-    fn whoever_dialled_hangs_up_on_another_network_and_the_other_waits_a_little() {
-        let (mut peers, peer, start) = (Peers::default(), PeerId::random(), Instant::now());
-        let dialled = open(&mut peers, peer, 1, start);
-        assert!(peers.foreign(peer, dialled, start));
-        peers.closed(peer, dialled);
-        let accepted = ConnectionId::new_unchecked(2);
-        peers.opened(peer, accepted, "/ip4/127.0.0.1/tcp/1".parse().expect("an address"), false, start);
-        assert!(!peers.foreign(peer, accepted, start));
-        assert!(peers.foreign_due(start + FOREIGN_GRACE).is_empty());
-        assert_eq!(peers.foreign_due(start + FOREIGN_GRACE * 2), [peer]);
-    }
-
-    #[test]
-    fn two_lost_pings_in_a_row_end_a_connection() {
-        let (mut peers, peer, start) = (Peers::default(), PeerId::random(), Instant::now());
-        let connection = open(&mut peers, peer, 1, start);
-        assert!(!peers.pinged(peer, connection, false));
-        assert!(!peers.pinged(peer, connection, true));
-        assert!(!peers.pinged(peer, connection, false));
-        assert!(peers.pinged(peer, connection, false));
     }
 }

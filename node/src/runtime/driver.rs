@@ -109,6 +109,7 @@ impl Driver {
         };
         Some(match event {
             Event::PeerUp { peer, address, outbound } => Input::PeerUp { peer, address, outbound },
+            Event::PeerMoved { peer, address, outbound } => Input::PeerMoved { peer, address, outbound },
             Event::PeerDown { peer } => Input::PeerDown { peer },
             Event::Subscribed { peer, topic } => Input::Subscribed { peer, topic },
             Event::Unsubscribed { peer, topic } => Input::Unsubscribed { peer, topic },
