@@ -3,7 +3,7 @@
 //! Pure. It is told of addresses that were confirmed and of peers that offer to relay, and says where to ask for a
 //! reservation and which to give back. A node that can be reached needs no relay and becomes one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use libp2p::core::transport::ListenerId;
@@ -66,6 +66,8 @@ pub(super) struct Reachability {
     confirmed: BTreeMap<Multiaddr, (Proof, Instant)>,
     refuted: u32,
     relays: BTreeMap<PeerId, Relay>,
+    /// Listeners at relays that are gone, until they have closed: each closes once, soon.
+    ending: HashSet<ListenerId>,
 }
 
 impl Reachability {
@@ -145,7 +147,9 @@ impl Reachability {
 
     /// A peer no longer offers to relay, or is gone. Its listener closes by itself.
     pub(super) fn withdrawn(&mut self, peer: &PeerId) -> Option<ListenerId> {
-        self.relays.remove(peer).and_then(|relay| relay.listener)
+        let listener = self.relays.remove(peer).and_then(|relay| relay.listener);
+        self.ending.extend(listener);
+        listener
     }
 
     /// The relay was asked, and answers under this name.
@@ -167,6 +171,9 @@ impl Reachability {
 
     /// A listener has closed. Returns whether it was one at a relay.
     pub(super) fn closed(&mut self, listener: ListenerId, now: Instant) -> bool {
+        if self.ending.remove(&listener) {
+            return true;
+        }
         let Some(relay) = self.relays.values_mut().find(|relay| relay.listener == Some(listener)) else { return false };
         relay.listener = None;
         relay.is_accepted = false;
@@ -256,6 +263,17 @@ mod tests {
         }
         assert_eq!(reachability.steps(now).len(), 1);
         assert!(!reachability.closed(ListenerId::next(), now));
+    }
+
+    #[test]
+    fn a_listener_at_a_relay_that_has_left_is_known_as_such_until_it_closes() {
+        let (mut reachability, now) = (Reachability::default(), Instant::now());
+        let peer = relay(&mut reachability, "/ip4/5.1.0.1/tcp/1", now);
+        let listener = ListenerId::next();
+        reachability.asked(&peer, Some(listener), now);
+        assert_eq!(reachability.withdrawn(&peer), Some(listener));
+        assert!(reachability.closed(listener, now));
+        assert!(!reachability.closed(listener, now), "it closes once");
     }
 
     #[test]
