@@ -9,6 +9,7 @@ use crate::words;
 use roda_node::network::Proxy;
 use roda_node::{Node, Ready, Settings};
 use std::ffi::OsString;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -174,10 +175,19 @@ fn welcome(ready: &Ready, context: &Context, look: &Look) -> String {
     text
 }
 
-/// Labelled addresses; only the first says what they are.
+/// Labelled addresses; only the first says what they are. A link-local one means another interface on each machine: it
+/// leads nobody here.
 fn addresses(listen: &[String]) -> impl Iterator<Item = (&'static str, String)> {
     let label = |index| if index == 0 { "peers reach it at" } else { "" };
-    listen.iter().enumerate().map(move |(index, address)| (label(index), words::line(address)))
+    let is_link_local = |address: &str| {
+        let host = address.strip_prefix("/ip6/").and_then(|rest| rest.split('/').next());
+        host.and_then(|host| host.parse().ok()).is_some_and(|host: Ipv6Addr| host.is_unicast_link_local())
+    };
+    listen
+        .iter()
+        .filter(move |address| !is_link_local(address))
+        .enumerate()
+        .map(move |(index, address)| (label(index), words::line(address)))
 }
 
 fn notices(notices: &[String], look: &Look) -> String {
@@ -290,6 +300,14 @@ mod tests {
     struct Line {
         #[command(flatten)]
         args: Args,
+    }
+
+    #[test]
+    fn the_start_shows_addresses_that_lead_here() {
+        let listen = ["/ip6/fe80::1/tcp/1/p2p/x", "/ip4/192.0.2.7/tcp/1/p2p/x", "/ip6/fd00::1/tcp/1/p2p/x"];
+        let listen = listen.map(str::to_owned);
+        let shown: Vec<_> = addresses(&listen).collect();
+        assert_eq!(shown, [("peers reach it at", listen[1].clone()), ("", listen[2].clone())]);
     }
 
     #[test]
