@@ -6,7 +6,6 @@ use std::time::Instant;
 use libp2p::core::Endpoint;
 use libp2p::identity::Keypair;
 use libp2p::kad::store::RecordStore;
-use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, Message};
 use libp2p::swarm::{ConnectionId, NetworkBehaviour};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, kad};
@@ -15,7 +14,7 @@ use super::addresses::Source;
 use super::discovery::{self, Discovery, FOLLOWERS_ENOUGH, Lookup};
 use super::exchange::Exchange;
 use super::interface::Dht;
-use super::reach::{Reach, group, host, is_relayed, reach, split};
+use super::reach::{Reach, group, host, is_relayed, reach, relay_of, split};
 use super::records::{self, ADDRESSES_MAX, OTHERS_MAX, OWN_MAX, Record, Refusal};
 use super::task::{Task, now_ms};
 
@@ -299,17 +298,6 @@ fn own_addresses(confirmed: Vec<Multiaddr>, listen: &[Multiaddr], standpoint: Re
     near.sort_by_key(reach);
     near.truncate(ADDRESSES_MAX);
     [far, near].into_iter().filter(|addresses| !addresses.is_empty()).collect()
-}
-
-/// The relay through which an address leads.
-fn relay_of(address: &Multiaddr) -> Option<PeerId> {
-    if !is_relayed(address) {
-        return None;
-    }
-    address.iter().find_map(|part| match part {
-        Protocol::P2p(relay) => Some(relay),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

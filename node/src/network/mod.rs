@@ -24,7 +24,7 @@
 //! | `finding`, `exchange`, `records` | what peers tell each other of peers, signed and rationed |
 //! | `discovery`, `providers` | the DHT: who else follows a board |
 //! | `places`, `connections`, `doors` | who is let in, who leaves when there are too many, who isn't wanted back |
-//! | `transport`, `proxy` | how connections are made, and which never are |
+//! | `transport`, `circuits`, `proxy` | how connections are made, and which never are |
 //! | `reachability`, `candidates`, `nat` | whether others reach this node, how that is known, and relays if they don't |
 //! | `invited` | addresses as invites carry them |
 //! | `sources` | from which own addresses connections leave |
@@ -35,6 +35,7 @@ mod addresses;
 mod allowance;
 mod behaviour;
 mod candidates;
+mod circuits;
 mod clocks;
 mod codec;
 mod conduct;

@@ -45,6 +45,7 @@ impl Task {
     pub(super) fn pardon(&mut self, address: &str) {
         if let Some(peer) = address.parse().ok().and_then(|address| split(address).1) {
             self.swarm.behaviour_mut().doors.pardon(&peer);
+            self.circuits.pardon(&peer);
         }
     }
 

@@ -70,6 +70,14 @@ pub(super) fn is_relayed(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
+/// The relay through which an address leads.
+pub(super) fn relay_of(address: &Multiaddr) -> Option<PeerId> {
+    match route(address)? {
+        (_, Via::Relay(relay)) => Some(relay),
+        _ => None,
+    }
+}
+
 /// What is dialled to get to an address: the address itself or its relay's.
 pub(super) fn first_hop(address: &Multiaddr) -> Multiaddr {
     address.iter().take_while(|part| !matches!(part, Protocol::P2p(_))).collect()

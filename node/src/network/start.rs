@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::addresses::AddressBook;
 use super::behaviour::{self, Behaviour, HANDSHAKE_TIMEOUT, Means, Names};
+use super::circuits::Circuits;
 use super::clocks::Clocks;
 use super::conduct::Conduct;
 use super::connections::Merits;
@@ -115,7 +116,9 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
     let permits = Permits::new(is_machine);
     let discovery = means(&config, is_machine).dht.then(|| Discovery::new(NetworkId(config.network_id), jitter_seed));
     let finding = Finding::new(key.clone(), discovery, now_ms());
-    let swarm = build(&key, &names, &config, permits.clone(), jitter_seed, Arc::clone(&counters))?;
+    let circuits = Circuits::new(local);
+    let guards = (permits.clone(), circuits.clone());
+    let swarm = build(&key, &names, &config, guards, jitter_seed, Arc::clone(&counters))?;
 
     let mut book = AddressBook::new(local, jitter_seed);
     if let Some(path) = &config.address_book {
@@ -132,6 +135,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
         sources: Sources::default(),
         conduct: Conduct::default(),
         permits,
+        circuits,
         clocks: Clocks::default(),
         reachability: Reachability::default(),
         means: means(&config, is_machine),
@@ -176,14 +180,14 @@ fn build(
     key: &Keypair,
     names: &Names,
     config: &NetworkConfig,
-    permits: Permits,
+    (permits, circuits): (Permits, Circuits),
     secret: [u8; 32],
     counters: Arc<Counters>,
 ) -> Result<Swarm<Behaviour>, NetworkError> {
     let (transport, relays) = match config.proxy.clone() {
         Some(proxy) => (transport::proxied(key, permits, proxy)?, None),
         None => {
-            let (transport, relays) = transport::direct(key, permits)?;
+            let (transport, relays) = transport::direct(key, permits, circuits)?;
             (transport, Some(relays))
         }
     };

@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::address_file;
 use super::behaviour::{Behaviour, Means, Names};
+use super::circuits::Circuits;
 use super::clocks::Clocks;
 use super::codec::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use super::conduct::Conduct;
@@ -53,6 +54,7 @@ pub(super) struct Task {
     pub(super) sources: Sources,
     pub(super) conduct: Conduct,
     pub(super) permits: Permits,
+    pub(super) circuits: Circuits,
     pub(super) clocks: Clocks,
     pub(super) reachability: Reachability,
     pub(super) means: Means,

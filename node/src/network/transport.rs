@@ -18,6 +18,7 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, Transport as _, noise, quic, relay, tcp, yamux};
 
 use super::NetworkError;
+use super::circuits::{Circuits, Measured};
 use super::proxy::{Proxied, Proxy};
 use super::reach::{Reach, first_hop, reach, split};
 
@@ -28,14 +29,18 @@ pub(super) type Transport = Boxed<(PeerId, StreamMuxerBox)>;
 ///
 /// # Errors
 /// When the key can't be used.
-pub(super) fn direct(key: &Keypair, permits: Permits) -> Result<(Transport, relay::client::Behaviour), NetworkError> {
+pub(super) fn direct(
+    key: &Keypair,
+    permits: Permits,
+    circuits: Circuits,
+) -> Result<(Transport, relay::client::Behaviour), NetworkError> {
     let stream = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
     let datagram = quic::tokio::Transport::new(quic::Config::new(key));
     let datagram = datagram.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     let either = upgraded(stream, key)?.or_transport(datagram).map(|either, _| either.into_inner()).boxed();
     let guarded = Guard { inner: either, permits };
     let (relayed, behaviour) = relay::client::new(key.public().to_peer_id());
-    let relayed = upgraded(relayed, key)?;
+    let relayed = upgraded(Measured::new(relayed, circuits), key)?;
     // The relayed one first: it alone knows circuits.
     let transport = OrTransport::new(relayed, guarded).map(|either, _| either.into_inner()).boxed();
     Ok((transport, behaviour))

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId};
 
-use super::reach::{Group, Reach, group, reach};
+use super::reach::{Group, Reach, group, reach, relay_of};
 pub(super) use choice::Chosen;
 pub(super) use tables::Source;
 use tables::{NEW_MAX, Slot, TRIED_MAX, Table, new_slot, tried_slot};
@@ -409,7 +409,9 @@ impl AddressBook {
     }
 
     fn note(&mut self, peer: PeerId, known: Known, source: Source) {
-        let Some(reach) = reach(&known.address).filter(|_| peer != self.local) else { return };
+        // A client of this node's is reached by its own connection, or elsewhere.
+        let leads_here = peer == self.local || relay_of(&known.address) == Some(self.local);
+        let Some(reach) = reach(&known.address).filter(|_| !leads_here) else { return };
         if reach < Reach::World {
             self.note_near(peer, known, source);
         } else {

@@ -298,3 +298,14 @@ fn a_peer_that_a_person_vouched_for_is_tried_until_that_time() {
         assert_eq!(book.known(), 0);
     }
 }
+
+#[test]
+fn a_way_through_this_node_itself_is_not_kept() {
+    let mut book = book();
+    let (client, local) = (PeerId::random(), book.local);
+    let through = |relay: PeerId| address(&format!("/ip4/198.51.100.1/tcp/1/p2p/{relay}/p2p-circuit"));
+    book.learn(client, through(local), source(2));
+    assert_eq!(book.known(), 0);
+    book.learn(client, through(PeerId::random()), source(2));
+    assert_eq!(book.known(), 1);
+}

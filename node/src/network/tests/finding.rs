@@ -6,6 +6,7 @@ use libp2p::swarm::{NetworkBehaviour, Swarm, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, identify, kad};
 
 use super::super::behaviour::Names;
+use super::super::circuits::Circuits;
 use super::super::codec::FrameCodec;
 use super::super::discovery::{self, Kademlia};
 use super::super::records;
@@ -103,7 +104,8 @@ struct Liar {
 }
 
 fn swarm<B: NetworkBehaviour<ToSwarm: Send>>(key: &Keypair, behaviour: B) -> Swarm<B> {
-    let (transport, _) = direct(key, Permits::new(true)).expect("a transport");
+    let (transport, _) =
+        direct(key, Permits::new(true), Circuits::new(key.public().to_peer_id())).expect("a transport");
     let settings = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(DEADLINE);
     let mut swarm = Swarm::new(transport, behaviour, key.public().to_peer_id(), settings);
     swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("a free port");
