@@ -214,7 +214,10 @@ impl Task {
     fn own_records(&self, peer: &PeerId) -> Vec<Vec<u8>> {
         let listen: Vec<_> = self.swarm.listeners().map(|address| split(address.clone()).0).collect();
         let confirmed = self.reachability.confirmed().map(|(address, _)| split(address.clone()).0);
-        let own = own_addresses(confirmed.collect(), &listen, self.standpoint(peer));
+        let standpoint = self.standpoint(peer);
+        let is_direct = self.proxy.is_none() && self.peers.ends(peer).any(|end| !is_relayed(end));
+        let tells_unproven = is_direct && standpoint == Reach::World && self.reachability.refuted() == 0;
+        let own = own_addresses(confirmed.collect(), &listen, standpoint, tells_unproven);
         own.iter().filter_map(|addresses| records::sign(&self.finding.key, addresses, now_ms())).collect()
     }
 
@@ -281,12 +284,20 @@ impl Task {
 }
 
 /// Own addresses to tell: those that the world may know, and beside them those for a neighbour who is as near as
-/// `standpoint`. To the world only addresses are told at which others have reached this node, and those at relays.
-fn own_addresses(confirmed: Vec<Multiaddr>, listen: &[Multiaddr], standpoint: Reach) -> Vec<Vec<Multiaddr>> {
+/// `standpoint`. To the world addresses are told at which others have reached this node, and those at relays. As long as
+/// nobody has tried, who sees this node's own host anyway is told on which ports of the world it listens: else it could not
+/// come back after a change of its address. It tells nobody else until it has been there.
+fn own_addresses(
+    confirmed: Vec<Multiaddr>,
+    listen: &[Multiaddr],
+    standpoint: Reach,
+    tells_unproven: bool,
+) -> Vec<Vec<Multiaddr>> {
     let mut far = confirmed;
-    let relayed = listen.iter().filter(|address| is_relayed(address)).cloned();
-    far.extend(relayed);
     far.retain(|address| reach(address) == Some(Reach::World));
+    let is_proven = !far.is_empty();
+    let is_told = |address: &&Multiaddr| is_relayed(address) || (tells_unproven && !is_proven);
+    far.extend(listen.iter().filter(is_told).filter(|address| reach(address) == Some(Reach::World)).cloned());
     far.truncate(ADDRESSES_MAX);
     let is_for_neighbours =
         |address: &&Multiaddr| !is_relayed(address) && reach(address) >= Some(standpoint) && !far.contains(address);
@@ -324,12 +335,29 @@ mod tests {
         ]);
         let confirmed = addresses(&["/ip4/198.51.100.1/tcp/1", "/ip4/10.0.0.7/tcp/1"]);
         let far = addresses(&["/ip4/198.51.100.1/tcp/1", &relayed]);
-        let told = |standpoint| own_addresses(confirmed.clone(), &listen, standpoint);
+        let told = |standpoint| own_addresses(confirmed.clone(), &listen, standpoint, true);
         assert_eq!(told(Reach::World), std::slice::from_ref(&far));
         let site = addresses(&["/ip4/10.0.0.1/tcp/1", "/ip6/fd00::1/tcp/1", "/ip4/198.51.100.2/tcp/1"]);
         assert_eq!(told(Reach::Site), [far.clone(), site.clone()]);
         let machine = [addresses(&["/ip4/127.0.0.1/tcp/1"]), site].concat();
         assert_eq!(told(Reach::Machine), [far, machine]);
-        assert!(own_addresses(Vec::new(), &listen[..2], Reach::World).is_empty());
+        assert!(own_addresses(Vec::new(), &listen[..2], Reach::World, true).is_empty(), "nothing near");
+    }
+
+    #[test]
+    fn who_sees_this_node_hears_where_it_listens_as_long_as_nobody_has_tried() {
+        let relayed = format!("/ip4/198.51.100.9/tcp/1/p2p/{}/p2p-circuit", PeerId::random());
+        let listen = addresses(&["/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip4/198.51.100.1/tcp/1", &relayed]);
+        let told = |confirmed: &[&str], unproven| {
+            own_addresses(addresses(confirmed), &listen, Reach::World, unproven)
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[], true), listen[2..]);
+        assert_eq!(told(&[], false), listen[3..]);
+        // A router's is known to be reached: what stands behind it is nobody's business.
+        let router = "/ip4/198.51.100.7/tcp/1";
+        assert_eq!(told(&[router], true), [addresses(&[router]), addresses(&[&relayed])].concat());
     }
 }
