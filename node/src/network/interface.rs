@@ -61,6 +61,14 @@ pub struct NetworkConfig {
 #[derive(Debug)]
 pub struct Delivery(pub(super) Box<Claim>);
 
+#[cfg(test)]
+impl Delivery {
+    /// A claim on a message that never was, for tests of what lies behind the network.
+    pub(crate) fn of_nobody() -> Self {
+        Self(Box::new(Claim { message: MessageId::new(&[]), source: PeerId::random() }))
+    }
+}
+
 /// What gossip knows a message by. Boxed, so that events stay small to hand back.
 #[derive(Debug)]
 pub(super) struct Claim {

@@ -1,4 +1,5 @@
 //! The engine's inbox: two bounded queues and a bell. Own people's questions go first; the network's wait or are refused.
+//! When more waits than the engine takes in one turn, each peer gets its part of the turn.
 //! Half of the room is for whoever comes first; the rest is kept for peers of which little waits, so that a crowd which
 //! sends as much as it can leaves room for those who say a word now and then.
 
@@ -61,6 +62,38 @@ impl Queues {
         has_few && is_light
     }
 
+    /// Takes so many events of the network, at most. What one peer has sent stays in its order, and so does the news of it;
+    /// beyond its part of the turn it waits, so that nobody waits for what others have sent.
+    fn turn(&mut self, many: usize) -> Vec<Event> {
+        let part = if self.remote.len() <= many { many } else { (many / self.waiting.len().max(1)).max(1) };
+        let (mut turn, mut taken) = (Vec::new(), BTreeMap::<Peer, usize>::new());
+        let mut kept = VecDeque::new();
+        while turn.len() < many
+            && let Some(event) = self.remote.pop_front()
+        {
+            if matches!(event, Event::Restarted) && !kept.is_empty() {
+                // Nothing of what was before comes after it.
+                kept.push_back(event);
+                break;
+            }
+            if let Some(peer) = subject_of(&event) {
+                let count = taken.entry(peer.clone()).or_default();
+                // Behind the first that waits everything of the peer does.
+                *count = if *count >= part { usize::MAX } else { *count + usize::from(sender_of(&event).is_some()) };
+                if *count == usize::MAX {
+                    kept.push_back(event);
+                    continue;
+                }
+            }
+            self.taken(&event);
+            turn.push(event);
+        }
+        while let Some(event) = kept.pop_back() {
+            self.remote.push_front(event);
+        }
+        turn
+    }
+
     fn taken(&mut self, event: &Event) {
         self.remote_bytes -= bytes_of(event);
         if let Some(peer) = sender_of(event)
@@ -106,12 +139,7 @@ impl Inbox {
         while let Some((ask, reply)) = queues.local.pop_front() {
             items.push(Item::Local(ask, reply));
         }
-        while items.len() < TURN_MAX
-            && let Some(event) = queues.remote.pop_front()
-        {
-            queues.taken(&event);
-            items.push(Item::Network(event));
-        }
+        items.extend(queues.turn(TURN_MAX.saturating_sub(items.len())).into_iter().map(Item::Network));
         if items.is_empty() && queues.is_closed { None } else { Some(items) }
     }
 
@@ -153,6 +181,26 @@ fn sender_of(event: &Event) -> Option<&Peer> {
     }
 }
 
+/// The peer that an event is of or about.
+fn subject_of(event: &Event) -> Option<&Peer> {
+    match event {
+        Event::PeerUp { peer, .. }
+        | Event::PeerMoved { peer, .. }
+        | Event::PeerDown { peer }
+        | Event::Subscribed { peer, .. }
+        | Event::Unsubscribed { peer, .. }
+        | Event::Message { peer, .. }
+        | Event::Request { peer, .. }
+        | Event::Latency { peer, .. }
+        | Event::SlowPeer { peer, .. } => Some(peer),
+        Event::Listening { .. }
+        | Event::NotListening { .. }
+        | Event::Published { .. }
+        | Event::Response { .. }
+        | Event::Restarted => None,
+    }
+}
+
 fn bytes_of(event: &Event) -> usize {
     match event {
         Event::Message { bytes, .. } => bytes.len(),
@@ -165,6 +213,7 @@ fn bytes_of(event: &Event) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network;
 
     fn news(count: usize) -> VecDeque<Event> {
         (0..count).map(|_| Event::Latency { peer: Peer::new("anyone"), ms: 1 }).collect()
@@ -183,6 +232,40 @@ mod tests {
         queues.waiting.clear();
         queues.remote = news(REMOTE_MAX);
         assert!(!queues.has_room(&quiet, 100), "a bound is a bound");
+    }
+
+    fn message(peer: &Peer, number: usize) -> Event {
+        let bytes = number.to_le_bytes().to_vec();
+        Event::Message { peer: peer.clone(), topic: String::new(), bytes, delivery: network::Delivery::of_nobody() }
+    }
+
+    #[test]
+    fn nobody_waits_for_what_others_have_sent_and_what_one_peer_sends_stays_in_order() {
+        let (loud, quiet) = (Peer::new("loud"), Peer::new("quiet"));
+        let mut inbox = Inbox::default();
+        let mut put = |event| network::Inbox::deliver(&mut inbox, event).expect("there is room");
+        (0..1000).for_each(|number| put(message(&loud, number)));
+        put(Event::PeerDown { peer: loud.clone() });
+        put(Event::PeerUp { peer: quiet.clone(), address: String::new(), outbound: false });
+        put(message(&quiet, 0));
+        put(Event::Restarted);
+        let mut turns = Vec::new();
+        while turns.iter().map(Vec::len).sum::<usize>() < 1004 {
+            turns.push(inbox.queues().turn(TURN_MAX));
+        }
+        let is_quiets = |event: &Event| subject_of(event) == Some(&quiet);
+        assert_eq!(turns[0].iter().filter(|event| is_quiets(event)).count(), 2, "in the first turn");
+        assert!(turns.iter().all(|turn| turn.len() <= TURN_MAX));
+        let mut left: Vec<Event> = turns.into_iter().flatten().filter(|event| !is_quiets(event)).collect();
+        assert!(matches!(left.pop(), Some(Event::Restarted)), "after all that was before");
+        assert!(matches!(left.pop(), Some(Event::PeerDown { .. })));
+        let numbers = left.iter().map(|event| match event {
+            Event::Message { bytes, .. } => bytes.clone(),
+            _ => Vec::new(),
+        });
+        assert!(numbers.eq((0..1000_usize).map(|number| number.to_le_bytes().to_vec())));
+        assert_eq!(inbox.queues().remote_bytes, 0);
+        assert!(inbox.queues().waiting.is_empty());
     }
 
     #[test]
