@@ -11,15 +11,17 @@ use std::collections::BTreeMap;
 /// Events a second of one peer: ten times what a busy forum has.
 const OWN_PER_S: u64 = 10;
 
-/// Events of one peer in a burst: what has gathered behind a node that was cut off for a moment.
-const OWN_BURST: u64 = 50;
+/// Events of one peer in a burst: what people write through it while this node is busy with something else for a second. No
+/// more than that: the network lets 128 wait for one neighbour and drops what is beyond, whoever said it, and a crowd begins
+/// with a burst of each.
+const OWN_BURST: u64 = 10;
 
 /// Events a second beyond that, of all peers together. With this, 20 that flood make a neighbour store 250 events a second,
 /// a tenth of what half a core can.
 const POOL_PER_S: u64 = 50;
 
 /// Those in a burst.
-const POOL_BURST: u64 = 300;
+const POOL_BURST: u64 = 20;
 
 /// Thousandths of an event: what a rate a second earns in a millisecond.
 const SCALE: u64 = 1000;

@@ -177,7 +177,7 @@ fn a_flood_of_valid_events_is_stored_and_passed_on_in_measure() {
     world.queue.extend(flood.into_iter().map(|input| (0, input)));
     world.settle();
     let accepted = world.judgements.iter().filter(|judgement| **judgement == Judgement::Accept).count();
-    assert!(accepted > 300 && accepted < 500, "{accepted}");
+    assert!((30..130).contains(&accepted), "{accepted}");
     assert!(!world.judgements.contains(&Judgement::Reject), "it is no offence");
     assert_eq!(world.known(0, board), 3001);
     world.judgements.clear();
