@@ -268,7 +268,7 @@ impl Work {
 
 /// Writes what it is given and reads what comes, up to a bound of its own.
 #[derive(Clone, Copy, Debug, Default)]
-struct AnyBytes;
+pub(crate) struct AnyBytes;
 
 impl Codec for AnyBytes {
     type Protocol = StreamProtocol;

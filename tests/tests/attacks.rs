@@ -25,6 +25,7 @@ fn endures(names: &[&str]) {
         assert!(figures.is_alive, "the node ended: {}", scene.victim().log());
         assert_eq!(figures.lacking, [0, 0], "every honest post arrives during {name}");
         assert!(figures.newcomer.is_some(), "a newcomer gets in during {name}");
+        assert_eq!(figures.links, 2, "honest links last during {name}");
         assert!(figures.memory_bytes < MEMORY_MAX, "{} MiB after {name}", figures.memory_bytes >> 20);
         assert_eq!(figures.errors, 0, "the node speaks of errors after {name}: {}", scene.victim().log());
         assert!(figures.log_bytes < LOG_BYTES_MAX, "{} bytes of log after {name}", figures.log_bytes);
@@ -54,4 +55,14 @@ fn strangers_on_the_port() {
 #[test]
 fn requests_without_measure() {
     endures(&["endless-requests", "oversized-requests", "huge-ranges"]);
+}
+
+#[test]
+fn peers_that_tell_lies_of_peers() {
+    endures(&["poisoned-exchange", "eclipse"]);
+}
+
+#[test]
+fn a_relay_that_is_made_to_carry_all_it_can() {
+    endures(&["relay-abuse"]);
 }

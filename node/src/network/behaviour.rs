@@ -198,15 +198,16 @@ pub(super) fn compose(
         mdns: multicast(key, means.mdns)?.into(),
         hole_punching: relay_client.as_ref().map(|_| dcutr::Behaviour::new(local)).into(),
         relay_client: relay_client.into(),
-        relay: means.relay.then(|| relay_server(local)).into(),
+        relay: means.relay.then(|| relay_server(local, means.is_machine)).into(),
         candidates: means.is_world.then(|| Candidates::new(address_tests())).into(),
         address_tests: means.is_world.then(autonat::v2::server::Behaviour::default).into(),
         upnp: means.upnp.then(upnp::tokio::Behaviour::default).into(),
     })
 }
 
-/// A relay that is closed until this node knows that it can be reached.
-fn relay_server(local: libp2p::PeerId) -> relay::Behaviour {
+/// A relay that is closed until this node knows that it can be reached. Where all of the network is on this machine it
+/// always can.
+fn relay_server(local: libp2p::PeerId, is_machine: bool) -> relay::Behaviour {
     let config = relay::Config {
         max_reservations: RELAY_PLACES_MAX,
         max_reservations_per_peer: RELAY_PLACES_PER_PEER_MAX,
@@ -218,7 +219,7 @@ fn relay_server(local: libp2p::PeerId) -> relay::Behaviour {
     };
     let mut relay = relay::Behaviour::new(local, config);
     // By itself it would open as soon as this node has a place at *another* relay.
-    relay.set_status(Some(relay::Status::Disable));
+    relay.set_status(Some(if is_machine { relay::Status::Enable } else { relay::Status::Disable }));
     relay
 }
 

@@ -16,7 +16,8 @@ use super::task::Task;
 impl Task {
     /// A peer has said which protocols it speaks. It may be one that relays.
     pub(super) fn on_protocols(&mut self, peer: PeerId, connection: ConnectionId, protocols: &[StreamProtocol]) {
-        if self.swarm.behaviour().relay_client.as_ref().is_none() {
+        // On a network that is all on one machine nobody needs one.
+        if self.means.is_machine || self.swarm.behaviour().relay_client.as_ref().is_none() {
             return;
         }
         let offers = protocols.contains(&relay::HOP_PROTOCOL_NAME);

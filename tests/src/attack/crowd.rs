@@ -77,7 +77,8 @@ impl Tally {
         *self.started.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begun(&self) {
+    /// Notes that a connection came about.
+    pub fn begun(&self) {
         self.links.fetch_add(1, Ordering::Relaxed);
         self.started.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
     }

@@ -82,14 +82,15 @@ impl Frame {
 }
 
 /// A field of bytes.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+pub(super) fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     let mut field = vec![number << 3 | 2];
     varint(bytes.len() as u64, &mut field);
     field.extend_from_slice(bytes);
     field
 }
 
-fn varint(mut number: u64, out: &mut Vec<u8>) {
+/// A number in base 128, the lowest digits first.
+pub(super) fn varint(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;

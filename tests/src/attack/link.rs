@@ -1,6 +1,7 @@
 //! A connection of an attacker: real handshakes, a true word on its network, and streams of bytes as they are.
 //!
-//! Whatever the other side opens is read and forgotten, but requests: those are kept open and never answered.
+//! Whatever the other side opens is read and forgotten, but requests: those are kept open and never answered. Whoever is
+//! called through a relay can take the call.
 
 use futures::prelude::*;
 use libp2p::core::transport::PortUse;
@@ -12,7 +13,7 @@ use libp2p::swarm::{
     NotifyHandler, StreamUpgradeError, SubstreamProtocol, SwarmEvent, THandler, THandlerInEvent, THandlerOutEvent,
     ToSwarm,
 };
-use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, SwarmBuilder, identify, noise, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, SwarmBuilder, identify, noise, relay, tcp, yamux};
 use roda_protocol::id::NetworkId;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,13 +22,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 /// Gossip, in the version that the hand-written frames are of.
 pub const GOSSIP: StreamProtocol = StreamProtocol::new("/meshsub/1.1.0");
 
 /// How long a connection or a stream may take to come about.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Calls that wait to be taken.
+const CALLS_MAX: usize = 16;
 
 /// A connection to a node. It ends when this is dropped.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ pub struct Link {
     ended: watch::Receiver<bool>,
     heard: Arc<AtomicU64>,
     sync: StreamProtocol,
+    name: PeerId,
+    called: Mutex<mpsc::Receiver<Stream>>,
 }
 
 impl Link {
@@ -56,9 +62,10 @@ impl Link {
     pub async fn named(address: &Multiaddr, network: NetworkId, key: Keypair) -> io::Result<Self> {
         let name = data_encoding::HEXLOWER.encode(&network.0[..8]);
         let sync = StreamProtocol::try_from_owned(format!("/roda/{name}/sync/1")).expect("it begins with a slash");
+        let peer = key.public().to_peer_id();
         let behaviour = Behaviour {
             identify: identify::Behaviour::new(identify::Config::new(format!("/roda/1/{name}"), key.public())),
-            pipes: Pipes { accepted: vec![GOSSIP, sync.clone()], ..Pipes::default() },
+            pipes: Pipes { accepted: vec![GOSSIP, sync.clone(), relay::STOP_PROTOCOL_NAME], ..Pipes::default() },
         };
         let mut swarm = SwarmBuilder::with_existing_identity(key)
             .with_tokio()
@@ -85,6 +92,7 @@ impl Link {
         let (end, ended) = watch::channel(false);
         let heard = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&heard);
+        let (calls, called) = mpsc::channel(CALLS_MAX);
         tokio::spawn(async move {
             let (mut waiting, mut kept) = (VecDeque::new(), Vec::new());
             loop {
@@ -109,6 +117,9 @@ impl Link {
                         SwarmEvent::Behaviour(BehaviourEvent::Pipes(Piped::Accepted(protocol, stream))) => {
                             if protocol == GOSSIP {
                                 tokio::spawn(drain(stream, Arc::clone(&counter)));
+                            } else if protocol == relay::STOP_PROTOCOL_NAME {
+                                // One that nobody takes is closed.
+                                drop(calls.try_send(stream));
                             } else {
                                 kept.push(stream);
                             }
@@ -120,7 +131,7 @@ impl Link {
             // Nobody may be waiting for it.
             let _ = end.send(true);
         });
-        Ok(Self { opens, ended, heard, sync })
+        Ok(Self { opens, ended, heard, sync, name: peer, called: Mutex::new(called) })
     }
 
     /// Opens a stream of gossip.
@@ -139,6 +150,26 @@ impl Link {
     /// The node has hung up, or does not want it.
     pub async fn request(&self) -> io::Result<Stream> {
         self.open(self.sync.clone()).await
+    }
+
+    /// Opens a stream to ask the node, as a relay, for something.
+    ///
+    /// # Errors
+    ///
+    /// The node has hung up, or does not relay.
+    pub async fn hop(&self) -> io::Result<Stream> {
+        self.open(relay::HOP_PROTOCOL_NAME).await
+    }
+
+    /// Waits for a call through the node, as a relay; none when the node has hung up.
+    pub async fn called(&self) -> Option<Stream> {
+        self.called.lock().await.recv().await
+    }
+
+    /// The name under which it is connected.
+    #[must_use]
+    pub fn name(&self) -> PeerId {
+        self.name
     }
 
     async fn open(&self, protocol: StreamProtocol) -> io::Result<Stream> {

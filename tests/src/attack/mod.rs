@@ -5,15 +5,16 @@
 //! | `link`, `frames` | a connection that says anything, and gossip's frames by hand |
 //! | `crowd` | many of these at a pace, and when each was sent away |
 //! | `storms` | attacks by gossip |
+//! | `liars` | attacks by what is told of peers |
+//! | `relays` | attacks on a node that relays |
 //! | `strangers` | attacks on the port, on requests and on places |
 //! | `scene` | the node under attack, its honest peers, and what is measured meanwhile |
-//!
-//! Poisoned addresses and a majority of hostile ones belong here as soon as nodes exchange addresses. Relays are not abused
-//! here: a node on loopback is never public, and only public ones relay.
 
 pub mod crowd;
 pub mod frames;
+mod liars;
 pub mod link;
+mod relays;
 pub mod scene;
 mod storms;
 mod strangers;
@@ -67,4 +68,7 @@ pub const ATTACKS: &[Attack] = attacks![
     "endless-requests" strangers::endless_requests false "20 peers, each 16 requests at a byte a second, none read to the end",
     "oversized-requests" strangers::oversized_requests true "20 peers, frames and messages over their bounds",
     "huge-ranges" strangers::huge_ranges false "20 peers, each 200 times a second everything there is, answers unread",
+    "poisoned-exchange" liars::poisoned_exchange false "20 peers, each 50 times a second made-up peers at made-up addresses, and in each answer",
+    "eclipse" liars::eclipse false "128 peers that listen, take every place and know only each other",
+    "relay-abuse" relays::relay_abuse false "40 peers, each 20 times a second a place at the relay or a circuit, and what it carries",
 ];

@@ -2,7 +2,7 @@
 
 use super::Attack;
 use super::crowd::{Crowd, Tally};
-use crate::cluster::{TestNode, network_name, text};
+use crate::cluster::{Place, TestNode, network_name, text};
 use crate::forge::Forge;
 use crate::socket::{self, News};
 use roda_protocol::id::SpaceId;
@@ -52,6 +52,8 @@ pub struct Figures {
     pub tally: Arc<Tally>,
     /// How long a newcomer took to be connected and to have an honest post.
     pub newcomer: Option<Duration>,
+    /// Of the node's two honest links, those that lasted.
+    pub links: usize,
     /// Whether the node still runs.
     pub is_alive: bool,
     /// Lines of the node's log that speak of errors or panics.
@@ -113,7 +115,10 @@ impl Scene {
     #[must_use]
     pub fn new() -> Self {
         let network = network_name();
-        let [victim, poster, other] = [(); 3].map(|()| TestNode::start(&network));
+        // Only this one looks for others and tells of them: the honest ones know each other through it alone.
+        let up = ["--mdns", "off", "--listen", "/ip4/127.0.0.1/tcp/0"].map(str::to_owned).to_vec();
+        let victim = TestNode::start_at(&network, Place { prefix: Vec::new(), up }, &[]);
+        let [poster, other] = [(); 2].map(|()| TestNode::start(&network));
         let charter = Forge::new(&network, 9).board("attacked");
         let space = charter.space();
         for node in [&victim, &poster, &other] {
@@ -153,6 +158,7 @@ impl Scene {
             tally: Arc::clone(&tally),
         };
         let cpu_before = self.victim.cpu_seconds();
+        let links_before = self.links();
         let (at_victim, victim_listener) = Seen::listen(self.victim.news(), Arc::clone(&is_over));
         let (at_other, other_listener) = Seen::listen(self.other.news(), Arc::clone(&is_over));
         let running = runtime.spawn((attack.run)(crowd));
@@ -204,11 +210,20 @@ impl Scene {
             rate,
             tally,
             newcomer,
+            links: self.links().intersection(&links_before).count(),
             is_alive: self.victim.is_running(),
             errors: log.lines().filter(speaks_of_trouble).count(),
             log_bytes: log.len(),
             counters: self.counters(),
         }
+    }
+
+    /// The honest peers that the node is connected with, and since when.
+    fn links(&self) -> BTreeSet<(String, u64)> {
+        let honest = [&self.poster, &self.other].map(|node| text(&node.object(&["status"])["peer_id"]));
+        let rows = self.victim.json(&["peers"]);
+        let rows = rows.iter().map(|row| (text(&row["peer_id"]), row["since_ms"].as_u64().unwrap_or(0)));
+        rows.filter(|(peer, _)| honest.contains(peer)).collect()
     }
 
     fn counters(&self) -> BTreeMap<String, u64> {

@@ -18,7 +18,8 @@ use table::Table;
 const SECONDS: u64 = 20;
 
 /// What is said of each attack. *a second*: what attackers sent; *delivered*: honest posts that reached both the node and
-/// its other peer, and how many there were; *out after s*: how long half of those whom the node sent away had been there.
+/// its other peer, and how many there were; *out after s*: how long half of those whom the node sent away had been there; *links kept*: of the
+/// node's two honest connections, those that lasted.
 const COLUMNS: &[&str] = &[
     "attack",
     "a second",
@@ -30,6 +31,7 @@ const COLUMNS: &[&str] = &[
     "out after s",
     "sent away",
     "newcomer s",
+    "links kept",
     "errors",
     "log KB",
 ];
@@ -78,6 +80,7 @@ fn row(attack: &Attack, figures: &Figures) -> Vec<Value> {
         seconds(out.map(|(life, _)| life)),
         format!("{} of {}", out.map_or(0, |(_, count)| count), figures.tally.links()).into(),
         seconds(figures.newcomer),
+        format!("{}/2", figures.links).into(),
         (figures.errors + usize::from(!figures.is_alive)).into(),
         (figures.log_bytes / 1000).into(),
     ]
