@@ -45,6 +45,13 @@ use wants::Wants;
 /// Time passes at least this often for the engine, milliseconds: the resolution of all its timers.
 pub const TICK_MS: u64 = 100;
 
+/// An event that a comparison brought is passed on when gossip brings it, too, within so long: own posts wait up to 0.4 s
+/// before they leave, and comparisons don't. Much shorter than gossip remembers what it has brought.
+const OVERTAKEN_MS: u64 = 10_000;
+
+/// And only if it is no older than this: late is not new.
+const FRESH_MS: u64 = 60_000;
+
 /// Staged events that are stored in one group: one fsync of the log for all.
 const GROUP_EVENTS_MAX: usize = 256;
 
@@ -260,6 +267,10 @@ impl Engine {
                 self.sync_soon(peer, now);
                 (verdict, Relay::AsJudged)
             }
+            Verdict::Duplicate(id) if self.was_overtaken(&id, bytes, now) && self.relays.may(peer, now.steady_ms) => {
+                self.count("events_overtaken");
+                (verdict, Relay::Anyway)
+            }
             Verdict::Admitted(_) if !self.relays.may(peer, now.steady_ms) => {
                 self.count("events_not_relayed");
                 self.syncs.suspect();
@@ -267,6 +278,15 @@ impl Engine {
             }
             _ => (verdict, Relay::AsJudged),
         }
+    }
+
+    /// Whether a comparison has brought an event a moment before gossip did: others may have it from nowhere but this
+    /// gossip. What gossip itself has brought it doesn't bring again for much longer. These very bytes have to be known, so
+    /// that they are sound.
+    fn was_overtaken(&self, id: &EventId, bytes: &[u8], now: Now) -> bool {
+        let Ok(Some(stored)) = self.store.event(id) else { return false };
+        let is_fresh = now.wall_ms.saturating_sub(stored.event.header().created_ms) < FRESH_MS;
+        is_fresh && now.wall_ms.saturating_sub(stored.received_ms) < OVERTAKEN_MS && stored.event.bytes() == bytes
     }
 
     fn is_valid_profile(&self, bytes: &[u8], topic: &str) -> bool {
@@ -573,7 +593,8 @@ enum Pending {
 enum Relay {
     /// If it was stored.
     AsJudged,
-    /// Though it was not: profiles travel over shared topics, through nodes that never met the author.
+    /// Though it was not: profiles travel over shared topics, through nodes that never met the author, and what a comparison
+    /// has just brought is known here and not farther on.
     Anyway,
     /// Not even then: its sender has brought more than is passed on.
     Not,

@@ -67,8 +67,8 @@ const HEARTBEAT_DELAY: Duration = Duration::from_millis(500);
 const HISTORY_HEARTBEATS: usize = 12;
 /// In how many heartbeats a message is announced to peers outside the mesh.
 const HISTORY_ANNOUNCED_HEARTBEATS: usize = 3;
-/// How long a message's bytes are known as seen. Loops need no longer one: an event that is known is not relayed, however
-/// long ago it came.
+/// How long a message's bytes are known as seen. Loops need no longer one: an event that has been known for ten seconds is
+/// not relayed, however long ago it came.
 const DUPLICATE_MEMORY: Duration = Duration::from_secs(120);
 /// What the library remembers of a message for that time, bytes: its name in three tables, and by whom it came.
 const REMEMBERED_MESSAGE_BYTES: u64 = 420;

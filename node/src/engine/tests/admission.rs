@@ -1,7 +1,7 @@
 //! Events one at a time: admitted, kept aside, refused.
 
 use super::*;
-use crate::engine::EmptyIndex;
+use crate::engine::{EmptyIndex, OVERTAKEN_MS};
 use crate::store::{Batch, Direction, Index as _};
 
 #[test]
@@ -185,6 +185,32 @@ fn a_flood_of_valid_events_is_stored_and_passed_on_in_measure() {
     world.queue.push_back((0, quiet));
     world.settle();
     assert_eq!(world.judgements, [Judgement::Accept], "others don't notice");
+}
+
+#[test]
+fn what_came_by_other_ways_a_moment_before_gossip_is_passed_on_once_and_what_is_old_is_not() {
+    let mut world = World::new(1);
+    let board = world.board(0);
+    let post = |world: &World, title: &str| {
+        let words = PostBody { title: title.into(), text: String::new(), link: None };
+        world.signed(5, world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words))).bytes().to_vec()
+    };
+    let judged = |world: &mut World, title: &str, wait_ms: u64, broken: bool| {
+        let mut bytes = post(world, title);
+        world.queue.push_back((0, Input::Local { ask: Local::Import { events: vec![bytes.clone()] }, reply: 0 }));
+        world.settle();
+        world.run(wait_ms);
+        world.judgements.clear();
+        if broken {
+            *bytes.last_mut().expect("an event has bytes") ^= 1;
+        }
+        world.queue.push_back((0, Input::Gossip { peer: peer(5), topic: "any".into(), bytes, delivery: 0 }));
+        world.settle();
+        world.judgements.clone()
+    };
+    assert_eq!(judged(&mut world, "new", 300, false), [Judgement::Accept]);
+    assert_ne!(judged(&mut world, "broken", 300, true), [Judgement::Accept]);
+    assert_eq!(judged(&mut world, "old", OVERTAKEN_MS + 1000, false), [Judgement::Ignore]);
 }
 
 #[test]
