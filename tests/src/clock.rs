@@ -1,4 +1,4 @@
-//! The processor's time of the calling thread. Other work on the machine makes it noisier, not longer.
+//! The processor's time of the calling thread, and of the process. Other work on the machine makes it noisier, not longer.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
@@ -6,8 +6,18 @@ use std::time::Duration;
 /// The time that this thread has computed since it began.
 #[must_use]
 pub fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(time.tv_sec).expect("a thread's time is not negative");
+    read(ClockId::ThreadCPUTime)
+}
+
+/// The time that all threads of this process have computed since it began.
+#[must_use]
+pub fn process_time() -> Duration {
+    read(ClockId::ProcessCPUTime)
+}
+
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    let seconds = u64::try_from(time.tv_sec).expect("it is not negative");
     Duration::from_secs(seconds) + Duration::from_nanos(time.tv_nsec.unsigned_abs())
 }
 

@@ -31,6 +31,7 @@ pub mod exchange;
 pub mod forge;
 pub mod homes;
 pub mod hosts;
+pub mod mixture;
 pub mod negentropy;
 pub mod pairs;
 pub mod sim;

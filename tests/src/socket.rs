@@ -16,7 +16,20 @@ pub fn post(socket: &Path, path: &str, body: &Value) -> io::Result<Value> {
     let body = body.to_string();
     let head =
         format!("POST {path} HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
-    let mut reader = ask(socket, &[head, body].concat())?;
+    answer(socket, &[head, body].concat())
+}
+
+/// Gets an answer's body.
+///
+/// # Errors
+///
+/// As [`post`].
+pub fn get(socket: &Path, path: &str) -> io::Result<Value> {
+    answer(socket, &format!("GET {path} HTTP/1.0\r\n\r\n"))
+}
+
+fn answer(socket: &Path, request: &str) -> io::Result<Value> {
+    let mut reader = ask(socket, request)?;
     let is_ok = skip_head(&mut reader)?;
     let mut answer = String::new();
     reader.read_to_string(&mut answer)?;

@@ -13,10 +13,16 @@ Makes networks of hosts on this machine (as root), and prints what is measured o
   heal       how long it takes after partitions, moves and sleep
   delivery   how news spread among 20 nodes over links that lose and delay
   all        everything
+
+With `--roda PATH` before it the nodes are another build of the program, to compare with.
 ";
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    if words.len() > 2 && words[0] == "--roda" {
+        roda_tests::binary::use_binary(words[1].clone().into());
+        words.drain(..2);
+    }
     let parts: &[fn()] = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["nat"] => &[nat],
         ["heal"] => &[heal],

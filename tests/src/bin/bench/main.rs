@@ -1,17 +1,23 @@
-//! Benches, each a table: `cargo run --release -p roda-tests --bin bench -- WORKLOAD [--events N] [--json]`.
+//! Benches, each a table: `cargo run --release -p roda-tests --bin bench -- WORKLOAD [--events N] [--seed N] [--json]`.
 //!
-//! Everything random comes from a fixed seed. Times are the thread's own, so other work on the machine adds noise only. A
+//! Everything random comes from a seed. Times are the thread's own, so other work on the machine adds noise only. A
 //! workload that has a number to reach prints it beside what was measured.
 
+mod bounds;
+mod held;
+mod ingest;
 mod reconcile;
+mod sync;
 mod table;
 
 use std::process::ExitCode;
 use table::Table;
 
 /// What the command line asks for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Options {
+    /// Of everything random.
+    seed: u64,
     /// Only this size, instead of the workload's own.
     events: Option<usize>,
     /// JSON, one object a row, instead of tables.
@@ -21,7 +27,8 @@ struct Options {
 /// A workload measures and gives its tables, each as soon as it is there.
 type Workload = fn(&Options, &mut dyn FnMut(&Table));
 
-const WORKLOADS: &[(&str, Workload)] = &[("reconcile", reconcile::run)];
+const WORKLOADS: &[(&str, Workload)] =
+    &[("ingest", ingest::run), ("sync", sync::run), ("reconcile", reconcile::run), ("held", held::run)];
 
 fn main() -> ExitCode {
     match parsed(std::env::args().skip(1)) {
@@ -32,14 +39,14 @@ fn main() -> ExitCode {
         }
         Err(why) => {
             let names: Vec<&str> = WORKLOADS.iter().map(|(name, _)| *name).collect();
-            eprintln!("{why}\nusage: bench {}|all [--events N] [--json]", names.join("|"));
+            eprintln!("{why}\nusage: bench {}|all [--events N] [--seed N] [--json]", names.join("|"));
             ExitCode::from(2)
         }
     }
 }
 
 fn parsed(mut arguments: impl Iterator<Item = String>) -> Result<(Vec<Workload>, Options), String> {
-    let mut options = Options::default();
+    let mut options = Options { seed: 1, events: None, is_json: false };
     let mut workloads = Vec::new();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -47,6 +54,10 @@ fn parsed(mut arguments: impl Iterator<Item = String>) -> Result<(Vec<Workload>,
             "--events" => {
                 let events = arguments.next().and_then(|text| text.parse().ok()).filter(|events| *events > 0);
                 options.events = Some(events.ok_or("--events wants a number")?);
+            }
+            "--seed" => {
+                let seed = arguments.next().and_then(|text| text.parse().ok());
+                options.seed = seed.ok_or("--seed wants a number")?;
             }
             "all" => workloads.extend(WORKLOADS.iter().map(|(_, workload)| *workload)),
             name => match WORKLOADS.iter().find(|(known, _)| *known == name) {

@@ -1,0 +1,197 @@
+//! What a network writes: a seeded mixture of boards, threads of very different length, comments, votes, edits and
+//! retractions, for measuring. The same seed and number give the same events.
+
+use crate::chance::Chance;
+use crate::forge::Forge;
+use roda_protocol::event::Signed;
+use roda_protocol::id::{EventId, NetworkId, SpaceId};
+use roda_protocol::keys::SecretKey;
+
+/// Boards.
+pub const BOARDS: usize = 8;
+
+/// Authors. The share of each falls with the cube root of its rank: a few write much.
+const AUTHORS: usize = 400;
+
+/// Milliseconds between two events: a million take 231 days.
+const STEP_MS: u64 = 20_000;
+
+/// Half of all texts are longer than this.
+const TEXT_BYTES_MEDIAN: f64 = 300.0;
+
+/// The longest text.
+const TEXT_BYTES_MAX: usize = 20_000;
+
+/// Events that are remembered as targets.
+const RECENT_MAX: usize = 200_000;
+
+/// What was written and can be answered, voted on, edited or taken back.
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    id: EventId,
+    root: EventId,
+    board: SpaceId,
+    author: usize,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Mixture {
+    chance: Chance,
+    authors: Vec<Forge>,
+    boards: Vec<SpaceId>,
+    written: Vec<Written>,
+    clock_ms: u64,
+    founded: usize,
+}
+
+impl Mixture {
+    /// A mixture of a network; its first event is dated `start_ms`, unix milliseconds. The first [`BOARDS`] events are
+    /// charters.
+    #[must_use]
+    pub fn new(network: NetworkId, seed: u64, start_ms: u64) -> Self {
+        let key = |author: usize| {
+            let mut bytes = [7; 32];
+            bytes[..8].copy_from_slice(&(author as u64).to_le_bytes());
+            bytes[8..16].copy_from_slice(&seed.to_le_bytes());
+            SecretKey::from_seed(&bytes)
+        };
+        Self {
+            chance: Chance::from_seed(seed),
+            authors: (0..AUTHORS).map(|author| Forge::starting_at(network, key(author), start_ms)).collect(),
+            boards: Vec::new(),
+            written: Vec::new(),
+            clock_ms: start_ms,
+            founded: 0,
+        }
+    }
+
+    /// When the first event must be dated so that the last of so many is not in the future.
+    #[must_use]
+    pub fn start_for(events: usize, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(STEP_MS * (events as u64 + 1000))
+    }
+
+    /// The boards that are founded so far.
+    #[must_use]
+    pub fn boards(&self) -> &[SpaceId] {
+        &self.boards
+    }
+
+    /// The next so many events.
+    pub fn take(&mut self, count: usize) -> Vec<Signed> {
+        (0..count).map(|_| self.write()).collect()
+    }
+
+    /// A thread with so many comments in the first board. Its post is the first event.
+    pub fn thread(&mut self, comments: usize) -> Vec<Signed> {
+        let board = self.boards[0];
+        let post = self.with_author(0, |forge| forge.post(board, "A long thread", "It begins here."));
+        let (root, mut events) = (post.id(), vec![post]);
+        for _ in 0..comments {
+            let parent = if self.chance.is(400) { root } else { events[self.chance.below(events.len())].id() };
+            let (author, text) = (self.author(), self.text());
+            events.push(self.with_author(author, |forge| forge.comment(board, root, parent, &text)));
+        }
+        events
+    }
+
+    fn write(&mut self) -> Signed {
+        if self.founded < BOARDS {
+            self.founded += 1;
+            let name = format!("board-{}", self.founded);
+            let charter = self.with_author(0, |forge| forge.board(&name));
+            self.boards.push(charter.space());
+            return charter;
+        }
+        let author = self.author();
+        let share = self.chance.below(1000);
+        let Some(target) = self.target() else { return self.post(author) };
+        match share {
+            0..80 => self.post(author),
+            80..640 => {
+                let text = self.text();
+                let event =
+                    self.with_author(author, |forge| forge.comment(target.board, target.root, target.id, &text));
+                self.remember(Written { id: event.id(), author, ..target });
+                event
+            }
+            640..940 => {
+                let value = if self.chance.is(850) { 1 } else { -1 };
+                self.with_author(author, |forge| forge.vote(target.board, target.id, Vec::new(), value))
+            }
+            940..985 => {
+                let text = self.text();
+                self.with_author(target.author, |forge| forge.edit(target.board, target.id, Vec::new(), &text))
+            }
+            _ => self.with_author(target.author, |forge| forge.retract(target.board, target.id)),
+        }
+    }
+
+    fn post(&mut self, author: usize) -> Signed {
+        let board = self.boards[self.chance.below(self.boards.len()).min(self.chance.below(self.boards.len()))];
+        let (text, title) = (self.text(), format!("A title of the usual length, number {}", self.clock_ms / STEP_MS));
+        let event = self.with_author(author, |forge| forge.post(board, &title, &text));
+        self.remember(Written { id: event.id(), root: event.id(), board, author });
+        event
+    }
+
+    /// Whom something is done to: mostly what is new, and whatever has much gets more.
+    fn target(&mut self) -> Option<Written> {
+        let count = self.written.len();
+        let first = if self.chance.is(700) { count.saturating_sub(300) } else { 0 };
+        (count > 0).then(|| self.written[first + self.chance.below(count - first)])
+    }
+
+    fn remember(&mut self, written: Written) {
+        match self.written.len() {
+            RECENT_MAX => {
+                let at = self.chance.below(RECENT_MAX / 2);
+                self.written[at] = written;
+            }
+            _ => self.written.push(written),
+        }
+    }
+
+    fn author(&mut self) -> usize {
+        let (one, two, three) = (self.chance.below(AUTHORS), self.chance.below(AUTHORS), self.chance.below(AUTHORS));
+        one.min(two).min(three)
+    }
+
+    /// A text whose length is spread as that of real comments: log-normal.
+    fn text(&mut self) -> String {
+        // Twelve uniform numbers make a normal one.
+        let normal: f64 = (0..12).map(|_| self.chance.below(1 << 20) as f64 / f64::from(1 << 20)).sum::<f64>() - 6.0;
+        let bytes = (TEXT_BYTES_MEDIAN * (0.9 * normal).exp()) as usize;
+        let mut text = String::new();
+        while text.len() < bytes.clamp(2, TEXT_BYTES_MAX) {
+            text.push_str(&data_encoding::BASE32_NOPAD.encode(&self.chance.draw().to_le_bytes()));
+            text.push(' ');
+        }
+        text.truncate(bytes.clamp(2, TEXT_BYTES_MAX));
+        text
+    }
+
+    fn with_author(&mut self, author: usize, sign: impl FnOnce(&mut Forge) -> Signed) -> Signed {
+        self.clock_ms += STEP_MS;
+        let forge = &mut self.authors[author];
+        forge.set_clock(self.clock_ms);
+        sign(forge)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_events_of_about_the_wanted_size() {
+        let events = |seed| Mixture::new(NetworkId::of("mixture"), seed, 1_000_000).take(3000);
+        let (one, same, other) = (events(1), events(1), events(2));
+        assert!(one.iter().zip(&same).all(|(a, b)| a.bytes() == b.bytes()));
+        assert!(one.iter().zip(&other).all(|(a, b)| a.id() != b.id()));
+        let mean = one.iter().map(|event| event.bytes().len()).sum::<usize>() / one.len();
+        assert!((400..600).contains(&mean), "{mean} bytes");
+        assert!(one.windows(2).all(|pair| pair[0].header().created_ms < pair[1].header().created_ms));
+    }
+}
