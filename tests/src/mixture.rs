@@ -108,19 +108,19 @@ impl Mixture {
         let share = self.chance.below(1000);
         let Some(target) = self.target() else { return self.post(author) };
         match share {
-            0..80 => self.post(author),
-            80..640 => {
+            0..70 => self.post(author),
+            70..550 => {
                 let text = self.text();
                 let event =
                     self.with_author(author, |forge| forge.comment(target.board, target.root, target.id, &text));
                 self.remember(Written { id: event.id(), author, ..target });
                 event
             }
-            640..940 => {
+            550..955 => {
                 let value = if self.chance.is(850) { 1 } else { -1 };
                 self.with_author(author, |forge| forge.vote(target.board, target.id, Vec::new(), value))
             }
-            940..985 => {
+            955..985 => {
                 let text = self.text();
                 self.with_author(target.author, |forge| forge.edit(target.board, target.id, Vec::new(), &text))
             }
@@ -162,7 +162,7 @@ impl Mixture {
     fn text(&mut self) -> String {
         // Twelve uniform numbers make a normal one.
         let normal: f64 = (0..12).map(|_| self.chance.below(1 << 20) as f64 / f64::from(1 << 20)).sum::<f64>() - 6.0;
-        let bytes = (TEXT_BYTES_MEDIAN * (0.9 * normal).exp()) as usize;
+        let bytes = (TEXT_BYTES_MEDIAN * (0.8 * normal).exp()) as usize;
         let mut text = String::new();
         while text.len() < bytes.clamp(2, TEXT_BYTES_MAX) {
             text.push_str(&data_encoding::BASE32_NOPAD.encode(&self.chance.draw().to_le_bytes()));

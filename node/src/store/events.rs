@@ -5,7 +5,7 @@
 //! leaves the store as it was; a damaged index is an error that the opener answers with a rebuild.
 
 use super::index::{Direction, Index, IndexError};
-use super::journal::{Journal, JournalError, RecordKind};
+use super::journal::{Journal, JournalError, Position, RecordKind};
 use super::keys;
 use super::known::KnownSets;
 use super::recent::Recent;
@@ -117,6 +117,8 @@ pub struct EventStore {
     pub(super) writer: Mutex<Interner>,
     pub(super) names: RwLock<HashMap<AuthorKey, Option<String>>>,
     pub(super) recent: Mutex<Recent>,
+    /// Events whose words were taken back since the last flush.
+    pub(super) scrubs: Mutex<Vec<EventRow>>,
     /// Whether anything was stored since the last flush.
     pub(super) is_dirty: AtomicBool,
     pub(super) found_lost: AtomicBool,
@@ -219,7 +221,9 @@ impl EventStore {
         Ok(())
     }
 
-    /// Makes everything durable that was stored before the call: the log first, so that the index is never ahead of it.
+    /// Makes everything durable that was stored before the call: the log first, so that the index is never ahead of it. Words
+    /// that were taken back leave the log in between: their retraction is durable by then, and if this is cut short the next
+    /// start reads it again.
     ///
     /// # Errors
     ///
@@ -228,11 +232,42 @@ impl EventStore {
         if !self.is_dirty.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
-        let flushed = self.journal.sync().map_err(StoreError::from).and_then(|()| Ok(self.index().flush()?));
+        let flushed = self.flush_parts();
         if flushed.is_err() {
             self.is_dirty.store(true, Ordering::Relaxed);
         }
         flushed
+    }
+
+    fn flush_parts(&self) -> Result<(), StoreError> {
+        let due = std::mem::take(&mut *self.scrubs.lock().unwrap_or_else(PoisonError::into_inner));
+        let outcome = self.journal.sync().map_err(StoreError::from).and_then(|()| {
+            due.iter().try_for_each(|row| self.scrub(row))?;
+            Ok(self.index().flush()?)
+        });
+        if outcome.is_err() {
+            self.scrubs.lock().unwrap_or_else(PoisonError::into_inner).extend(due);
+        }
+        outcome
+    }
+
+    /// Takes an event's words out of the log.
+    fn scrub(&self, row: &EventRow) -> Result<(), StoreError> {
+        let record = match self.journal.read(Position(row.position)) {
+            Ok(record) => record,
+            Err(JournalError::Damaged { .. }) => return Ok(()),
+            Err(other) => return Err(other.into()),
+        };
+        if record.kind == RecordKind::Event {
+            let stored = self.read_payload(&record.payload)?;
+            let kept = 8 + stored.event.bytes_without_body().len();
+            // A vote has no words, and a scrubbed record no room for all of its bytes.
+            if kept < record.payload.len() {
+                self.journal.scrub(Position(row.position), &record.payload[..kept])?;
+                self.recent().scrubbed(row.position);
+            }
+        }
+        Ok(())
     }
 
     fn take_in_batch(&self, arrivals: &[Arrival]) -> Result<(), StoreError> {

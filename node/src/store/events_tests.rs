@@ -66,6 +66,40 @@ fn what_was_taken_in_survives_a_crash_from_the_next_flush_on() {
 }
 
 #[test]
+fn words_leave_the_log_with_their_retraction_and_not_before_it() {
+    let charter = charter();
+    let space = charter.event.space();
+    let post = post(space, 1);
+    let id = post.event.id();
+    let retraction = event(space, 9000, vec![], Kind::Retract(Retract { targets: vec![id] }), Body::None);
+    let has_words = |disks: &Disks| {
+        let replay = disks.journal.replay(disks.journal.start(), usize::MAX).unwrap();
+        let words = b"secret words";
+        replay.records.iter().any(|record| record.payload.windows(words.len()).any(|window| window == words))
+    };
+    // Crashes: before the flush; after the log was synced; after the whole flush.
+    for step in 0..3 {
+        let disks = Disks::new();
+        let (store, _) = disks.open().unwrap();
+        store.admit(&[charter.clone(), post.clone()]).unwrap();
+        store.take_in(std::slice::from_ref(&retraction)).unwrap();
+        assert!(!store.event(&id).unwrap().unwrap().event.has_body(), "readers are shown none at once");
+        match step {
+            0 => {}
+            1 => disks.journal.sync().unwrap(),
+            _ => store.flush().unwrap(),
+        }
+        drop(store);
+        disks.journal.crash();
+        disks.index.crash();
+        let (store, _) = disks.open().unwrap();
+        assert_eq!(store.is_held(&retraction.event.id()).unwrap(), step > 0, "step {step}");
+        assert_eq!(store.event(&id).unwrap().unwrap().event.has_body(), step == 0, "step {step}");
+        assert_eq!(has_words(&disks), step == 0, "step {step}");
+    }
+}
+
+#[test]
 fn an_index_that_is_ahead_of_the_log_is_a_damaged_one() {
     let disks = Disks::new();
     let (store, _) = disks.open().unwrap();

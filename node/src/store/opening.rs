@@ -53,6 +53,7 @@ impl EventStore {
             writer: Mutex::new(Interner::default()),
             names: RwLock::new(HashMap::new()),
             recent: Mutex::new(Recent::new(RECENT_BYTES_MAX)),
+            scrubs: Mutex::default(),
             is_dirty: AtomicBool::new(false),
             found_lost: AtomicBool::new(false),
             had_no_index: AtomicBool::new(false),
@@ -152,7 +153,8 @@ impl EventStore {
             }
             from = replay.next;
         }
-        self.index().flush()?;
+        self.is_dirty.store(true, Ordering::Relaxed);
+        self.flush()?;
         Ok(counts)
     }
 

@@ -6,7 +6,7 @@
 
 use super::events::{EventStore, StoreError};
 use super::index::{BATCH_ROWS_MAX, Batch, Entry, Index};
-use super::journal::{JournalError, Position, RecordKind};
+use super::journal::Position;
 use super::keys::{self, Number, meta};
 use super::known::{EpochChange, NewMember, RUNNING_DIGEST_FROM};
 use super::rows::{self, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence};
@@ -333,30 +333,15 @@ impl<'a> Writing<'a> {
         self.applied = Some(position);
     }
 
-    /// Writes what is left, and moves the mark up to which the log was read. Readers see the events from here on.
+    /// Writes what is left, and moves the mark up to which the log was read. Readers see the events from here on, and no words
+    /// that were taken back; those leave the log with the next flush.
     pub(super) fn commit(mut self) -> Result<(), StoreError> {
         if let Some(position) = self.applied {
             self.batch.put(keys::meta_key(meta::APPLIED), rows::encode(&position.0));
         }
         self.write()?;
-        // After the index, which says that the words are gone: a crash in between leaves the words in the log until the
-        // retraction's record is read again by a rebuild; nobody is shown them.
-        for row in self.scrubs {
-            let record = match self.store.journal.read(Position(row.position)) {
-                Ok(record) => record,
-                Err(JournalError::Damaged { .. }) => continue,
-                Err(other) => return Err(other.into()),
-            };
-            if record.kind == RecordKind::Event {
-                let stored = self.store.read_payload(&record.payload)?;
-                let kept = 8 + stored.event.bytes_without_body().len();
-                // A vote has no words, and a scrubbed record no room for all of its bytes.
-                if kept < record.payload.len() {
-                    self.store.journal.scrub(Position(row.position), &record.payload[..kept])?;
-                    self.store.recent().scrubbed(row.position);
-                }
-            }
-        }
+        let mut due = self.store.scrubs.lock().unwrap_or_else(PoisonError::into_inner);
+        due.append(&mut self.scrubs);
         Ok(())
     }
 }
