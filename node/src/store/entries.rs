@@ -11,7 +11,7 @@
 
 use super::index::{ENTRY_NAME_BYTES, ENTRY_VALUE_BYTES, Entry};
 use super::names::Names;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -34,7 +34,7 @@ pub(super) struct EntryFile {
     /// Changes that the file doesn't have yet.
     changed: BTreeMap<u32, Entry>,
     /// Entries that were written over since the file was synced last, or while it was.
-    written: Vec<u32>,
+    written: BTreeSet<u32>,
     /// Entries that were written over and are durable.
     settled: Vec<u32>,
 }
@@ -60,13 +60,13 @@ impl EntryFile {
         }
         let names = Names::default();
         let mut entries =
-            Self { file, count, names, changed: BTreeMap::new(), written: Vec::new(), settled: Vec::new() };
+            Self { file, count, names, changed: BTreeMap::new(), written: BTreeSet::new(), settled: Vec::new() };
         for (number, entry) in kept {
             if *number >= count {
                 return Err(damage(&format!("entry {number} was to change, and there are {count}")));
             }
             entries.file.write_all_at(&encode(entry), place(*number))?;
-            entries.written.push(*number);
+            entries.written.insert(*number);
         }
         let mut from = 0;
         while from < count {
@@ -171,7 +171,7 @@ impl EntryFile {
     }
 
     /// The numbers that a sync settles if it begins now.
-    pub(super) fn written(&self) -> Vec<u32> {
+    pub(super) fn written(&self) -> BTreeSet<u32> {
         self.written.clone()
     }
 
@@ -181,7 +181,7 @@ impl EntryFile {
     }
 
     /// These were written over before a sync that succeeded.
-    pub(super) fn settle(&mut self, synced: &[u32]) {
+    pub(super) fn settle(&mut self, synced: &BTreeSet<u32>) {
         self.written.retain(|number| !synced.contains(number));
         self.settled.extend(synced);
     }
@@ -190,7 +190,7 @@ impl EntryFile {
     pub(super) fn overwrite(&mut self, kept: &BTreeMap<u32, Entry>) -> io::Result<()> {
         for (number, entry) in kept {
             self.file.write_all_at(&encode(entry), place(*number))?;
-            self.written.push(*number);
+            self.written.insert(*number);
             if self.changed.get(number) == Some(entry) {
                 self.changed.remove(number);
             }

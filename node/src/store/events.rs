@@ -123,8 +123,8 @@ pub struct EventStore {
     pub(super) is_dirty: AtomicBool,
     pub(super) found_lost: AtomicBool,
     pub(super) had_no_index: AtomicBool,
-    /// The index has more or fewer rows of events than it counts.
-    pub(super) is_miscounted: AtomicBool,
+    /// The index has been found to lack rows of events that it has.
+    pub(super) is_incomplete: AtomicBool,
 }
 
 impl std::fmt::Debug for EventStore {
@@ -152,7 +152,7 @@ impl EventStore {
     /// Whether the index has turned out damaged or to lack rows: it can be rebuilt from the log.
     #[must_use]
     pub fn has_damaged_index(&self) -> bool {
-        self.is_miscounted.load(Ordering::Relaxed) || self.index().is_damaged()
+        self.is_incomplete.load(Ordering::Relaxed) || self.index().is_damaged()
     }
 
     /// Whether the index was empty when the store was opened: it is new, or was lost and is rebuilt.

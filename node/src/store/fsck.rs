@@ -143,7 +143,7 @@ impl EventStore {
         let lacks_rows = listed.lacks_some() && Arc::ptr_eq(&index, &self.index());
         if lacks_rows {
             tracing::warn!("the index lacks rows of events that it has");
-            self.is_miscounted.store(true, Ordering::Relaxed);
+            self.is_incomplete.store(true, Ordering::Relaxed);
         }
         Ok(lacks_rows)
     }

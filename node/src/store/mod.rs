@@ -18,8 +18,8 @@
 //! | `fsck.rs`, `fsck_sets.rs` | checks that index and log agree, and the sets with both |
 //!
 //! Log and index do not know what an event is. Both are synchronous and have no clock. A write goes to the
-//! journal, is synced there, and only then to the index, so that the index is never durable ahead of the
-//! truth; what the index loses is replayed from the journal.
+//! journal and then to the index, and a flush makes them durable in this order. What the index loses is replayed from the
+//! journal, and one that is ahead of it after a power cut is noticed at the start and made anew.
 
 mod caught;
 mod entries;

@@ -57,7 +57,7 @@ impl EventStore {
             is_dirty: AtomicBool::new(false),
             found_lost: AtomicBool::new(false),
             had_no_index: AtomicBool::new(false),
-            is_miscounted: AtomicBool::new(false),
+            is_incomplete: AtomicBool::new(false),
         };
         store.check_meta()?;
         store.load(&mut store.writer.lock().unwrap_or_else(PoisonError::into_inner))?;
@@ -74,7 +74,7 @@ impl EventStore {
         // Nobody loads members from the new index while the old one's sets are in memory.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = empty;
-        self.is_miscounted.store(false, Ordering::Relaxed);
+        self.is_incomplete.store(false, Ordering::Relaxed);
         self.check_meta()?;
         self.load(&mut writer)?;
         drop(writer);
