@@ -30,13 +30,13 @@ use deferred::Deferred;
 use outbox::Outbox;
 use peers::Peers;
 use random::Random;
-use relay::Relays;
+use relay::{Relay, Relays};
 use roda_protocol::event::{Authentic, Kind};
 use roda_protocol::gossip;
 use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
 use roda_protocol::limits::{AUTHOR_TOPICS, TOPICS_MAX};
 use roda_protocol::time::Now;
-use roda_protocol::validate::{self, SpaceRules};
+use roda_protocol::validate::SpaceRules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use sync::Syncs;
@@ -45,18 +45,14 @@ use wants::Wants;
 /// Time passes at least this often for the engine, milliseconds: the resolution of all its timers.
 pub const TICK_MS: u64 = 100;
 
-/// An event that a comparison brought is passed on when gossip brings it, too, within so long: own posts wait up to 0.4 s
-/// before they leave, and comparisons don't. Much shorter than gossip remembers what it has brought.
-const OVERTAKEN_MS: u64 = 10_000;
-
-/// And only if it is no older than this: late is not new.
-const FRESH_MS: u64 = 60_000;
-
 /// Staged events that are stored in one group: one fsync of the log for all.
 const GROUP_EVENTS_MAX: usize = 256;
 
 /// What peers brought is made durable after this at the latest, milliseconds.
 pub const FLUSH_MS: u64 = 400;
+
+/// A store that could not be made durable is tried again after this.
+const FLUSH_RETRY_MS: u64 = 10_000;
 
 /// A damaged index that could not be replaced is tried again after this.
 const INDEX_RETRY_MS: u64 = 10_000;
@@ -114,7 +110,7 @@ pub struct Engine {
     staged: Vec<Arrival>,
     /// Whether own people gave any of them.
     staged_by_own: bool,
-    /// When the store was made durable last.
+    /// When the store was made durable last; later than now, if it failed.
     flushed_ms: u64,
     /// Who brought each staged event.
     senders: Vec<Option<Peer>>,
@@ -187,7 +183,8 @@ impl Engine {
         self.foreseen.extend(events.into_iter().map(|event| (event.bytes().to_vec(), event)));
     }
 
-    /// Takes in what happened, in order, and says what is to be done. Everything that the outputs acknowledge is on disk.
+    /// Takes in what happened, in order, and says what is to be done. What the outputs
+    /// acknowledge to own people is on disk, and so is what they tell a peer to be held.
     pub fn handle(&mut self, inputs: Vec<Input>, now: Now) -> Vec<Output> {
         // Judgements and answers that say "stored" wait until the group is.
         let mut pending: Vec<(Pending, Verdict)> = Vec::new();
@@ -247,54 +244,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    /// The verdict on a gossiped event, and whether it is passed on.
-    fn gossip(&mut self, peer: &Peer, topic: &str, bytes: &[u8], now: Now) -> (Verdict, Relay) {
-        self.count("gossip_messages");
-        let verdict = self.admit(bytes, Source::Peer(Some(peer)), now);
-        match verdict {
-            Verdict::Invalid(invalid) => {
-                self.count("gossip_invalid");
-                tracing::debug!(%peer, code = invalid.code(), "an invalid event by gossip");
-                (verdict, Relay::AsJudged)
-            }
-            Verdict::Ignored(_, Ignored::NotFollowed) if self.topics.get(topic) == Some(&None) => {
-                let is_relayed = self.is_valid_profile(bytes, topic) && self.relays.may(peer, now.steady_ms);
-                (verdict, if is_relayed { Relay::Anyway } else { Relay::AsJudged })
-            }
-            Verdict::Ignored(_, Ignored::NoCharter) => {
-                self.sync_soon(peer, now);
-                (verdict, Relay::AsJudged)
-            }
-            Verdict::Duplicate(id) if self.was_overtaken(&id, bytes, now) && self.relays.may(peer, now.steady_ms) => {
-                self.count("events_overtaken");
-                (verdict, Relay::Anyway)
-            }
-            Verdict::Admitted(_) if !self.relays.may(peer, now.steady_ms) => {
-                self.count("events_not_relayed");
-                self.syncs.suspect();
-                (verdict, Relay::Not)
-            }
-            _ => (verdict, Relay::AsJudged),
-        }
-    }
-
-    /// Whether a comparison has brought an event a moment before gossip did: others may have it from nowhere but this
-    /// gossip. What gossip itself has brought it doesn't bring again for much longer. These very bytes have to be known, so
-    /// that they are sound.
-    fn was_overtaken(&self, id: &EventId, bytes: &[u8], now: Now) -> bool {
-        let Ok(Some(stored)) = self.store.event(id) else { return false };
-        let is_fresh = now.wall_ms.saturating_sub(stored.event.header().created_ms) < FRESH_MS;
-        is_fresh && now.wall_ms.saturating_sub(stored.received_ms) < OVERTAKEN_MS && stored.event.bytes() == bytes
-    }
-
-    fn is_valid_profile(&self, bytes: &[u8], topic: &str) -> bool {
-        let Ok(signed) = roda_protocol::event::Signed::decode(&self.network, bytes) else { return false };
-        let is_profile = matches!(signed.kind(), Kind::Profile(_) | Kind::Revoke(_) | Kind::Succeed(_));
-        is_profile
-            && gossip::author_topic(&self.network, signed.space()) == topic
-            && validate::validate(signed, &SpaceRules::OPEN).is_ok()
     }
 
     fn other(&mut self, input: Input, now: Now) {
@@ -369,7 +318,8 @@ impl Engine {
             }
             verdicts.push(verdict);
         }
-        if !self.commit() {
+        // Also what a peer brought a moment ago: whoever imports is told that it is here.
+        if !self.commit() || !self.flush() {
             verdicts.iter_mut().filter(|verdict| matches!(verdict, Verdict::Admitted(_))).for_each(|verdict| {
                 *verdict = Verdict::Failed;
             });
@@ -531,8 +481,8 @@ impl Engine {
         }
         self.commit();
         if self.flushed_ms + FLUSH_MS <= now.steady_ms {
-            self.flushed_ms = now.steady_ms;
-            self.flush();
+            let pause_ms = if self.flush() { 0 } else { FLUSH_RETRY_MS };
+            self.flushed_ms = now.steady_ms + pause_ms;
         }
         self.tick_syncs(now);
         self.tick_wants(now);
@@ -586,16 +536,4 @@ impl Engine {
 enum Pending {
     Judge { peer: Peer, delivery: Delivery, relay: Relay },
     Write { reply: ReplyTo, bytes: Vec<u8> },
-}
-
-/// Whether a gossiped event is passed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Relay {
-    /// If it was stored.
-    AsJudged,
-    /// Though it was not: profiles travel over shared topics, through nodes that never met the author, and what a comparison
-    /// has just brought is known here and not farther on.
-    Anyway,
-    /// Not even then: its sender has brought more than is passed on.
-    Not,
 }

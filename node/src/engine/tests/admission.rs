@@ -1,7 +1,8 @@
 //! Events one at a time: admitted, kept aside, refused.
 
 use super::*;
-use crate::engine::{EmptyIndex, OVERTAKEN_MS};
+use crate::engine::EmptyIndex;
+use crate::engine::relay::OVERTAKEN_MS;
 use crate::store::{Batch, Direction, Index as _};
 
 #[test]
