@@ -4,6 +4,7 @@ use super::*;
 use crate::engine::EmptyIndex;
 use crate::engine::relay::OVERTAKEN_MS;
 use crate::store::{Batch, Direction, Index as _};
+use roda_protocol::wire::Request;
 
 #[test]
 fn a_post_reaches_a_follower_by_gossip() {
@@ -254,4 +255,52 @@ fn an_index_that_lacks_rows_is_asked_for_anew_and_filled() {
     assert!(!world.engines[0].store.has_damaged_index());
     assert_eq!(world.known(0, board), 2);
     assert_eq!(world.engines[0].store.fsck().unwrap().problems, Vec::<String>::new());
+}
+
+/// What makes an event durable that gossip brought.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Then {
+    Nothing,
+    TimePasses,
+    OwnPeopleImportIt,
+    APeerAsksForIt,
+}
+
+#[test]
+fn what_gossip_brought_is_durable_in_time_and_before_anybody_is_told_that_it_is_here() {
+    for then in [Then::Nothing, Then::TimePasses, Then::OwnPeopleImportIt, Then::APeerAsksForIt] {
+        let mut world = World::new(1);
+        let (journal, index) = (Arc::new(MemoryJournal::new()), Arc::new(MemoryIndex::new()));
+        let open =
+            || EventStore::open(Arc::clone(&journal) as _, Arc::clone(&index) as _, NetworkId::of("engine-tests"));
+        world.engines[0] = Engine::new(Arc::new(open().unwrap().0), key(0).public(), config(0)).unwrap().0;
+        let board = world.board(0);
+        world.run(1000);
+        let words = PostBody { title: "news".into(), text: String::new(), link: None };
+        let post = world.signed(5, world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words)));
+        let bytes = post.bytes().to_vec();
+        let gossip = Input::Gossip { peer: peer(5), topic: "any".into(), bytes: bytes.clone(), delivery: 0 };
+        world.queue.push_back((0, Input::PeerUp { peer: peer(5), address: "somewhere".into(), outbound: false }));
+        world.queue.push_back((0, gossip));
+        world.settle();
+        assert_eq!(world.judgements, [Judgement::Accept]);
+        match then {
+            Then::Nothing => {}
+            Then::TimePasses => world.run(FLUSH_MS + TICK_MS),
+            Then::OwnPeopleImportIt => {
+                let imported = world.ask(0, Local::Import { events: vec![bytes] });
+                assert_eq!(imported, Answer::Imported(vec![Verdict::Duplicate(post.id())]));
+            }
+            Then::APeerAsksForIt => {
+                let body = Request::Holds { space: board, ids: vec![post.id()] }.to_bytes();
+                world.asked.insert(1, (0, 1));
+                world.queue.push_back((0, Input::Asked { peer: peer(5), body, reply: 1 }));
+                world.settle();
+            }
+        }
+        journal.crash();
+        index.crash();
+        let is_held = open().unwrap().0.is_held(&post.id()).unwrap();
+        assert_eq!(is_held, then != Then::Nothing, "{then:?}");
+    }
 }
