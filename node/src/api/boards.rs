@@ -25,6 +25,11 @@ const SYNC_WAIT_S_MAX: u64 = 3600;
 const UNREAD_POSTS_MAX: usize = 200;
 
 pub(super) async fn list(State(context): State<Shared>) -> Result<Json<Vec<Board>>, ApiError> {
+    Ok(Json(read_boards(&context).await?))
+}
+
+/// Every board that is or was followed, by name.
+pub(crate) async fn read_boards(context: &Shared) -> Result<Vec<Board>, ApiError> {
     let summaries = blocking(context.clone(), |context| {
         let boards = context.boards()?.into_iter();
         boards.map(|board| Ok((board.space, summary(context, board)?))).collect::<Result<Vec<_>, ApiError>>()
@@ -32,13 +37,13 @@ pub(super) async fn list(State(context): State<Shared>) -> Result<Json<Vec<Board
     .await?;
     let mut boards = Vec::with_capacity(summaries.len());
     for (space, board) in summaries {
-        boards.push(Board { completeness: completeness(&context, space).await?, ..board });
+        boards.push(Board { completeness: completeness(context, space).await?, ..board });
     }
-    Ok(Json(boards))
+    Ok(boards)
 }
 
 /// What of a board may be missing.
-async fn completeness(context: &Shared, space: SpaceId) -> Result<Completeness, ApiError> {
+pub(crate) async fn completeness(context: &Shared, space: SpaceId) -> Result<Completeness, ApiError> {
     let asked = context.handle.ask(Local::Completeness { space }).await?;
     let Answer::Completeness(said) = asked else { return Err(unexpected()) };
     let declined = context.store.declined(space)?;
@@ -76,7 +81,11 @@ pub(super) async fn found(
     State(context): State<Shared>,
     body: Result<Json<NewBoard>, JsonRejection>,
 ) -> Result<Json<BoardRef>, ApiError> {
-    let Json(new) = body?;
+    Ok(Json(found_board(&context, body?.0).await?))
+}
+
+/// Founds a charter board and follows it.
+pub(crate) async fn found_board(context: &Shared, new: NewBoard) -> Result<BoardRef, ApiError> {
     text::check_name(&new.name, roda_protocol::limits::NAME_CHARS_MAX)
         .map_err(|error| ApiError::invalid(error.to_string(), "choose another name"))?;
     let charter = Charter {
@@ -89,12 +98,12 @@ pub(super) async fn found(
         description: new.description.unwrap_or_default(),
         rules: new.rules,
     };
-    let signed = super::write::signed(&context, move |pen| pen.charter(charter, words)).await?;
+    let signed = super::write::signed(context, move |pen| pen.charter(charter, words)).await?;
     let board = SpaceId::of_charter(signed.id());
     // Followed first: the node takes in only what it follows, its own charters too after a restart.
-    follow_space(&context, board, None).await?;
+    follow_space(context, board, None).await?;
     match context.handle.ask(Local::Write { bytes: signed.bytes().to_vec() }).await? {
-        Answer::Written(Verdict::Admitted(_)) => Ok(Json(BoardRef { board: board.to_string(), name: new.name })),
+        Answer::Written(Verdict::Admitted(_)) => Ok(BoardRef { board: board.to_string(), name: new.name }),
         Answer::Written(verdict) => {
             // A board that was not founded is not followed either.
             done(context.handle.ask(Local::Unfollow { space: board }).await?)?;
@@ -108,19 +117,29 @@ pub(super) async fn open(
     State(context): State<Shared>,
     body: Result<Json<OpenBoard>, JsonRejection>,
 ) -> Result<Json<BoardRef>, ApiError> {
-    let Json(OpenBoard { name }) = body?;
+    Ok(Json(open_board(&context, body?.0).await?))
+}
+
+/// Follows the open board of a name.
+pub(crate) async fn open_board(context: &Shared, ask: OpenBoard) -> Result<BoardRef, ApiError> {
+    let OpenBoard { name } = ask;
     let name = text::board_name_normalised(&name)
         .map_err(|error| ApiError::invalid(error.to_string(), "choose another name"))?;
     let board = SpaceId::of_open_board(&name);
-    follow_space(&context, board, Some(name.clone())).await?;
-    Ok(Json(BoardRef { board: board.to_string(), name }))
+    follow_space(context, board, Some(name.clone())).await?;
+    Ok(BoardRef { board: board.to_string(), name })
 }
 
 pub(super) async fn follow(
     State(context): State<Shared>,
     body: Result<Json<BoardSelector>, JsonRejection>,
 ) -> Result<Json<BoardRef>, ApiError> {
-    let Json(BoardSelector { board: text }) = body?;
+    Ok(Json(follow_board(&context, body?.0).await?))
+}
+
+/// Follows a board that is known here, or any by its full id.
+pub(crate) async fn follow_board(context: &Shared, ask: BoardSelector) -> Result<BoardRef, ApiError> {
+    let BoardSelector { board: text } = ask;
     let found = {
         let text = text.clone();
         blocking(context.clone(), move |context| Ok(context.find_board(&text))).await?
@@ -131,8 +150,8 @@ pub(super) async fn follow(
         (Err(_), Ok(space)) => (space, None, String::new()),
         (Err(error), Err(_)) => return Err(error),
     };
-    follow_space(&context, space, open_name).await?;
-    Ok(Json(BoardRef { board: space.to_string(), name }))
+    follow_space(context, space, open_name).await?;
+    Ok(BoardRef { board: space.to_string(), name })
 }
 
 pub(super) async fn follow_space(context: &Context, space: SpaceId, open_name: Option<String>) -> Result<(), ApiError> {
@@ -151,17 +170,27 @@ pub(super) async fn unfollow(
     State(context): State<Shared>,
     body: Result<Json<BoardSelector>, JsonRejection>,
 ) -> Result<Json<BoardRef>, ApiError> {
-    let Json(BoardSelector { board }) = body?;
+    Ok(Json(leave_board(&context, body?.0).await?))
+}
+
+/// Follows a board no longer.
+pub(crate) async fn leave_board(context: &Shared, ask: BoardSelector) -> Result<BoardRef, ApiError> {
+    let BoardSelector { board } = ask;
     let board = blocking(context.clone(), move |context| context.find_board(&board)).await?;
     done(context.handle.ask(Local::Unfollow { space: board.space }).await?)?;
-    Ok(Json(BoardRef { board: board.space.to_string(), name: board.name }))
+    Ok(BoardRef { board: board.space.to_string(), name: board.name })
 }
 
 pub(super) async fn sync(
     State(context): State<Shared>,
     body: Result<Json<SyncAsk>, JsonRejection>,
 ) -> Result<Json<Vec<SyncReport>>, ApiError> {
-    let Json(SyncAsk { board, wait_s }) = body?;
+    Ok(Json(sync_boards(&context, body?.0).await?))
+}
+
+/// Compares with every connected follower now.
+pub(crate) async fn sync_boards(context: &Shared, ask: SyncAsk) -> Result<Vec<SyncReport>, ApiError> {
+    let SyncAsk { board, wait_s } = ask;
     let space = match board {
         None => None,
         Some(text) => {
@@ -180,7 +209,7 @@ pub(super) async fn sync(
     let mut reports = Vec::with_capacity(sums.len());
     for sum in sums {
         let Some(space) = sum.space else { continue };
-        let state = completeness(&context, space).await?;
+        let state = completeness(context, space).await?;
         reports.push(SyncReport {
             board: space.to_string(),
             events: context.store.known().len(space) as u64,
@@ -196,5 +225,5 @@ pub(super) async fn sync(
             checked_ms: state.checked_ms,
         });
     }
-    Ok(Json(reports))
+    Ok(reports)
 }

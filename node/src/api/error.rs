@@ -12,15 +12,15 @@ use axum::response::{IntoResponse, Response};
 
 /// Why a call failed.
 #[derive(Debug)]
-pub(super) struct ApiError {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    hint: String,
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) hint: String,
 }
 
 impl ApiError {
-    pub(super) fn new(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let status = match code {
             "not_found" => StatusCode::NOT_FOUND,
             "ambiguous" | "not_followed" | "other_network" => StatusCode::CONFLICT,
@@ -33,7 +33,7 @@ impl ApiError {
         Self { status, code, message: message.into(), hint: hint.into() }
     }
 
-    pub(super) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new("invalid", message, hint)
     }
 }

@@ -4,16 +4,16 @@
 //! threads that may block; writes are signed here and go through the engine. The folder of the socket has mode 0700, the
 //! socket 0600, and every connection's user is checked.
 
-mod boards;
+pub(crate) mod boards;
 pub mod dto;
-mod error;
+pub(crate) mod error;
 mod invites;
 mod moving;
-mod node;
-mod read;
-mod resolve;
+pub(crate) mod node;
+pub(crate) mod read;
+pub(crate) mod resolve;
 mod server;
-mod write;
+pub(crate) mod write;
 
 pub(crate) use server::Server;
 
@@ -26,9 +26,10 @@ use std::sync::Arc;
 /// Bytes of a request's body: a chunk of an import, 128 lines of events, is the largest.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-type Shared = Arc<Context>;
+/// A running node, as calls and pages have it.
+pub(crate) type Shared = Arc<Context>;
 
-fn router(context: Shared) -> Router {
+pub(crate) fn router(context: Shared) -> Router {
     Router::new()
         .route("/api/v1/status", get(node::status))
         .route("/api/v1/doctor", get(node::doctor))

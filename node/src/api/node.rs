@@ -5,6 +5,7 @@ use super::dto::{Connect, Connected, Diagnosis, FindingState, Identity, NodeEven
 use super::error::ApiError;
 use crate::doctor::{self, Facts};
 use crate::engine::{Answer, Local, Notice, Verdict};
+use crate::runtime::Context;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -15,6 +16,11 @@ use std::convert::Infallible;
 use tokio::sync::broadcast::error::RecvError;
 
 pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>, ApiError> {
+    Ok(Json(read_status(&context).await?))
+}
+
+/// The node's state.
+pub(crate) async fn read_status(context: &Shared) -> Result<Status, ApiError> {
     let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
     let asked = context.handle.ask(Local::Counters).await?;
     let Answer::Counters { mut counters, storage_problem } = asked else { return Err(unexpected()) };
@@ -24,11 +30,11 @@ pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>
     counters.insert("network_requests_refused".into(), context.ignored.requests_refused());
     counters.insert("network_exchange_refused".into(), context.ignored.exchange_refused());
     let report = context.handle.report().await?;
-    super::read::blocking(context, move |context| {
+    super::read::blocking(context.clone(), move |context| {
         let followed = context.store.spaces()?.into_iter().filter(|(_, row)| row.followed).count();
         let mut notices = context.notices.all();
         notices.extend(storage_problem);
-        Ok(Json(Status {
+        Ok(Status {
             peer_id: context.peer_id.clone(),
             author: context.me().to_string(),
             network: context.network_name.clone(),
@@ -45,17 +51,22 @@ pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>
             relays: report.relays.iter().map(ToString::to_string).collect(),
             notices,
             counters,
-        }))
+        })
     })
     .await
 }
 
 pub(super) async fn doctor(State(context): State<Shared>) -> Result<Json<Diagnosis>, ApiError> {
+    Ok(Json(diagnose(&context).await?))
+}
+
+/// What is wrong with the node.
+pub(crate) async fn diagnose(context: &Shared) -> Result<Diagnosis, ApiError> {
     let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
     let asked = context.handle.ask(Local::Counters).await?;
     let Answer::Counters { storage_problem, .. } = asked else { return Err(unexpected()) };
     let report = context.handle.report().await?;
-    super::read::blocking(context, move |context| {
+    super::read::blocking(context.clone(), move |context| {
         let boards = context.store.spaces()?.into_iter().filter(|(_, row)| row.followed).count();
         let notices = context.notices.all();
         let facts = Facts {
@@ -71,20 +82,27 @@ pub(super) async fn doctor(State(context): State<Shared>) -> Result<Json<Diagnos
         let mut findings = doctor::of_home(&context.home);
         findings.extend(doctor::of_node(&facts));
         let problems = findings.iter().filter(|finding| finding.state == FindingState::Problem).count();
-        Ok(Json(Diagnosis { problems: problems as u64, findings }))
+        Ok(Diagnosis { problems: problems as u64, findings })
     })
     .await
 }
 
 pub(super) async fn identity(State(context): State<Shared>) -> Result<Json<Identity>, ApiError> {
-    super::read::blocking(context, |context| {
-        let me = context.me();
-        Ok(Json(Identity { author: me.to_string(), name: context.store.author_name(&me)? }))
-    })
-    .await
+    super::read::blocking(context, |context| read_identity(context).map(Json)).await
+}
+
+/// Who writes here.
+pub(crate) fn read_identity(context: &Context) -> Result<Identity, ApiError> {
+    let me = context.me();
+    Ok(Identity { author: me.to_string(), name: context.store.author_name(&me)? })
 }
 
 pub(super) async fn peers(State(context): State<Shared>) -> Result<Json<Vec<PeerEntry>>, ApiError> {
+    Ok(Json(read_peers(&context).await?))
+}
+
+/// Who is connected.
+pub(crate) async fn read_peers(context: &Shared) -> Result<Vec<PeerEntry>, ApiError> {
     let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
     let entries = peers.into_iter().map(|peer| PeerEntry {
         peer_id: peer.peer.to_string(),
@@ -94,16 +112,21 @@ pub(super) async fn peers(State(context): State<Shared>) -> Result<Json<Vec<Peer
         boards: peer.boards.iter().map(ToString::to_string).collect(),
         latency_ms: peer.latency_ms,
     });
-    Ok(Json(entries.collect()))
+    Ok(entries.collect())
 }
 
 pub(super) async fn connect(
     State(context): State<Shared>,
     body: Result<Json<Connect>, JsonRejection>,
 ) -> Result<Json<Connected>, ApiError> {
-    let Json(Connect { address }) = body?;
+    Ok(Json(dial(&context, body?.0).await?))
+}
+
+/// Dials an address.
+pub(crate) async fn dial(context: &Shared, ask: Connect) -> Result<Connected, ApiError> {
+    let Connect { address } = ask;
     match context.handle.dial(address).await {
-        Ok(peer) => Ok(Json(Connected { peer_id: peer.to_string() })),
+        Ok(peer) => Ok(Connected { peer_id: peer.to_string() }),
         Err(reason) => Err(ApiError::new(
             "unreachable",
             reason,
@@ -153,6 +176,6 @@ fn line(notice: Notice) -> Option<NodeEvent> {
     })
 }
 
-pub(super) fn unexpected() -> ApiError {
+pub(crate) fn unexpected() -> ApiError {
     ApiError::new("internal", "the engine gave an answer to another question", "please report this as a bug")
 }

@@ -28,7 +28,7 @@ const FEED_LIMIT_MAX: usize = 1000;
 const RANKED_MAX: usize = 10_000;
 
 /// Runs work that reads the disk where it may block.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     context: Shared,
     work: impl FnOnce(&Context) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
@@ -46,12 +46,12 @@ pub(super) fn state_word(sent: bool, held_by: u32) -> &'static str {
 }
 
 /// The query of a feed.
-#[derive(Debug, Deserialize)]
-pub(super) struct FeedAsk {
-    board: Option<String>,
-    sort: Option<String>,
-    limit: Option<usize>,
-    before: Option<String>,
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct FeedAsk {
+    pub(crate) board: Option<String>,
+    pub(crate) sort: Option<String>,
+    pub(crate) limit: Option<usize>,
+    pub(crate) before: Option<String>,
 }
 
 pub(super) async fn feed(
@@ -62,7 +62,8 @@ pub(super) async fn feed(
     blocking(context, move |context| read_feed(context, &ask).map(Json)).await
 }
 
-fn read_feed(context: &Context, ask: &FeedAsk) -> Result<Vec<FeedEntry>, ApiError> {
+/// A page of a feed.
+pub(crate) fn read_feed(context: &Context, ask: &FeedAsk) -> Result<Vec<FeedEntry>, ApiError> {
     let limit = ask.limit.unwrap_or(FEED_LIMIT_DEFAULT).min(FEED_LIMIT_MAX);
     let sort = match ask.sort.as_deref() {
         None | Some("new") => FeedSort::New,
@@ -187,12 +188,17 @@ pub(super) async fn thread(
     State(context): State<Shared>,
     Path(text): Path<String>,
 ) -> Result<Json<ThreadPage>, ApiError> {
+    Ok(Json(show_thread(&context, text).await?))
+}
+
+/// The thread of the post or comment that `text` names, which is marked as read by that; what is missing of it is asked for.
+pub(crate) async fn show_thread(context: &Shared, text: String) -> Result<ThreadPage, ApiError> {
     let (page, facts) = blocking(context.clone(), move |context| {
         let asked = context.find_event(&text)?;
         read_thread(context, asked)
     })
     .await?;
-    finish(&context, page, facts).await
+    finish(context, page, facts).await
 }
 
 /// What the engine is told and asked after a thread was read.
@@ -315,7 +321,7 @@ fn thread_node(
 }
 
 /// Adds what only the engine knows, tells it of holes, and marks the thread as read.
-async fn finish(context: &Shared, mut page: ThreadPage, facts: ThreadFacts) -> Result<Json<ThreadPage>, ApiError> {
+async fn finish(context: &Shared, mut page: ThreadPage, facts: ThreadFacts) -> Result<ThreadPage, ApiError> {
     let asked = context.handle.ask(Local::Completeness { space: facts.space }).await?;
     let Answer::Completeness(compared) = asked else { return Err(unexpected()) };
     page.completeness.peers_equal = compared.peers_equal;
@@ -328,27 +334,29 @@ async fn finish(context: &Shared, mut page: ThreadPage, facts: ThreadFacts) -> R
     if facts.last_position > facts.read_mark {
         context.handle.ask(Local::Read { root: facts.root, position: facts.last_position }).await?;
     }
-    Ok(Json(page))
+    Ok(page)
 }
 
 pub(super) async fn outbox(State(context): State<Shared>) -> Result<Json<Vec<OutboxEntry>>, ApiError> {
-    blocking(context, |context| {
-        let mut entries = Vec::new();
-        for (row, own) in context.store.own_events()? {
-            let Some(stored) = context.store.event(&row.id)? else { continue };
-            let held_by = u32::try_from(own.holders.len()).unwrap_or(u32::MAX);
-            entries.push(OutboxEntry {
-                id: row.id.to_string(),
-                board: stored.event.space().to_string(),
-                kind: stored.event.kind().word().to_owned(),
-                state: state_word(own.sent, held_by).to_owned(),
-                held_by,
-                created_ms: row.created_ms,
-            });
-        }
-        Ok(Json(entries))
-    })
-    .await
+    blocking(context, |context| read_outbox(context).map(Json)).await
+}
+
+/// Own events and how far they are, oldest first.
+pub(crate) fn read_outbox(context: &Context) -> Result<Vec<OutboxEntry>, ApiError> {
+    let mut entries = Vec::new();
+    for (row, own) in context.store.own_events()? {
+        let Some(stored) = context.store.event(&row.id)? else { continue };
+        let held_by = u32::try_from(own.holders.len()).unwrap_or(u32::MAX);
+        entries.push(OutboxEntry {
+            id: row.id.to_string(),
+            board: stored.event.space().to_string(),
+            kind: stored.event.kind().word().to_owned(),
+            state: state_word(own.sent, held_by).to_owned(),
+            held_by,
+            created_ms: row.created_ms,
+        });
+    }
+    Ok(entries)
 }
 
 /// A readable line of what an event says, for exports.

@@ -15,23 +15,23 @@ const MATCHES_SHOWN: usize = 8;
 
 /// A board as this node knows it.
 #[derive(Clone, Debug)]
-pub(super) struct KnownBoard {
-    pub(super) space: SpaceId,
-    pub(super) row: SpaceRow,
+pub(crate) struct KnownBoard {
+    pub(crate) space: SpaceId,
+    pub(crate) row: SpaceRow,
     /// The name here; empty while the charter has not arrived.
-    pub(super) name: String,
-    pub(super) title: Option<String>,
+    pub(crate) name: String,
+    pub(crate) title: Option<String>,
 }
 
 impl KnownBoard {
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.row.open_name.is_some()
     }
 }
 
 impl Context {
     /// Every board that is or was followed, by name.
-    pub(super) fn boards(&self) -> Result<Vec<KnownBoard>, ApiError> {
+    pub(crate) fn boards(&self) -> Result<Vec<KnownBoard>, ApiError> {
         let spaces = self.store.spaces()?;
         let mut boards: Vec<KnownBoard> =
             spaces.into_iter().map(|(space, row)| self.board(space, row)).collect::<Result<_, _>>()?;
@@ -39,7 +39,7 @@ impl Context {
         Ok(boards)
     }
 
-    pub(super) fn board(&self, space: SpaceId, row: SpaceRow) -> Result<KnownBoard, ApiError> {
+    pub(crate) fn board(&self, space: SpaceId, row: SpaceRow) -> Result<KnownBoard, ApiError> {
         if let Some(name) = &row.open_name {
             return Ok(KnownBoard { space, name: name.clone(), title: None, row });
         }
@@ -57,14 +57,14 @@ impl Context {
     }
 
     /// The name of a board that an event stands in; empty if it has none here.
-    pub(super) fn board_name(&self, space: SpaceId) -> Result<String, ApiError> {
+    pub(crate) fn board_name(&self, space: SpaceId) -> Result<String, ApiError> {
         let row = SpaceRow { followed: false, open_name: None };
         let known = self.store.spaces()?.into_iter().find(|(known, _)| *known == space);
         Ok(self.board(space, known.map_or(row, |(_, row)| row))?.name)
     }
 
     /// The board that is meant by a full id, a unique prefix, or a local name.
-    pub(super) fn find_board(&self, text: &str) -> Result<KnownBoard, ApiError> {
+    pub(crate) fn find_board(&self, text: &str) -> Result<KnownBoard, ApiError> {
         let boards = self.boards()?;
         let named: Vec<&KnownBoard> = boards.iter().filter(|board| board.name == text).collect();
         let is_prefix = text.len() >= PREFIX_DIGITS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -83,7 +83,7 @@ impl Context {
     }
 
     /// The event that is meant by a full id or a unique prefix.
-    pub(super) fn find_event(&self, text: &str) -> Result<EventId, ApiError> {
+    pub(crate) fn find_event(&self, text: &str) -> Result<EventId, ApiError> {
         let is_prefix =
             (PREFIX_DIGITS_MIN..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_prefix {

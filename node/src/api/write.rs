@@ -40,12 +40,7 @@ pub(super) async fn signed(
 }
 
 /// Stores and spreads a signed event, and waits as long as is asked.
-async fn store(
-    context: &Shared,
-    signed: Signed,
-    wait: Wait,
-    target: Option<EventId>,
-) -> Result<Json<Written>, ApiError> {
+async fn store(context: &Shared, signed: Signed, wait: Wait, target: Option<EventId>) -> Result<Written, ApiError> {
     let (id, space) = (signed.id(), signed.space());
     let notices = context.handle.notices();
     match context.handle.ask(Local::Write { bytes: signed.bytes().to_vec() }).await? {
@@ -59,14 +54,14 @@ async fn store(
         let _ = tokio::time::timeout(Duration::from_secs(seconds), held_by(context, notices, id, wait.peers)).await;
     }
     let (state, held_by) = delivery(context, id).await?;
-    Ok(Json(Written {
+    Ok(Written {
         id: id.to_string(),
         board: space.to_string(),
         state: state.to_owned(),
         held_by,
         wait_met: held_by >= wait.peers,
         target: target.map(|target| target.to_string()),
-    }))
+    })
 }
 
 async fn held_by(context: &Context, mut notices: tokio::sync::broadcast::Receiver<Notice>, id: EventId, wanted: u32) {
@@ -96,22 +91,31 @@ pub(super) async fn name(
     State(context): State<Shared>,
     body: Result<Json<SetName>, JsonRejection>,
 ) -> Result<Json<Identity>, ApiError> {
-    let Json(SetName { name }) = body?;
+    Ok(Json(publish_name(&context, body?.0).await?))
+}
+
+/// Publishes a profile with this name.
+pub(crate) async fn publish_name(context: &Shared, ask: SetName) -> Result<Identity, ApiError> {
+    let SetName { name } = ask;
     text::check_name(&name, roda_protocol::limits::NAME_CHARS_MAX)
         .map_err(|error| ApiError::invalid(error.to_string(), "choose another name"))?;
     let profile = {
         let name = name.clone();
-        signed(&context, move |pen| pen.profile(name)).await?
+        signed(context, move |pen| pen.profile(name)).await?
     };
-    let Json(_) = store(&context, profile, Wait::default(), None).await?;
-    Ok(Json(Identity { author: context.me().to_string(), name: Some(name) }))
+    store(context, profile, Wait::default(), None).await?;
+    Ok(Identity { author: context.me().to_string(), name: Some(name) })
 }
 
 pub(super) async fn post(
     State(context): State<Shared>,
     body: Result<Json<NewPost>, JsonRejection>,
 ) -> Result<Json<Written>, ApiError> {
-    let Json(new) = body?;
+    Ok(Json(write_post(&context, body?.0).await?))
+}
+
+/// Starts a thread.
+pub(crate) async fn write_post(context: &Shared, new: NewPost) -> Result<Written, ApiError> {
     let board = new.board.clone();
     let board = blocking(context.clone(), move |context| context.find_board(&board)).await?;
     if !board.row.followed {
@@ -127,8 +131,8 @@ pub(super) async fn post(
         let rules = pen.rules(board.space, is_open)?;
         pen.post(board.space, rules, new.tags, words)
     };
-    let post = signed(&context, write).await?;
-    store(&context, post, new.wait, None).await
+    let post = signed(context, write).await?;
+    store(context, post, new.wait, None).await
 }
 
 /// The rules of the space of an event.
@@ -140,19 +144,19 @@ fn rules_at(context: &Context, pen: &Pen<'_>, id: &EventId) -> Result<SpaceRules
 
 /// Signs an event about the event that `text` means, and stores it.
 async fn about(
-    context: Shared,
+    context: &Shared,
     text: String,
     wait: Wait,
     write: impl FnOnce(&Context, &Pen<'_>, &EventId, SpaceRules) -> Result<Signed, WriteError> + Send + 'static,
-) -> Result<Json<Written>, ApiError> {
+) -> Result<Written, ApiError> {
     let target = blocking(context.clone(), move |context| context.find_event(&text)).await?;
     let shared = context.clone();
-    let event = signed(&context, move |pen| {
+    let event = signed(context, move |pen| {
         let rules = rules_at(&shared, pen, &target)?;
         write(&shared, pen, &target, rules)
     })
     .await?;
-    store(&context, event, wait, Some(target)).await
+    store(context, event, wait, Some(target)).await
 }
 
 pub(super) async fn reply(
@@ -160,7 +164,12 @@ pub(super) async fn reply(
     Path(id): Path<String>,
     body: Result<Json<NewReply>, JsonRejection>,
 ) -> Result<Json<Written>, ApiError> {
-    let Json(NewReply { text, wait }) = body?;
+    Ok(Json(write_reply(&context, id, body?.0).await?))
+}
+
+/// Answers a post or comment.
+pub(crate) async fn write_reply(context: &Shared, id: String, new: NewReply) -> Result<Written, ApiError> {
+    let NewReply { text, wait } = new;
     if text.trim().is_empty() {
         return Err(ApiError::invalid("an answer needs words", "give them with -m, -F or -"));
     }
@@ -172,7 +181,12 @@ pub(super) async fn edit(
     Path(id): Path<String>,
     body: Result<Json<NewEdit>, JsonRejection>,
 ) -> Result<Json<Written>, ApiError> {
-    let Json(NewEdit { title, text, link, wait }) = body?;
+    Ok(Json(write_edit(&context, id, body?.0).await?))
+}
+
+/// Changes an own post or comment.
+pub(crate) async fn write_edit(context: &Shared, id: String, new: NewEdit) -> Result<Written, ApiError> {
+    let NewEdit { title, text, link, wait } = new;
     if title.is_none() && text.is_none() && link.is_none() {
         return Err(ApiError::invalid("nothing to change", "give a new title, text or link"));
     }
@@ -208,7 +222,12 @@ pub(super) async fn retract(
     Path(id): Path<String>,
     body: Result<Json<NewRetraction>, JsonRejection>,
 ) -> Result<Json<Written>, ApiError> {
-    let Json(NewRetraction { wait }) = body?;
+    Ok(Json(write_retraction(&context, id, body?.0).await?))
+}
+
+/// Takes an own event back.
+pub(crate) async fn write_retraction(context: &Shared, id: String, new: NewRetraction) -> Result<Written, ApiError> {
+    let NewRetraction { wait } = new;
     about(context, id, wait, |_, pen, target, rules| pen.retract(target, rules)).await
 }
 
@@ -217,6 +236,11 @@ pub(super) async fn vote(
     Path(id): Path<String>,
     body: Result<Json<NewVote>, JsonRejection>,
 ) -> Result<Json<Written>, ApiError> {
-    let Json(NewVote { value, wait }) = body?;
+    Ok(Json(write_vote(&context, id, body?.0).await?))
+}
+
+/// Votes on a post or comment.
+pub(crate) async fn write_vote(context: &Shared, id: String, new: NewVote) -> Result<Written, ApiError> {
+    let NewVote { value, wait } = new;
     about(context, id, wait, move |_, pen, target, rules| pen.vote(target, rules, value)).await
 }
