@@ -19,6 +19,18 @@ pub struct Config {
     /// How this node meets others.
     #[serde(default)]
     pub network: NetworkPolicy,
+    /// The web page.
+    #[serde(default)]
+    pub web: WebPolicy,
+}
+
+/// The web page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebPolicy {
+    /// Further names, each with its port as a browser sends it, that the page answers to: for a tunnel or a proxy on this
+    /// machine.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// How this node meets others.

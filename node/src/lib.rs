@@ -1,6 +1,6 @@
 //! The machine of Roda: an engine that decides, with store, network and API around it.
 //!
-//! Dependencies run one way: `api`, `network`, `runtime` -> `engine` -> `store` -> the protocol. Only the engine makes
+//! Dependencies run one way: `web` -> `api`; `api`, `network`, `runtime` -> `engine` -> `store` -> the protocol. Only the engine makes
 //! decisions; the others translate.
 
 pub mod api;
@@ -14,5 +14,7 @@ pub mod network;
 pub mod peer;
 mod runtime;
 pub mod store;
+mod web;
 
 pub use runtime::{Node, Ready, Settings, StartError, check_ahead};
+pub use web::WebAddress;

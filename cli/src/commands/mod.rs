@@ -137,7 +137,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
     match command {
         Command::Up(args) => up::run(args, context, output).await,
         Command::Down => down::run(context, output).await,
-        Command::Web => web::run(context).await,
+        Command::Web => web::run(context, output).await,
         Command::Status => status::run(context, output).await,
         Command::Doctor => doctor::run(context, output).await,
         Command::Logs(args) => logs::run(&args, context, output).await,

@@ -7,7 +7,7 @@ use crate::process::{self, ReadyLine};
 use crate::terminal::Look;
 use crate::words;
 use roda_node::network::Proxy;
-use roda_node::{Node, Ready, Settings};
+use roda_node::{Node, Ready, Settings, WebAddress};
 use std::ffi::OsString;
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -26,9 +26,9 @@ pub(crate) struct Args {
     /// Listen here, for instance /ip4/0.0.0.0/tcp/7716; may be repeated [default: every interface, a free port]
     #[arg(long, value_name = "MULTIADDR", value_parser = multiaddr)]
     listen: Vec<String>,
-    /// Where to serve the web page; `off` for none
-    #[arg(long, value_name = "ADDR|off", value_parser = web)]
-    web: Option<()>,
+    /// Where to serve the web page, on this machine; `off` for none [default: 127.0.0.1:7717, or the next free port]
+    #[arg(long, value_name = "ADDR|off")]
+    web: Option<WebAddress>,
     /// Dial this peer and keep the connection; may be repeated
     #[arg(long, value_name = "MULTIADDR", value_parser = multiaddr)]
     connect: Vec<String>,
@@ -74,13 +74,6 @@ pub(super) fn multiaddr(text: &str) -> Result<String, String> {
     Err("expected a multiaddr such as /ip4/192.0.2.7/tcp/7716".to_owned())
 }
 
-fn web(text: &str) -> Result<(), String> {
-    if text == "off" {
-        return Ok(());
-    }
-    Err("the web page is not there yet: leave --web out, or pass `off`".to_owned())
-}
-
 /// Runs the command.
 pub(crate) async fn run(args: Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
     let result = if args.detach { detach(&args, context, output).await } else { serve(args, context, output).await };
@@ -107,6 +100,7 @@ async fn serve(args: Args, context: &Context, output: &mut Output) -> Result<(),
         mdns: args.mdns == Switch::On,
         discover: args.discover == Switch::On,
         proxy: args.proxy,
+        web: args.web.unwrap_or(WebAddress::Default),
     };
     let mut node = tokio::select! {
         node = Node::start(settings) => node?,
@@ -137,7 +131,7 @@ fn announce(ready: &Ready, context: &Context, output: &mut Output) -> Result<(),
         author: ready.author.clone(),
         listen: ready.listen.clone(),
         socket: ready.socket.display().to_string(),
-        web: None,
+        web: ready.web.clone(),
         pid: std::process::id(),
         is_new: ready.is_new,
         notices: ready.notices.clone(),
@@ -151,6 +145,7 @@ fn announce(ready: &Ready, context: &Context, output: &mut Output) -> Result<(),
 
 fn welcome(ready: &Ready, context: &Context, look: &Look) -> String {
     let mut pairs = vec![("you write as", words::line(&ready.author))];
+    pairs.extend(ready.web.iter().map(|link| ("read and write at", look.cyan(link))));
     pairs.extend(addresses(&ready.listen));
     let mut text = format!("{} on network {}\n", look.bold("Roda is running"), look.cyan(&words::line(&ready.network)));
     text.push_str(&words::facts(look, &pairs));
@@ -202,6 +197,7 @@ async fn detach(args: &Args, context: &Context, output: &mut Output) -> Result<(
             ("process", ready.pid.to_string()),
             ("log", context.home.log_file().display().to_string()),
         ];
+        pairs.extend(ready.web.iter().map(|link| ("read and write at", look.cyan(&words::line(link)))));
         pairs.extend(addresses(&ready.listen));
         format!(
             "{} roda runs in the background on network {}\n{}{}",
@@ -250,6 +246,11 @@ fn child_words(args: &Args, context: &Context) -> Vec<OsString> {
     words.extend(["--mdns".into(), mdns.into()]);
     if args.discover == Switch::Off {
         words.extend(["--discover".into(), "off".into()]);
+    }
+    match args.web {
+        None | Some(WebAddress::Default) => {}
+        Some(WebAddress::Off) => words.extend(["--web".into(), "off".into()]),
+        Some(WebAddress::At(address)) => words.extend(["--web".into(), address.to_string().into()]),
     }
     if let Some(proxy) = &args.proxy {
         words.extend(["--proxy".into(), proxy.to_string().into()]);
@@ -318,7 +319,7 @@ mod tests {
         let context = Context::at(Path::new("/h")).unwrap();
         let words: Vec<_> = child_words(&args, &context).into_iter().map(|word| word.into_string().unwrap()).collect();
         let expected = "--home /h --json up --network=n --listen /ip4/127.0.0.1/tcp/0 --connect /ip4/192.0.2.7/tcp/1 --mdns off \
-             --proxy socks5://127.0.0.1:9050";
+             --web off --proxy socks5://127.0.0.1:9050";
         assert_eq!(words.join(" "), expected);
     }
 

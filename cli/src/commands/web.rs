@@ -1,14 +1,15 @@
-//! `roda web`: a fresh login link for the web page, once there is one.
+//! `roda web`: a fresh login link for the web page.
 
 use crate::args::Context;
 use crate::client::Client;
 use crate::error::CliError;
-use roda_node::api::dto::Status;
+use crate::output::Output;
+use roda_node::api::dto::WebLink;
 
 /// Runs the command.
-pub(crate) async fn run(context: &Context) -> Result<(), CliError> {
-    let _: Status = Client::new(context).get("/api/v1/status").await?;
-    let (feed, read) = (context.command("feed"), context.command("read ID"));
-    Err(CliError::failed("not_there_yet", "this node serves no web page yet")
-        .with_hint(format!("read here meanwhile: {feed}, {read}")))
+pub(crate) async fn run(context: &Context, output: &mut Output) -> Result<(), CliError> {
+    let link: WebLink = Client::new(context).post("/api/v1/web", &serde_json::json!({})).await?;
+    output.object(&link, |look| look.cyan(&link.url))?;
+    output.note("it logs one browser in, once, within a minute");
+    Ok(())
 }

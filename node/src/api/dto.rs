@@ -17,7 +17,7 @@ pub struct ErrorBody {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorDetail {
     /// A stable word: `not_found`, `ambiguous`, `invalid`, `too_large`, `not_followed`, `unreachable`, `expired`,
-    /// `other_network`, `not_there_yet`, `busy`, `storage`, `internal`.
+    /// `other_network`, `not_logged_in`, `no_web_page`, `busy`, `storage`, `internal`.
     pub code: String,
     /// What happened and why.
     pub message: String,
@@ -98,6 +98,13 @@ pub enum FindingState {
     Note,
     /// To be mended.
     Problem,
+}
+
+/// Answer of `POST /api/v1/web`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WebLink {
+    /// A login link that works once, for a minute.
+    pub url: String,
 }
 
 /// `GET /api/v1/identity`, `POST /api/v1/identity`.

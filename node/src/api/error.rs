@@ -23,6 +23,7 @@ impl ApiError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let status = match code {
             "not_found" => StatusCode::NOT_FOUND,
+            "not_logged_in" => StatusCode::UNAUTHORIZED,
             "ambiguous" | "not_followed" | "other_network" => StatusCode::CONFLICT,
             "busy" => StatusCode::SERVICE_UNAVAILABLE,
             "storage" | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
@@ -104,6 +105,12 @@ pub(super) fn refused(verdict: Verdict) -> ApiError {
         ),
         other => ApiError::new("internal", format!("unexpected verdict {other:?}"), ""),
     }
+}
+
+/// What a program gets that has no session and not the token.
+pub(crate) fn not_logged_in() -> Response {
+    let hint = "send the line of the file api.token as `Authorization: Bearer ...`, or use the socket";
+    ApiError::new("not_logged_in", "this door opens with a session or with the token", hint).into_response()
 }
 
 pub(super) async fn no_route() -> ApiError {

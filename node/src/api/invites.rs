@@ -33,20 +33,26 @@ pub(super) async fn make(
     State(context): State<Shared>,
     body: Result<Json<NewInvite>, JsonRejection>,
 ) -> Result<Json<InviteMade>, ApiError> {
-    let Json(NewInvite { board, life_ms, as_me }) = body?;
+    let Json(ask) = body?;
+    make_invite(&context, ask).await.map(Json)
+}
+
+/// Makes an invite.
+pub(crate) async fn make_invite(context: &Shared, ask: NewInvite) -> Result<InviteMade, ApiError> {
+    let NewInvite { board, life_ms, as_me } = ask;
     let life_ms = life_ms.unwrap_or(INVITE_LIFE_MS_DEFAULT);
     if !(1..=INVITE_LIFE_MS_MAX).contains(&life_ms) {
         let days = INVITE_LIFE_MS_MAX / (24 * 60 * 60 * 1000);
         return Err(ApiError::invalid(format!("an invite lasts {days} days at most"), "choose a shorter time"));
     }
     let (invited, stewards) = blocking(context.clone(), move |context| to_what(context, board.as_deref())).await?;
-    let (known, reachability) = known_addresses(&context).await?;
+    let (known, reachability) = known_addresses(context).await?;
     let (own, range) = invited::worth_giving(&known);
     let Some(range) = range else {
         let hint = "listen where others can reach it: roda up --listen /ip4/0.0.0.0/tcp/7716";
         return Err(ApiError::new("unreachable", "this node has no address that another node could dial", hint));
     };
-    let others = others(&context, invited.space(), range).await?;
+    let others = others(context, invited.space(), range).await?;
     let issued_ms = wall_ms();
     let authors = if as_me { vec![context.me()] } else { Vec::new() };
     let said = Invitation {
@@ -67,7 +73,7 @@ pub(super) async fn make(
         Range::Site => "local_network",
         Range::Machine => "this_machine",
     };
-    Ok(Json(InviteMade {
+    Ok(InviteMade {
         invite,
         expires_ms: said.expires_ms,
         board: said.board.space().to_string(),
@@ -76,7 +82,7 @@ pub(super) async fn make(
         addresses: addresses(&said, &context.network_key.public().0),
         range: word.to_owned(),
         reachability: reachability.to_owned(),
-    }))
+    })
 }
 
 /// Where this node is reached: what others have reached first, then what it listens on, through relays, too. And what is known
@@ -146,7 +152,13 @@ pub(super) async fn join(
     State(context): State<Shared>,
     body: Result<Json<Join>, JsonRejection>,
 ) -> Result<Json<Joined>, ApiError> {
-    let Json(Join { invite }) = body?;
+    let Json(ask) = body?;
+    join_by_invite(&context, ask).await.map(Json)
+}
+
+/// Follows the board of an invite, and dials every address in it.
+pub(crate) async fn join_by_invite(context: &Shared, ask: Join) -> Result<Joined, ApiError> {
+    let Join { invite } = ask;
     let invite = Invite::read(&invite, wall_ms()).map_err(not_to_be_followed)?;
     let said = invite.said();
     if said.network != context.network_name {
@@ -157,7 +169,7 @@ pub(super) async fn join(
         InvitedBoard::Open { name } => Some(name.clone()),
         InvitedBoard::Charter { .. } => None,
     };
-    follow_space(&context, said.board.space(), open_name).await?;
+    follow_space(context, said.board.space(), open_name).await?;
     let is_own = invite.inviter().0 == context.network_key.public().0;
     let mut addresses = addresses(said, &invite.inviter().0);
     // Whoever was invited may have handed on this node's own address.
@@ -169,10 +181,10 @@ pub(super) async fn join(
     let dials = addresses.into_iter().enumerate().map(|(index, address)| {
         // Addresses of one peer take turns; the others are one each.
         let turn = if index < count_own { u32::try_from(index).unwrap_or(u32::MAX) } else { 0 };
-        dial(&context, address, NEXT_ADDRESS_PAUSE.saturating_mul(turn))
+        dial(context, address, NEXT_ADDRESS_PAUSE.saturating_mul(turn))
     });
     let dials = join_all(dials).await;
-    Ok(Json(Joined { board: said.board.space().to_string(), name: said.board.name().to_owned(), is_own, dials }))
+    Ok(Joined { board: said.board.space().to_string(), name: said.board.name().to_owned(), is_own, dials })
 }
 
 /// Dials after a pause; a peer that is connected by then answers without another dial.

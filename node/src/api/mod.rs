@@ -7,24 +7,27 @@
 pub(crate) mod boards;
 pub mod dto;
 pub(crate) mod error;
-mod invites;
+pub(crate) mod invites;
 mod moving;
+mod news;
 pub(crate) mod node;
 pub(crate) mod read;
 pub(crate) mod resolve;
 mod server;
 pub(crate) mod write;
 
+pub(crate) use error::not_logged_in;
+pub(crate) use news::News;
 pub(crate) use server::Server;
 
 use crate::runtime::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use std::sync::Arc;
 
 /// Bytes of a request's body: a chunk of an import, 128 lines of events, is the largest.
-const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A running node, as calls and pages have it.
 pub(crate) type Shared = Arc<Context>;
@@ -36,7 +39,7 @@ pub(crate) fn router(context: Shared) -> Router {
         .route("/api/v1/identity", get(node::identity).post(write::name))
         .route("/api/v1/peers", get(node::peers))
         .route("/api/v1/connect", post(node::connect))
-        .route("/api/v1/events", get(node::events))
+        .route("/api/v1/events", get(news::events))
         .route("/api/v1/shutdown", post(node::shutdown))
         .route("/api/v1/boards", get(boards::list).post(boards::found))
         .route("/api/v1/boards/open", post(boards::open))
@@ -56,7 +59,8 @@ pub(crate) fn router(context: Shared) -> Router {
         .route("/api/v1/export", get(moving::export))
         .route("/api/v1/import", post(moving::import))
         .route("/api/v1/fsck", post(moving::fsck))
-        .fallback(error::no_route)
+        .route("/api/v1/web", post(node::web))
+        .route("/api/{*other}", any(error::no_route))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(context)
 }

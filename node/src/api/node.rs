@@ -1,19 +1,14 @@
 //! Calls about the node itself: status, identity, peers, news, stop.
 
 use super::Shared;
-use super::dto::{Connect, Connected, Diagnosis, FindingState, Identity, NodeEvent, PeerEntry, Status};
+use super::dto::{Connect, Connected, Diagnosis, FindingState, Identity, PeerEntry, Status, WebLink};
 use super::error::ApiError;
 use crate::doctor::{self, Facts};
-use crate::engine::{Answer, Local, Notice, Verdict};
+use crate::engine::{Answer, Local};
 use crate::runtime::Context;
 use axum::Json;
-use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::response::{IntoResponse, Response};
-use futures::stream;
-use std::convert::Infallible;
-use tokio::sync::broadcast::error::RecvError;
 
 pub(super) async fn status(State(context): State<Shared>) -> Result<Json<Status>, ApiError> {
     Ok(Json(read_status(&context).await?))
@@ -136,44 +131,20 @@ pub(crate) async fn dial(context: &Shared, ask: Connect) -> Result<Connected, Ap
     }
 }
 
+/// Makes a login link for a browser.
+pub(super) async fn web(State(context): State<Shared>) -> Result<Json<WebLink>, ApiError> {
+    let Some(access) = &context.web else {
+        let hint = "start it without `--web off`: `roda down`, `roda up`";
+        return Err(ApiError::new("no_web_page", "this node serves no web page", hint));
+    };
+    let link = access.login_link(false).map_err(|error| ApiError::new("internal", error.to_string(), ""))?;
+    Ok(Json(WebLink { url: link }))
+}
+
 pub(super) async fn shutdown(State(context): State<Shared>) -> Json<serde_json::Value> {
     // Full means that a stop is under way.
     let _ = context.stop.try_send(());
     Json(serde_json::json!({ "stopping": true }))
-}
-
-/// News as lines of JSON, until the reader goes or the node stops.
-pub(super) async fn events(State(context): State<Shared>) -> Response {
-    let lines = stream::unfold(context.handle.notices(), |mut notices| async move {
-        loop {
-            let event = match notices.recv().await {
-                Ok(notice) => line(notice),
-                Err(RecvError::Lagged(missed)) => Some(NodeEvent::Lagged { missed }),
-                Err(RecvError::Closed) => return None,
-            };
-            let encoded = event.and_then(|event| serde_json::to_vec(&event).ok());
-            if let Some(mut encoded) = encoded {
-                encoded.push(b'\n');
-                return Some((Ok::<_, Infallible>(Bytes::from(encoded)), notices));
-            }
-        }
-    });
-    ([("content-type", "application/x-ndjson")], Body::from_stream(lines)).into_response()
-}
-
-fn line(notice: Notice) -> Option<NodeEvent> {
-    Some(match notice {
-        Notice::Judged { event, verdict } => {
-            let (id, board, kind) = (event.id.to_string(), event.space.to_string(), event.kind.to_owned());
-            match verdict {
-                Verdict::Declined(_, why) => NodeEvent::Declined { id, board, kind, why: why.word().to_owned() },
-                _ => NodeEvent::Admitted { id, board, kind },
-            }
-        }
-        Notice::PeerUp { peer, address } => NodeEvent::Connected { peer_id: peer.to_string(), addr: address },
-        Notice::PeerDown { peer } => NodeEvent::Disconnected { peer_id: peer.to_string() },
-        Notice::Delivered { .. } => return None,
-    })
 }
 
 pub(crate) fn unexpected() -> ApiError {

@@ -37,7 +37,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 }
 
 /// The word for how far an own event is.
-pub(super) fn state_word(sent: bool, held_by: u32) -> &'static str {
+pub(crate) fn state_word(sent: bool, held_by: u32) -> &'static str {
     match (sent, held_by) {
         (_, 1..) => "held",
         (true, 0) => "sent",
@@ -249,7 +249,7 @@ fn read_thread(context: &Context, asked: EventId) -> Result<(ThreadPage, ThreadF
 }
 
 /// The thread of an event: its own if it is a post, else the one that it, or what it acts on, names.
-fn root_of(context: &Context, asked: EventId) -> Result<EventId, ApiError> {
+pub(crate) fn root_of(context: &Context, asked: EventId) -> Result<EventId, ApiError> {
     let not_here =
         || ApiError::new("not_found", format!("event {asked} is not on this node"), "fetch it first: `roda sync`");
     let Some(stored) = context.store.event(&asked)? else {

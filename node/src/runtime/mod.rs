@@ -20,6 +20,7 @@ use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{self, KeyError};
 use crate::network::{Command, Network, NetworkConfig, NetworkError, Proxy, Report};
 use crate::store::{EventStore, FoundDamage, JournalError, StoreError};
+use crate::web::{self, Access, WebAddress};
 use driver::Driver;
 use foresight::Foresight;
 use inbox::Inbox;
@@ -29,7 +30,8 @@ use roda_protocol::keys::SecretKey;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Notices that a slow reader may fall behind before it is told that it missed some.
 const NOTICES_MAX: usize = 4096;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub discover: bool,
     /// A proxy that is the only way out.
     pub proxy: Option<Proxy>,
+    /// Where to serve the web page.
+    pub web: WebAddress,
 }
 
 /// A node that serves.
@@ -72,6 +76,8 @@ pub struct Ready {
     pub listen: Vec<String>,
     /// The API's socket.
     pub socket: PathBuf,
+    /// A login link of the web page that works once, until it is used.
+    pub web: Option<String>,
     /// Whether the home was empty before.
     pub is_new: bool,
     /// What a person should know, such as an index that was rebuilt.
@@ -170,6 +176,9 @@ pub(crate) struct Context {
     pub(crate) started: Instant,
     pub(crate) stop: mpsc::Sender<()>,
     pub(crate) ignored: Arc<crate::network::Counters>,
+    pub(crate) news: Arc<api::News>,
+    /// The web page's door, if it is served.
+    pub(crate) web: Option<Arc<Access>>,
 }
 
 impl Context {
@@ -186,6 +195,8 @@ pub struct Node {
     engine: Option<std::thread::JoinHandle<()>>,
     engine_ended: oneshot::Receiver<String>,
     api: api::Server,
+    /// Tells the web page to end.
+    web: watch::Sender<bool>,
     stop: mpsc::Receiver<()>,
     _lock: HomeLock,
 }
@@ -222,6 +233,7 @@ impl Node {
             let make = move |store: &Arc<EventStore>| Engine::new(Arc::clone(store), me, engine_config.clone());
             blocking(move || open::open(&home, network_id, &stamp, make)).await??
         };
+        let page = bind_page(settings.web).await?;
         let inbox = Inbox::default();
         let network_config = NetworkConfig {
             key_seed: *network_seed,
@@ -248,12 +260,21 @@ impl Node {
         let driver =
             Driver::new(engine, foresight, network.commands(), notice_sender, home.clone(), counters, said.clone());
         let (thread, engine_ended) = run_engine(driver, first)?;
+        let peer_id = network.local_peer().to_string();
+        let access = match &page {
+            None => None,
+            Some(listener) => {
+                let address = listener.local_addr().map_err(|error| internal(&error.to_string()))?;
+                Some(Arc::new(Access::new(address, &home, &peer_id, config.web.allowed_hosts)?))
+            }
+        };
         let ready = Ready {
             network: settings.network.clone(),
-            peer_id: network.local_peer().to_string(),
+            peer_id,
             author: key.public().to_string(),
             listen: network.listen_addresses().to_vec(),
             socket: home.socket(),
+            web: access.as_ref().map(|access| access.login_link(true)).transpose()?,
             is_new,
             notices,
         };
@@ -271,14 +292,20 @@ impl Node {
             started: Instant::now(),
             stop: stop_sender,
             ignored: Arc::clone(network.counters()),
+            news: api::News::start(handle.notices(), wall_ms()),
+            web: access.clone(),
         });
         let api = api::Server::start(Arc::clone(&context)).map_err(|source| StartError {
             code: "internal",
             message: format!("can't serve on {}: {source}", ready.socket.display()),
             hint: "check that the folder of the socket is yours".into(),
         })?;
+        let (web, stop_web) = watch::channel(false);
+        if let (Some(listener), Some(access)) = (page, access) {
+            tokio::spawn(web::serve(listener, web::router(Arc::clone(&context), access), stop_web));
+        }
         look_for_damage(context);
-        Ok(Self { ready, inbox, network, engine: Some(thread), engine_ended, api, stop, _lock: lock })
+        Ok(Self { ready, inbox, network, engine: Some(thread), engine_ended, api, web, stop, _lock: lock })
     }
 
     /// Facts for the first line of output.
@@ -301,6 +328,7 @@ impl Node {
 
     /// Stops within five seconds. Everything that was acknowledged is on disk already.
     pub async fn shutdown(mut self) {
+        self.web.send_replace(true);
         self.api.stop(STOP_PART).await;
         self.inbox.close();
         if let Some(thread) = self.engine.take() {
@@ -313,6 +341,18 @@ impl Node {
         // The socket goes last but for the lock: who sees no socket may take the home a moment later.
         let _ = std::fs::remove_file(&self.ready.socket);
     }
+}
+
+/// Takes the web page's port.
+async fn bind_page(wanted: WebAddress) -> Result<Option<TcpListener>, StartError> {
+    web::bind(wanted).await.map_err(|source| StartError {
+        code: "address",
+        message: match wanted {
+            WebAddress::At(address) => format!("can't serve the web page on {address}: {source}"),
+            _ => format!("can't serve the web page: {source}"),
+        },
+        hint: "choose another address: `roda up --web 127.0.0.1:0` takes any free port, `--web off` serves none".into(),
+    })
 }
 
 /// Starts the network. A node that is free to choose listens where it did last time, so that what others know of it stays

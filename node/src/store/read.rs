@@ -334,6 +334,17 @@ impl EventStore {
         Ok(own)
     }
 
+    /// How far an event is that was written here; `None` for others.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn own(&self, id: &EventId) -> Result<Option<OwnRow>, StoreError> {
+        let Some(number) = self.number_of(id)? else { return Ok(None) };
+        let row = self.index().get(&keys::own_key(number))?;
+        row.map(|value| rows::decode(&value).ok_or(StoreError::Row)).transpose()
+    }
+
     /// Posts of a space before a place, newest first.
     ///
     /// # Errors

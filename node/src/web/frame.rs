@@ -1,0 +1,121 @@
+//! What every page has around it: language, colours, the person, the way to other pages; and what becomes of errors.
+
+use super::Shared;
+use super::assets;
+use super::guard::Caller;
+use super::preferences::Choice;
+use super::show;
+use super::texts::{Language, Texts};
+use crate::api::error::ApiError;
+use crate::runtime::wall_ms;
+use askama::Template;
+use axum::extract::FromRequestParts;
+use axum::http::header::{self, HeaderMap};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Response};
+
+/// The frame of a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) t: &'static Texts,
+    pub(crate) choice: Choice,
+    pub(crate) theme: &'static str,
+    /// The token of this session's forms.
+    pub(crate) form: String,
+    /// Who writes here.
+    pub(crate) me: show::Author,
+    pub(crate) version: &'static str,
+    pub(crate) now_ms: u64,
+    /// Path and query of this page: where a form comes back to.
+    pub(crate) here: String,
+    /// What of the inbox was not seen.
+    pub(crate) inbox_unread: u64,
+}
+
+impl Frame {
+    /// How long ago a time was.
+    pub(crate) fn ago(&self, created_ms: &u64) -> String {
+        self.t.ago(*created_ms, self.now_ms)
+    }
+
+    /// An answer with a page in it.
+    pub(crate) fn page(template: &impl Template) -> Response {
+        match template.render() {
+            Ok(text) => Html(text).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "a page could not be made");
+                (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be made: please report it as a bug.\n")
+                    .into_response()
+            }
+        }
+    }
+
+    /// The page for an error.
+    pub(crate) fn failed(&self, error: ApiError) -> Response {
+        let page =
+            ErrorPage { frame: self.clone(), message: show::line(&error.message), hint: show::line(&error.hint) };
+        (error.status, Self::page(&page)).into_response()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    frame: Frame,
+    message: String,
+    hint: String,
+}
+
+impl FromRequestParts<Shared> for Frame {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Shared) -> Result<Self, Response> {
+        let form = parts.extensions.get::<Caller>().map(Caller::form_token).unwrap_or_default();
+        let choice = web.preferences.choice();
+        let language = choice.language.unwrap_or_else(|| accepted(&parts.headers));
+        let context = &web.context;
+        let key = context.me();
+        // A name that can't be read now is not worth an error page.
+        let name = context.store.author_name(&key).ok().flatten();
+        Ok(Self {
+            t: language.texts(),
+            choice,
+            theme: choice.theme.word(),
+            form,
+            me: show::Author::new(&key.to_string(), name.as_deref(), true),
+            version: assets::VERSION.as_str(),
+            now_ms: wall_ms(),
+            here: here(&parts.uri),
+            inbox_unread: 0,
+        })
+    }
+}
+
+fn accepted(headers: &HeaderMap) -> Language {
+    let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    header.map(Language::accepted).unwrap_or_default()
+}
+
+fn here(uri: &Uri) -> String {
+    uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string)
+}
+
+/// A path of this door to go back to: nothing that a browser takes for another host.
+pub(crate) fn way_back(asked: &str) -> &str {
+    let is_ours = asked.starts_with('/') && !asked.starts_with("//") && !asked.contains(['\\', '\r', '\n']);
+    if is_ours { asked } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_stays_here() {
+        assert_eq!(way_back("/t/abc?x=1#y"), "/t/abc?x=1#y");
+        for other in ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "", "/a\r\nSet-Cookie: x"] {
+            assert_eq!(way_back(other), "/", "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Who is let through the door: checks of every request before any page or call sees it, and headers of every answer.
+//!
+//! In this order: the Host must be one of ours (a page elsewhere may have its name point here: DNS rebinding), the rate,
+//! the caller (cookie or token), and for whatever changes something, that it came from our own page. The first failure
+//! answers; nothing else is looked at.
+
+use super::access::Access;
+use super::sessions::{SessionUse, form_token};
+use crate::runtime::wall_ms;
+use axum::Form;
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+/// Header in which a script of our own page gives its form token.
+pub(crate) const FORM_TOKEN_HEADER: &str = "x-roda-form";
+
+/// The field in which a form of our own page gives it.
+const FORM_TOKEN_FIELD: &str = "form";
+
+/// Bytes of a form: a text of 48 KiB, each of its bytes written as three, and room for the other fields.
+const FORM_BYTES_MAX: usize = 256 * 1024;
+
+/// What a page may do: run our own script, use our own style, talk to us. Nothing inline, nothing from elsewhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Headers of every answer.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+];
+
+/// Who asks. In a request's extensions for whoever is behind the guard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A browser with a session; the secret of its cookie.
+    Browser(String),
+    /// A program with the token.
+    Program,
+}
+
+impl Caller {
+    /// The token that this caller's forms carry.
+    pub(crate) fn form_token(&self) -> String {
+        match self {
+            Self::Browser(secret) => form_token(secret),
+            Self::Program => String::new(),
+        }
+    }
+}
+
+/// Whether a Host header names this access.
+pub(crate) fn is_our_host(host: &str, port: u16, allowed: &[String]) -> bool {
+    let host = host.to_ascii_lowercase();
+    let own = ["127.0.0.1", "localhost", "[::1]"].into_iter().map(|name| format!("{name}:{port}"));
+    own.chain(allowed.iter().map(|name| name.to_ascii_lowercase())).any(|name| name == host)
+}
+
+/// Whether a request that changes something came from our own page, as far as the browser says. `None`: it says nothing.
+/// The order is that of Go's `CrossOriginProtection`: `Sec-Fetch-Site` cannot be set by scripts, `Origin` is older.
+pub(crate) fn is_from_our_page(headers: &HeaderMap) -> Option<bool> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return Some(matches!(site, "same-origin" | "none"));
+    }
+    let host = text("host")?;
+    text("origin").map(|origin| origin == format!("http://{host}") || origin == format!("https://{host}"))
+}
+
+/// Checks the Host header and the rate, for everything behind the door, and dresses every answer.
+pub(super) async fn entrance(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let hosts: Vec<_> = request.headers().get_all(header::HOST).iter().collect();
+    let is_ours = match hosts.as_slice() {
+        [host] => host.to_str().is_ok_and(|host| is_our_host(host, access.port, &access.allowed_hosts)),
+        _ => false,
+    };
+    let is_asset = request.uri().path().starts_with("/assets/");
+    let mut response = if !is_ours {
+        let text = "This door does not answer to that name. Use the address that `roda web` prints, or add the name to \
+                    `web.allowed_hosts` in config.toml.\n";
+        (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+    } else if !access.take_turn(wall_ms()) {
+        let mut response = (StatusCode::TOO_MANY_REQUESTS, "Too many requests: wait a moment.\n").into_response();
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // What is private is not to be found in a browser's cache; the style and the script may stay.
+    if !is_asset && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// Lets those in who have a session or the token, and changes in only from our own page.
+pub(super) async fn caller(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
+    let Some(caller) = access.caller(request.headers()) else {
+        return super::login::refused(request.headers(), request.uri().path());
+    };
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_read && let Caller::Browser(secret) = &caller {
+        // One that says nothing is old: the form's token decides alone.
+        if is_from_our_page(request.headers()) == Some(false) {
+            return forbidden("This came from another page than Roda's own, and was not carried out.");
+        }
+        let token = form_token(secret);
+        let in_header = request.headers().get(FORM_TOKEN_HEADER).is_some_and(|given| *given == token);
+        if !in_header {
+            request = match with_token(request, &token).await {
+                Ok(request) => request,
+                Err(answer) => return answer,
+            };
+        }
+    }
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+/// The request again, if its body is a form that carries the token.
+async fn with_token(request: Request, token: &str) -> Result<Request, Response> {
+    let (parts, body) = request.into_parts();
+    let too_large = |_| (StatusCode::PAYLOAD_TOO_LARGE, "That is too long.\n").into_response();
+    let bytes = axum::body::to_bytes(body, FORM_BYTES_MAX).await.map_err(too_large)?;
+    let copy = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
+    let has_token = match Form::<Vec<(String, String)>>::from_request(copy, &()).await {
+        Ok(Form(fields)) => fields.iter().any(|(name, value)| name == FORM_TOKEN_FIELD && value == token),
+        Err(_) => false,
+    };
+    if !has_token {
+        return Err(forbidden(
+            "The form's token is missing or of another session. Go back, load the page again, and send it anew.",
+        ));
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+/// An answer for what is not allowed.
+pub(crate) fn forbidden(text: &'static str) -> Response {
+    (StatusCode::FORBIDDEN, format!("{text}\n")).into_response()
+}
+
+impl Access {
+    fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+        if let Some(given) = headers.get(header::AUTHORIZATION) {
+            let token = given.to_str().ok()?.strip_prefix("Bearer ")?;
+            return self.sessions().is_token(token.trim()).then_some(Caller::Program);
+        }
+        let secret = self.cookie(headers)?;
+        let used = self.sessions().is_session(&secret, wall_ms());
+        match used {
+            SessionUse::Unknown => return None,
+            SessionUse::Valid => {}
+            SessionUse::ValidAndNoted => self.keep_sessions(),
+        }
+        Some(Caller::Browser(secret))
+    }
+
+    /// The value of this node's cookie. Its name contains the node: cookies are shared by all ports of a host.
+    pub(super) fn cookie(&self, headers: &HeaderMap) -> Option<String> {
+        let named = format!("{}=", self.cookie_name);
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        cookies
+            .flat_map(|line| line.split(';'))
+            .find_map(|cookie| cookie.trim().strip_prefix(&named).map(str::to_owned))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn only_loopback_names_with_our_port_and_configured_names_are_ours() {
+        for host in ["127.0.0.1:7717", "localhost:7717", "LOCALHOST:7717", "[::1]:7717"] {
+            assert!(is_our_host(host, 7717, &[]), "{host}");
+        }
+        for host in ["127.0.0.1", "127.0.0.1:7718", "evil.example:7717", "127.0.0.1:7717.evil.example", "10.0.0.1:7717"]
+        {
+            assert!(!is_our_host(host, 7717, &[]), "{host}");
+        }
+        assert!(is_our_host("Tunnel.example", 7717, &["tunnel.example".to_owned()]));
+    }
+
+    #[test]
+    fn what_the_browser_says_of_the_page_decides_and_silence_is_told_apart() {
+        let host = ("host", "127.0.0.1:7717");
+        assert_eq!(is_from_our_page(&headers(&[host, ("sec-fetch-site", "same-origin")])), Some(true));
+        assert_eq!(is_from_our_page(&headers(&[host, ("sec-fetch-site", "none")])), Some(true));
+        for site in ["same-site", "cross-site", "anything"] {
+            assert_eq!(is_from_our_page(&headers(&[host, ("sec-fetch-site", site)])), Some(false));
+        }
+        assert_eq!(is_from_our_page(&headers(&[host, ("origin", "http://127.0.0.1:7717")])), Some(true));
+        assert_eq!(is_from_our_page(&headers(&[host, ("origin", "http://127.0.0.1:7718")])), Some(false));
+        assert_eq!(is_from_our_page(&headers(&[host, ("origin", "null")])), Some(false));
+        assert_eq!(is_from_our_page(&headers(&[host])), None);
+    }
+}

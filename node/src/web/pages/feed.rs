@@ -1,0 +1,150 @@
+//! Lists of threads: the home page, over all followed boards, and a board's own page.
+
+use super::board::{BoardHead, head};
+use crate::api::error::ApiError;
+use crate::api::read::{FeedAsk, read_feed};
+use crate::web::frame::Frame;
+use crate::web::texts::Texts;
+use crate::web::{Shared, show};
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+/// Entries of a page.
+const ENTRIES: usize = 40;
+
+/// What a list's address says.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Ask {
+    sort: Option<String>,
+    range: Option<String>,
+    before: Option<String>,
+}
+
+/// An order that can be chosen.
+struct Choice {
+    word: &'static str,
+    name: &'static str,
+    why: &'static str,
+    is_chosen: bool,
+}
+
+/// A thread in a list.
+pub(super) struct Entry {
+    id: String,
+    short: String,
+    title: String,
+    retracted: bool,
+    unread: u64,
+    comments: u64,
+    score: i64,
+    board: String,
+    board_name: String,
+    author: show::Author,
+    created_ms: u64,
+}
+
+#[derive(Template)]
+#[template(path = "feed.html")]
+struct FeedPage {
+    frame: Frame,
+    heading: String,
+    compose: String,
+    board: Option<BoardHead>,
+    base: String,
+    sorts: Vec<Choice>,
+    ranges: Vec<Choice>,
+    entries: Vec<Entry>,
+    follows_none: bool,
+    next: Option<String>,
+}
+
+fn sorts(t: &'static Texts, chosen: &str) -> Vec<Choice> {
+    let all = [
+        ("new", t.sort_new, t.sort_new_why),
+        ("active", t.sort_active, t.sort_active_why),
+        ("top", t.sort_top, t.sort_top_why),
+    ];
+    let choice = |(word, name, why)| Choice { word, name, why, is_chosen: word == chosen };
+    all.into_iter().map(choice).collect()
+}
+
+/// `GET /`.
+pub(super) async fn home(State(web): State<Shared>, frame: Frame, Query(ask): Query<Ask>) -> Response {
+    match list(&web, &frame, ask, None).await {
+        Ok(page) => Frame::page(&page),
+        Err(error) => frame.failed(error),
+    }
+}
+
+/// `GET /b/BOARD`.
+pub(super) async fn of_board(
+    State(web): State<Shared>,
+    frame: Frame,
+    Path(board): Path<String>,
+    Query(ask): Query<Ask>,
+) -> Response {
+    match list(&web, &frame, ask, Some(board)).await {
+        Ok(page) => Frame::page(&page),
+        Err(error) => frame.failed(error),
+    }
+}
+
+async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> Result<FeedPage, ApiError> {
+    let board = match board {
+        Some(text) => Some(head(web, frame, text).await?),
+        None => None,
+    };
+    let sort = ask.sort.clone().unwrap_or_else(|| "new".to_owned());
+    let asked = FeedAsk {
+        board: board.as_ref().map(|board| board.id.clone()),
+        sort: Some(sort.clone()),
+        limit: Some(ENTRIES + 1),
+        before: ask.before,
+    };
+    let me = web.context.me().to_string();
+    let (mut found, follows_none) = web
+        .reading(move |context| {
+            let found = read_feed(context, &asked)?;
+            let follows_none = !context.boards()?.iter().any(|board| board.row.followed);
+            Ok((found, follows_none))
+        })
+        .await?;
+    let base = board.as_ref().map_or_else(|| "/".to_owned(), |board| format!("/b/{}", board.id));
+    let has_more = found.len() > ENTRIES;
+    found.truncate(ENTRIES);
+    let next = found.last().filter(|_| has_more).map(|last| {
+        let range = ask.range.as_deref().filter(|range| range.bytes().all(|byte| byte.is_ascii_lowercase()));
+        let range = range.map(|range| format!("&range={range}")).unwrap_or_default();
+        format!("{base}?sort={sort}{range}&before={}", last.cursor)
+    });
+    let entries = found
+        .into_iter()
+        .map(|entry| Entry {
+            short: show::short_id(&entry.id),
+            title: show::line(&entry.title),
+            retracted: entry.retracted,
+            unread: entry.unread,
+            comments: entry.comments,
+            score: entry.score,
+            board_name: show::board(&entry.board, &entry.board_name),
+            board: entry.board,
+            author: show::Author::new(&entry.author, entry.name.as_deref(), entry.author == me),
+            created_ms: entry.created_ms,
+            id: entry.id,
+        })
+        .collect();
+    Ok(FeedPage {
+        heading: board.as_ref().map_or_else(|| frame.t.feed.to_owned(), |board| board.name.clone()),
+        compose: board.as_ref().map_or_else(|| "/post".to_owned(), |board| format!("/post?board={}", board.id)),
+        board,
+        base,
+        sorts: sorts(frame.t, &sort),
+        ranges: Vec::new(),
+        entries,
+        follows_none,
+        next,
+        frame: frame.clone(),
+    })
+}

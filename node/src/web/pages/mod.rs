@@ -1,0 +1,62 @@
+//! The pages, by noun, and what their forms do.
+
+mod board;
+mod boards;
+mod compose;
+mod deeds;
+mod feed;
+mod node;
+mod person;
+mod thread;
+
+use super::{Shared, Web};
+use crate::api::error::ApiError;
+use crate::api::read::blocking;
+use crate::runtime::Context;
+use axum::Router;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// Every page, and every form's target (below `/do/`).
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/", get(feed::home))
+        .route("/b/{board}", get(feed::of_board))
+        .route("/b/{board}/log", get(board::log))
+        .route("/boards", get(boards::list))
+        .route("/t/{id}", get(thread::read))
+        .route("/t/{id}/news", get(thread::news))
+        .route("/history/{id}", get(thread::history))
+        .route("/post", get(compose::new_post).post(compose::submit_post))
+        .route("/reply/{id}", get(compose::new_reply).post(compose::submit_reply))
+        .route("/edit/{id}", get(compose::edit).post(compose::submit_edit))
+        .route("/retract/{id}", get(compose::retract))
+        .route("/author/{key}", get(person::author))
+        .route("/settings", get(person::settings).post(person::choose))
+        .route("/help", get(person::help))
+        .route("/node", get(node::show))
+        .route("/do/vote/{id}", post(deeds::vote))
+        .route("/do/retract/{id}", post(deeds::retract))
+        .route("/do/follow/{board}", post(deeds::follow))
+        .route("/do/unfollow/{board}", post(deeds::unfollow))
+        .route("/do/follow", post(deeds::follow_named))
+        .route("/do/open", post(deeds::open))
+        .route("/do/found", post(deeds::found))
+        .route("/do/join", post(deeds::join))
+        .route("/do/invite/{board}", post(boards::invite))
+        .route("/do/name", post(deeds::name))
+        .route("/do/sync", post(deeds::sync))
+        .route("/do/connect", post(deeds::connect))
+        .route("/do/log-out", post(super::login::log_out))
+        .fallback(person::not_found)
+}
+
+impl Web {
+    /// Reads where it may block.
+    async fn reading<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Context) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        blocking(Arc::clone(&self.context), work).await
+    }
+}

@@ -1,0 +1,115 @@
+//! The node: who it is connected to, what it holds, what is on its way, what is wrong.
+
+use crate::api::dto::{Finding, FindingState};
+use crate::api::error::ApiError;
+use crate::api::node::{diagnose, read_peers, read_status};
+use crate::api::read::read_outbox;
+use crate::web::frame::Frame;
+use crate::web::{Shared, show};
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+
+/// Own events that are listed: those that are not held by anybody yet, newest first.
+const OUTBOX_MAX: usize = 50;
+
+/// A peer in the list.
+struct Peer {
+    short: String,
+    id: String,
+    address: String,
+    direction: &'static str,
+    since_ms: u64,
+    boards: usize,
+    latency: String,
+}
+
+/// An own event on its way.
+struct Waiting {
+    id: String,
+    short: String,
+    kind: String,
+    created_ms: u64,
+    delivery: String,
+}
+
+/// Something that was looked at.
+struct Found {
+    state: &'static str,
+    class: &'static str,
+    message: String,
+    fix: String,
+}
+
+#[derive(Template)]
+#[template(path = "node_page.html")]
+struct NodePage {
+    frame: Frame,
+    facts: Vec<(&'static str, String)>,
+    notices: Vec<String>,
+    findings: Vec<Found>,
+    peers: Vec<Peer>,
+    waiting: Vec<Waiting>,
+}
+
+/// `GET /node`.
+pub(super) async fn show(State(web): State<Shared>, frame: Frame) -> Response {
+    match read(&web, &frame).await {
+        Ok(page) => Frame::page(&page),
+        Err(error) => frame.failed(error),
+    }
+}
+
+async fn read(web: &Shared, frame: &Frame) -> Result<NodePage, ApiError> {
+    let t = frame.t;
+    let status = read_status(&web.context).await?;
+    let peers = read_peers(&web.context).await?;
+    let findings = diagnose(&web.context).await?.findings;
+    let outbox = web.reading(read_outbox).await?;
+    let facts = vec![
+        (t.network, show::line(&status.network)),
+        (t.reachability, status.reachability.clone()),
+        (t.events, status.events.to_string()),
+        (t.disk, format!("{} MiB", status.disk_bytes.div_ceil(1024 * 1024))),
+        (t.uptime, format!("{} min", status.uptime_s / 60)),
+        (t.version, status.version.clone()),
+    ];
+    let found = |finding: Finding| {
+        let (class, state) = match finding.state {
+            FindingState::Ok => ("ok", t.finding_ok),
+            FindingState::Note => ("note", t.finding_note),
+            FindingState::Problem => ("problem", t.finding_problem),
+        };
+        Found {
+            state,
+            class,
+            message: show::line(&finding.message),
+            fix: finding.fix.as_deref().map(show::line).unwrap_or_default(),
+        }
+    };
+    let peer = |peer: crate::api::dto::PeerEntry| Peer {
+        // The beginning is the same for all.
+        short: peer.peer_id.chars().skip(peer.peer_id.chars().count().saturating_sub(8)).collect(),
+        address: show::line(&peer.addr),
+        direction: if peer.direction == "outbound" { t.outbound } else { t.inbound },
+        since_ms: peer.since_ms,
+        boards: peer.boards.len(),
+        latency: peer.latency_ms.map(|ms| format!("{ms} ms")).unwrap_or_default(),
+        id: peer.peer_id,
+    };
+    let waiting = |entry: crate::api::dto::OutboxEntry| Waiting {
+        short: show::short_id(&entry.id),
+        delivery: t.delivery(&entry.state, entry.held_by),
+        kind: entry.kind,
+        created_ms: entry.created_ms,
+        id: entry.id,
+    };
+    Ok(NodePage {
+        facts,
+        notices: status.notices.iter().map(|notice| show::line(notice)).collect(),
+        findings: findings.into_iter().map(found).collect(),
+        peers: peers.into_iter().map(peer).collect(),
+        waiting: outbox.into_iter().rev().filter(|entry| entry.held_by == 0).take(OUTBOX_MAX).map(waiting).collect(),
+        frame: frame.clone(),
+    })
+}

@@ -1,0 +1,104 @@
+//! Strangers' words on their way to a page: lines, names, authors, boards.
+
+use roda_protocol::text::Untrusted;
+
+/// Columns that a name may take in a line that has other things to say.
+const NAME_COLUMNS_MAX: usize = 32;
+
+/// Characters of a key that stand beside every name, after the `@`.
+const KEY_CHARS: usize = 8;
+
+/// Digits of a short id.
+const ID_DIGITS: usize = 8;
+
+/// A stranger's text as one line, without marks that turn the reading direction.
+pub(crate) fn line(text: &str) -> String {
+    Untrusted::new(text.to_owned()).line(None)
+}
+
+/// A name, kept short.
+pub(crate) fn name(text: &str) -> String {
+    Untrusted::new(text.to_owned()).line(Some(NAME_COLUMNS_MAX))
+}
+
+/// The first digits of an id.
+pub(crate) fn short_id(id: &str) -> String {
+    id.chars().take(ID_DIGITS).collect()
+}
+
+/// A board's name, or its short id while the name has not come.
+pub(crate) fn board(id: &str, given: &str) -> String {
+    let given = name(given);
+    if given.trim().is_empty() { short_id(id) } else { given }
+}
+
+/// An author as pages show it: the name that it gave itself, and always a part of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Author {
+    /// The whole key.
+    pub(crate) key: String,
+    /// Its beginning.
+    pub(crate) short: String,
+    /// The name; empty if there is none.
+    pub(crate) name: String,
+    /// Whether the name mixes alphabets.
+    pub(crate) is_mixed: bool,
+    /// Whether it is the person who reads.
+    pub(crate) is_me: bool,
+}
+
+impl Author {
+    pub(crate) fn new(key: &str, given: Option<&str>, is_me: bool) -> Self {
+        let name = given.map(name).unwrap_or_default();
+        let short = key.chars().take(1 + KEY_CHARS).collect();
+        Self { key: key.to_owned(), short, is_mixed: mixes_alphabets(&name), name, is_me }
+    }
+}
+
+/// Whether a name has letters of more than one alphabet that look alike: Latin, Greek, Cyrillic, Armenian, Cherokee.
+pub(crate) fn mixes_alphabets(name: &str) -> bool {
+    let alphabet = |letter: char| match u32::from(letter) {
+        0x41..=0x5a | 0x61..=0x7a | 0xaa | 0xba | 0xc0..=0x24f | 0x1e00..=0x1eff | 0xff21..=0xff5a => Some('L'),
+        0x370..=0x3ff | 0x1f00..=0x1fff => Some('G'),
+        0x400..=0x52f | 0x1c80..=0x1c8f | 0x2de0..=0x2dff | 0xa640..=0xa69f => Some('C'),
+        0x530..=0x58f => Some('A'),
+        0x13a0..=0x13ff | 0xab70..=0xabbf => Some('K'),
+        _ => None,
+    };
+    let mut letters = name.chars().filter_map(alphabet);
+    let first = letters.next();
+    first.is_some_and(|first| letters.any(|other| other != first))
+}
+
+/// A time for machines: RFC 3339, to the second.
+pub(crate) fn machine_time(unix_ms: &u64) -> String {
+    let seconds = i64::try_from(*unix_ms / 1000).unwrap_or(0);
+    jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_mixes_alphabets_is_noticed_and_honest_ones_are_not() {
+        assert!(mixes_alphabets("pаypal"), "the second letter is Cyrillic");
+        assert!(mixes_alphabets("Αna"), "the first letter is Greek");
+        for honest in ["Ana", "José", "Анна", "Ωmega".trim_end_matches("mega"), "山田", "ana 42", ""] {
+            assert!(!mixes_alphabets(honest), "{honest}");
+        }
+    }
+
+    #[test]
+    fn an_author_always_shows_a_part_of_the_key() {
+        let author = Author::new("@abcdefghijklmnop", Some("Ana\u{202e}"), false);
+        assert_eq!(author.short, "@abcdefgh");
+        assert!(!author.name.contains('\u{202e}'));
+        assert_eq!(Author::new("@abcdefghijklmnop", None, false).name, "");
+    }
+
+    #[test]
+    fn times_are_said_to_machines_in_utc() {
+        assert_eq!(machine_time(&1_700_000_000_999), "2023-11-14T22:13:20Z");
+    }
+}

@@ -1,0 +1,395 @@
+//! The words of the page, in every language that it speaks, side by side: a text that lacks one doesn't compile.
+//!
+//! Owns the choice of language and the words; templates own where they stand. `%n` is a number, `%s` a text.
+
+/// A language of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Portuguese.
+    Pt,
+}
+
+impl Language {
+    /// The words of this language.
+    pub(crate) fn texts(self) -> &'static Texts {
+        match self {
+            Self::En => &EN,
+            Self::Pt => &PT,
+        }
+    }
+
+    /// The language of a BCP 47 tag, if the page speaks it.
+    fn of_tag(tag: &str) -> Option<Self> {
+        match tag.split('-').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "en" => Some(Self::En),
+            "pt" => Some(Self::Pt),
+            _ => None,
+        }
+    }
+
+    /// What a browser asks for (`Accept-Language`): the one of ours that it likes best, else English.
+    pub(crate) fn accepted(header: &str) -> Self {
+        let wishes = header.split(',').take(16).filter_map(|wish| {
+            let (tag, quality) = wish.split_once(";q=").unwrap_or((wish, "1"));
+            let quality = quality.trim().parse::<f32>().ok().filter(|quality| *quality > 0.0)?;
+            Self::of_tag(tag.trim()).map(|language| (quality, language))
+        });
+        // The first of those that are liked equally.
+        let best = wishes.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        best.map(|(_, language)| language).unwrap_or_default()
+    }
+}
+
+macro_rules! catalogue {
+    ($($name:ident: $en:literal, $pt:literal;)*) => {
+        /// Every text of the page in one language.
+        #[derive(Debug)]
+        pub(crate) struct Texts {
+            $(#[doc = $en] pub(crate) $name: &'static str,)*
+        }
+
+        static EN: Texts = Texts { $($name: $en,)* };
+        static PT: Texts = Texts { $($name: $pt,)* };
+
+        #[cfg(test)]
+        const PAIRS: &[(&str, &str, &str)] = &[$((stringify!($name), $en, $pt),)*];
+    };
+}
+
+catalogue! {
+    lang: "en", "pt";
+    skip: "Skip to the content", "Saltar para o conteúdo";
+    nav: "Main", "Principal";
+    feed: "Feed", "Início";
+    boards: "Boards", "Fóruns";
+    inbox: "Inbox", "Caixa de entrada";
+    search: "Search", "Procurar";
+    node: "Node", "Nó";
+    settings: "Settings", "Definições";
+    help: "Help", "Ajuda";
+    new_post: "New post", "Nova publicação";
+    log_out: "Log out", "Sair";
+    you_write_as: "You write as", "Escreve como";
+    sorted: "Order", "Ordem";
+    sort_new: "new", "recentes";
+    sort_active: "active", "ativas";
+    sort_hot: "hot", "em alta";
+    sort_top: "top", "mais votadas";
+    sort_balanced: "balanced", "equilibrada";
+    sort_new_why: "Newest posts first.", "As publicações mais recentes primeiro.";
+    sort_active_why: "The threads that were answered last come first.",
+        "Primeiro as conversas com a resposta mais recente.";
+    sort_hot_why: "Votes count less as a post gets older.", "Os votos pesam menos à medida que a publicação envelhece.";
+    sort_top_why: "Most votes up, less votes down, within the time chosen.",
+        "Mais votos a favor, menos os votos contra, no período escolhido.";
+    sort_balanced_why: "Newest first, but each further post of the same author stands further down.",
+        "Recentes primeiro, mas cada nova publicação do mesmo autor desce um pouco.";
+    range: "Time", "Período";
+    range_day: "day", "dia";
+    range_week: "week", "semana";
+    range_month: "month", "mês";
+    range_year: "year", "ano";
+    range_all: "all", "sempre";
+    next_page: "Next page", "Página seguinte";
+    first_page: "First page", "Primeira página";
+    page_has_changed: "What this page went on from is gone.", "O ponto de onde esta página continuava já não existe.";
+    empty_feed: "Nothing here yet.", "Ainda não há nada aqui.";
+    empty_feed_no_boards: "You follow no boards yet. Open one, or join one with an invite.",
+        "Ainda não segue nenhum fórum. Abra um, ou entre num com um convite.";
+    in_board: "in", "em";
+    by: "by", "por";
+    you: "you", "você";
+    no_title: "(no title)", "(sem título)";
+    comment_one: "%n comment", "%n comentário";
+    comment_many: "%n comments", "%n comentários";
+    new_one: "%n new", "%n nova";
+    new_many: "%n new", "%n novas";
+    point_one: "%n point", "%n ponto";
+    point_many: "%n points", "%n pontos";
+    reply_one: "%n reply", "%n resposta";
+    reply_many: "%n replies", "%n respostas";
+    votes_raw: "Votes are counted one for each author, without weighing who they are.",
+        "Conta-se um voto por autor, sem pesar quem é.";
+    just_now: "just now", "agora mesmo";
+    minutes_ago: "%n min ago", "há %n min";
+    hours_ago: "%n h ago", "há %n h";
+    days_ago: "%n d ago", "há %n d";
+    in_future: "dated ahead", "com data adiantada";
+    unread: "new", "nova";
+    edited: "edited", "editada";
+    edited_history: "see what it said before", "ver o que dizia antes";
+    retracted: "Taken back by its author.", "Retirada pelo seu autor.";
+    missing: "This comment is not here yet. It is being asked for; its answers are below.",
+        "Este comentário ainda não está aqui. Está a ser pedido; as respostas estão abaixo.";
+    missing_post: "The post is not here yet. It is being asked for; its answers are below.",
+        "A publicação ainda não está aqui. Está a ser pedida; as respostas estão abaixo.";
+    dropped: "Its words are not on this node.", "As suas palavras não estão neste nó.";
+    unreadable: "Its author signed bytes that are no text.", "O autor assinou bytes que não são texto.";
+    hidden_here: "Hidden here: %s.", "Escondida aqui: %s.";
+    show_anyway: "Show it", "Mostrar";
+    permalink: "link", "ligação";
+    parent: "parent", "anterior";
+    whole_thread: "whole thread", "conversa inteira";
+    one_branch: "This is one branch of a thread.", "Isto é um ramo de uma conversa.";
+    continue_thread: "Continue this branch", "Continuar este ramo";
+    reply: "reply", "responder";
+    reply_to: "Answer to", "Resposta a";
+    edit: "edit", "editar";
+    retract: "take back", "retirar";
+    retract_question: "Take this back for good? Its words leave this node, and other nodes are asked to do the same. Who has read or copied it still has it.",
+        "Retirar isto para sempre? As palavras saem deste nó, e pede-se o mesmo aos outros nós. Quem já leu ou copiou continua a ter.";
+    why: "why", "porquê";
+    vote_up: "Vote up", "Votar a favor";
+    vote_down: "Vote down", "Votar contra";
+    vote_none: "Withdraw vote", "Retirar o voto";
+    collapse_hint: "fold or unfold", "dobrar ou desdobrar";
+    level: "Level %n, by", "Nível %n, de";
+    link_label: "Link:", "Ligação:";
+    tags: "Tags", "Etiquetas";
+    state_queued: "waiting: no other node has it yet", "à espera: nenhum outro nó a tem ainda";
+    state_sent: "sent, not confirmed yet", "enviada, ainda sem confirmação";
+    held_one: "held by %n other node", "guardada por %n outro nó";
+    held_many: "held by %n other nodes", "guardada por %n outros nós";
+    complete_none_asked: "No other node was asked what may be missing.",
+        "Nenhum outro nó foi consultado sobre o que possa faltar.";
+    complete_equal: "%s of %n nodes asked had the same set of this board.",
+        "%s de %n nós consultados tinham o mesmo conjunto deste fórum.";
+    complete_missing_one: "%n event is known to be missing.", "Sabe-se que falta %n evento.";
+    complete_missing_many: "%n events are known to be missing.", "Sabe-se que faltam %n eventos.";
+    complete_missing_none: "Nothing is known to be missing.", "Não se sabe de nada em falta.";
+    declined_one: "%n event was declined by this node.", "%n evento foi recusado por este nó.";
+    declined_many: "%n events were declined by this node.", "%n eventos foram recusados por este nó.";
+    title: "Title", "Título";
+    text: "Text", "Texto";
+    text_hint: "CommonMark. Nothing is loaded from elsewhere: pictures become links.",
+        "CommonMark. Nada é carregado de fora: as imagens passam a ligações.";
+    link: "Link (optional)", "Ligação (opcional)";
+    tags_hint: "Tags, separated by spaces (optional, up to eight)", "Etiquetas, separadas por espaços (opcional, até oito)";
+    board: "Board", "Fórum";
+    preview: "Preview", "Pré-visualizar";
+    publish: "Publish", "Publicar";
+    save_draft: "Save draft", "Guardar rascunho";
+    draft_saved: "The draft is kept on this node.", "O rascunho fica guardado neste nó.";
+    draft_found: "This is the draft that you kept.", "Este é o rascunho que guardou.";
+    draft_discard: "Discard the draft", "Descartar o rascunho";
+    cancel: "Cancel", "Cancelar";
+    save: "Save", "Guardar";
+    editing: "Edit", "Editar";
+    published_note: "What you publish is signed with your key and goes to other nodes. It can be taken back, not unsaid.",
+        "O que publica é assinado com a sua chave e vai para outros nós. Pode ser retirado, mas não desdito.";
+    follow: "Follow", "Seguir";
+    unfollow: "Leave", "Deixar";
+    followed: "followed", "a seguir";
+    open_board: "Open a board by its name", "Abrir um fórum pelo nome";
+    open_board_hint: "The same name is the same board on every node. It has no founder.",
+        "O mesmo nome é o mesmo fórum em todos os nós. Não tem fundador.";
+    open: "Open", "Abrir";
+    found_board: "Found a board", "Fundar um fórum";
+    found_board_hint: "A board with a charter of its own: a title, rules, and you as its first steward.",
+        "Um fórum com carta própria: um título, regras, e você como primeiro responsável.";
+    found: "Found", "Fundar";
+    follow_by_id: "Follow a board by its id", "Seguir um fórum pelo id";
+    join: "Join with an invite", "Entrar com um convite";
+    join_hint: "The text that begins with roda:", "O texto que começa por roda:";
+    join_do: "Join", "Entrar";
+    name: "Name", "Nome";
+    description: "Description", "Descrição";
+    rules: "Rules", "Regras";
+    rules_hint: "One on each line", "Uma por linha";
+    language: "Language", "Língua";
+    kind_open: "open", "aberto";
+    kind_charter: "charter", "com carta";
+    kind: "Kind", "Tipo";
+    threads: "Threads", "Conversas";
+    events: "Events", "Eventos";
+    unread_head: "New", "Novas";
+    state: "State", "Estado";
+    board_log: "Log", "Registo";
+    no_charter: "The charter of this board has not arrived yet.", "A carta deste fórum ainda não chegou.";
+    board_id: "Id", "Id";
+    author: "Author", "Autor";
+    author_key_note: "Anybody can take any name. The key is what tells authors apart.",
+        "Qualquer pessoa pode usar qualquer nome. É a chave que distingue os autores.";
+    mixed_name: "This name mixes alphabets or looks like another one. Look at the key.",
+        "Este nome mistura alfabetos ou parece-se com outro. Olhe para a chave.";
+    profile_name: "Your name", "O seu nome";
+    profile_name_hint: "Up to 32 characters. Others see it beside your key.",
+        "Até 32 caracteres. Os outros veem-no ao lado da sua chave.";
+    theme: "Colours", "Cores";
+    theme_auto: "as the system", "como o sistema";
+    theme_light: "light", "claras";
+    theme_dark: "dark", "escuras";
+    language_auto: "as the browser", "como o navegador";
+    keys: "Keys", "Teclas";
+    keys_on: "Use the keys below", "Usar as teclas abaixo";
+    settings_saved: "Saved.", "Guardado.";
+    key_next: "next comment or entry", "comentário ou entrada seguinte";
+    key_previous: "the one before", "a anterior";
+    key_sibling_next: "next at the same level", "seguinte no mesmo nível";
+    key_sibling_previous: "the one before at the same level", "anterior no mesmo nível";
+    key_parent: "parent", "o de cima";
+    key_top: "top of the thread", "início da conversa";
+    key_fold: "fold or unfold", "dobrar ou desdobrar";
+    key_reply: "reply", "responder";
+    key_edit: "edit", "editar";
+    key_votes: "vote up, vote down", "votar a favor, votar contra";
+    key_open: "open the entry", "abrir a entrada";
+    key_author: "the author", "o autor";
+    key_unread: "next new comment, or next page with something new", "próximo comentário novo, ou página com novidades";
+    key_search: "search", "procurar";
+    key_help: "this list", "esta lista";
+    peers: "Peers", "Pares";
+    no_peers: "No peers are connected: what you write stays here until some are.",
+        "Nenhum par ligado: o que escreve fica aqui até haver algum.";
+    address: "Address", "Endereço";
+    direction: "Direction", "Sentido";
+    outbound: "outbound", "saída";
+    inbound: "inbound", "entrada";
+    since: "Since", "Desde";
+    latency: "Round trip", "Ida e volta";
+    shared_boards: "Shared boards", "Fóruns em comum";
+    outbox: "Own writing on its way", "O que escreveu, a caminho";
+    outbox_empty: "Nothing waits.", "Nada à espera.";
+    disk: "Disk", "Disco";
+    uptime: "Running for", "A funcionar há";
+    reachability: "Reachable", "Acessível";
+    network: "Network", "Rede";
+    version: "Version", "Versão";
+    findings: "What was looked at", "O que foi verificado";
+    finding_ok: "fine", "bem";
+    finding_note: "note", "nota";
+    finding_problem: "problem", "problema";
+    sync_now: "Compare with peers now", "Comparar agora com os pares";
+    connect_to: "Connect to an address", "Ligar a um endereço";
+    connect_do: "Connect", "Ligar";
+    invite: "Invite", "Convite";
+    invite_make: "Make an invite", "Fazer um convite";
+    invite_use: "Whoever has this text can join: `roda join TEXT`, or the page Boards.",
+        "Quem tiver este texto pode entrar: `roda join TEXTO`, ou a página Fóruns.";
+    expires: "Void from", "Sem efeito a partir de";
+    error: "That did not work", "Não funcionou";
+    what_next: "What to do next:", "O que fazer a seguir:";
+    back: "Back", "Voltar";
+    not_found: "There is no such page", "Essa página não existe";
+    new_replies_one: "%n new reply", "%n resposta nova";
+    new_replies_many: "%n new replies", "%n respostas novas";
+    show_new: "Show", "Mostrar";
+    search_words: "Words", "Palavras";
+    search_none: "Nothing that is held here matches.", "Nada do que está aqui corresponde.";
+    search_hint: "Searches what is held on this node.", "Procura no que está neste nó.";
+    since_date: "From (date)", "De (data)";
+    until_date: "Until (date)", "Até (data)";
+    inbox_empty: "No answers and no mentions yet.", "Ainda sem respostas nem menções.";
+    inbox_clear: "Mark all as read", "Marcar tudo como lido";
+    inbox_answer: "answered you", "respondeu-lhe";
+    inbox_mention: "mentioned you", "mencionou-o";
+    history: "History", "Histórico";
+    first_version: "As it was first written", "Como foi escrito primeiro";
+    sorts_help: "Orders", "Ordens";
+    help_intro: "Roda has no server. This page is served by your own node, to you alone. What you see is what your node holds; what you write is signed with your key and spreads from node to node.",
+        "A Roda não tem servidor. Esta página é servida pelo seu próprio nó, só para si. Vê o que o seu nó guarda; o que escreve é assinado com a sua chave e espalha-se de nó em nó.";
+    power: "Power", "Poder";
+    stewards: "Stewards", "Responsáveis";
+    work_bits: "Bits of work that an event needs", "Bits de trabalho que um evento precisa";
+}
+
+impl Texts {
+    /// A sentence with a number in it.
+    pub(crate) fn n(&self, number: impl Into<i64>, one: &str, many: &str) -> String {
+        let number = number.into();
+        let text = if number == 1 { one } else { many };
+        text.replace("%n", &number.to_string())
+    }
+
+    /// `3 comments`.
+    pub(crate) fn comments(&self, number: &u64) -> String {
+        self.n(clamped(*number), self.comment_one, self.comment_many)
+    }
+
+    /// `2 new`.
+    pub(crate) fn news(&self, number: &u64) -> String {
+        self.n(clamped(*number), self.new_one, self.new_many)
+    }
+
+    /// `2 points`.
+    pub(crate) fn points(&self, number: &i64) -> String {
+        self.n(*number, self.point_one, self.point_many)
+    }
+
+    /// `2 replies`.
+    pub(crate) fn replies(&self, number: &usize) -> String {
+        self.n(clamped(*number as u64), self.reply_one, self.reply_many)
+    }
+
+    /// How far an own event is.
+    pub(crate) fn delivery(&self, state: &str, held_by: u32) -> String {
+        match state {
+            "held" => self.n(held_by, self.held_one, self.held_many),
+            "sent" => self.state_sent.to_owned(),
+            _ => self.state_queued.to_owned(),
+        }
+    }
+
+    /// How long ago a time was, in one unit.
+    pub(crate) fn ago(&self, created_ms: u64, now_ms: u64) -> String {
+        const MINUTE: u64 = 60_000;
+        // Clocks differ by minutes; nobody wants to read that a comment comes from the future for that.
+        if created_ms > now_ms + 10 * MINUTE {
+            return self.in_future.to_owned();
+        }
+        let minutes = now_ms.saturating_sub(created_ms) / MINUTE;
+        let (number, text) = match minutes {
+            0 => return self.just_now.to_owned(),
+            1..60 => (minutes, self.minutes_ago),
+            60..1440 => (minutes / 60, self.hours_ago),
+            _ => (minutes / 1440, self.days_ago),
+        };
+        text.replace("%n", &number.to_string())
+    }
+}
+
+fn clamped(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_have_every_text_with_the_same_places_to_fill() {
+        for (name, en, pt) in PAIRS {
+            assert!(!en.is_empty() && !pt.is_empty(), "{name}");
+            for place in ["%n", "%s"] {
+                assert_eq!(en.matches(place).count(), pt.matches(place).count(), "{name}: {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_browser_gets_the_language_that_it_likes_best_of_ours() {
+        assert_eq!(Language::accepted("pt-BR,pt;q=0.9,en;q=0.8"), Language::Pt);
+        assert_eq!(Language::accepted("fr, en;q=0.5, pt;q=0.7"), Language::Pt);
+        assert_eq!(Language::accepted("en-GB,pt"), Language::En);
+        assert_eq!(Language::accepted("pt;q=0"), Language::En);
+        assert_eq!(Language::accepted("de"), Language::En);
+        assert_eq!(Language::accepted(";q=x,,"), Language::En);
+    }
+
+    #[test]
+    fn times_and_counts_are_said_in_words() {
+        let now = 10 * 86_400_000;
+        assert_eq!(EN.ago(now, now), "just now");
+        assert_eq!(EN.ago(now - 5 * 60_000, now), "5 min ago");
+        assert_eq!(PT.ago(now - 3 * 3_600_000, now), "há 3 h");
+        assert_eq!(EN.ago(0, now), "10 d ago");
+        assert_eq!(EN.ago(now + 11 * 60_000, now), "dated ahead");
+        assert_eq!(EN.comments(&1), "1 comment");
+        assert_eq!(PT.comments(&2), "2 comentários");
+        assert_eq!(EN.points(&-1), "-1 points");
+    }
+}
