@@ -20,6 +20,8 @@ pub mod text;
 pub mod thread;
 pub mod view;
 
+pub mod concentration;
+
 pub mod gossip;
 pub mod invite;
 pub mod reconcile;

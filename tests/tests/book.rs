@@ -36,5 +36,6 @@ pages! {
     devnet: "devnet.md",
     errors: "errors.md",
     doctor: "doctor.md",
+    reading: "reading.md",
     moving: "moving.md",
 }

@@ -120,6 +120,7 @@ fn every_command_on_real_nodes_prints_what_its_schema_says() {
 
     join_by_an_invite(homes);
     write_and_read(homes);
+    rule_and_explain(homes);
     homes.watch("ana", board);
     move_and_check(homes, board);
     run_a_test_network(homes);
@@ -177,6 +178,70 @@ fn write_and_read(homes: &mut Homes) {
     assert_eq!(homes.fails("ana", &["nonsense"], 2), "usage");
     assert_eq!(homes.fails("nobody", &["feed"], 3), "no_node");
     homes.ends_and_holds("nobody", &["doctor"], 1, "doctor");
+}
+
+/// A reader's own state, and reasons.
+fn rule_and_explain(homes: &mut Homes) {
+    let post = homes.holds("ana", &["post", "b", "-t", "Mine", "-m", "words", "--wait", "1"], "written");
+    let post = text(&post, "id").to_owned();
+    let answer = homes.holds("bo", &["reply", &post, "-m", "an answer", "--wait", "1"], "written");
+    let answer = text(&answer, "id").to_owned();
+    let bo = text(&homes.holds("bo", &["id", "show"], "id"), "author").to_owned();
+
+    let first = homes.holds("ana", &["inbox"], "inbox");
+    assert_eq!((text(&first, "id"), text(&first, "why"), text(&first, "text")), (&*answer, "answer", "an answer"));
+    let next = homes.holds("ana", &["next"], "next");
+    assert_eq!(next["item"]["node"]["id"], Value::from(&*answer));
+    assert_eq!(next["item"]["answers"]["id"], Value::from(&*post));
+    assert_eq!(homes.run("ana", &["inbox"], 0).stdout, b"");
+    homes.holds("ana", &["inbox", "--all"], "inbox");
+    homes.holds("ana", &["inbox", "--clear"], "inbox-clear");
+    homes.holds("ana", &["catchup"], "board");
+    assert_eq!(homes.holds("ana", &["next", "b"], "next")["item"], Value::Null);
+
+    for words in [
+        &["watch", &*answer][..],
+        &["mute", "word:answer"],
+        &["score", "add", "older:30d", "-5"],
+        &["follow", &bo[..12]],
+        &["mute", &bo],
+        &["rules"],
+        &["score", "list"],
+    ] {
+        homes.holds("ana", words, "rule");
+    }
+    let read = homes.holds("ana", &["read", &post], "read");
+    let shown = &read["thread"]["children"][0];
+    assert_eq!((&shown["text"], &shown["hidden"]["by"]), (&Value::from(""), &Value::from("you")));
+    let read = homes.holds("ana", &["read", &post, "--hidden"], "read");
+    assert_eq!(read["thread"]["children"][0]["text"], "an answer");
+    for sort in ["new", "active", "top", "hot", "balanced"] {
+        homes.holds("ana", &["feed", "--sort", sort, "--hidden"], "feed");
+    }
+    homes.holds("ana", &["feed", "--sort", "top", "--range", "day"], "feed");
+    assert_eq!(homes.fails("ana", &["feed", "--sort", "new", "--range", "day"], 1), "invalid");
+    assert_eq!(homes.fails("ana", &["mute", "word:*"], 1), "invalid");
+
+    let why = homes.holds("ana", &["why", &answer], "why");
+    assert_eq!((&why["signature"]["valid"], &why["brought"]["by"]), (&Value::from(true), &Value::from("peer")));
+    assert_eq!(why["hidden"]["why"], "author");
+    assert_eq!(why["ranks"].as_array().unwrap().len(), 5);
+    let power = homes.holds("ana", &["power"], "power");
+    assert_eq!(power["overall"]["comments"]["holders"], 1);
+    homes.holds("ana", &["power", "b", "--days", "1"], "power");
+
+    let state = homes.run("ana", &["export", "--reader"], 0).stdout;
+    homes.check(std::str::from_utf8(&state).unwrap(), "reader");
+    std::fs::write(homes.path("reader"), &state).unwrap();
+    for words in [&["unmute", &*bo][..], &["unmute", "word:answer"], &["unwatch", &*post], &["score", "remove", "older:30d"]] {
+        assert_eq!(homes.holds("ana", words, "rule")["effect"], "none");
+    }
+    homes.holds("ana", &["read", &post], "read");
+    let report = homes.holds("ana", &["import", "--reader", "reader"], "reader-import");
+    assert_eq!(report["rejected"], 0, "{report}");
+    let again = homes.run("ana", &["export", "--reader"], 0).stdout;
+    assert_eq!(String::from_utf8(again).unwrap(), String::from_utf8(state).unwrap());
+    homes.holds("ana", &["unmute", &bo], "rule");
 }
 
 fn move_and_check(homes: &mut Homes, board: &str) {

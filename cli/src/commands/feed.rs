@@ -5,23 +5,32 @@ use crate::client::{Client, encoded};
 use crate::error::CliError;
 use crate::output::Output;
 use crate::terminal::Look;
+use crate::thread::tree::hidden_words;
 use crate::words::{self, Align, Table, painted, plain};
 use roda_node::api::dto::FeedEntry;
+use roda_protocol::view::FeedSort;
 
 /// Entries that one request asks for.
 const PAGE_ENTRIES: usize = 100;
 
 /// What to list.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = formulas())]
 pub(crate) struct Args {
     /// The board: its name here, its id or a prefix of it [default: all that are followed]
     board: Option<String>,
     /// In which order
     #[arg(long, value_name = "S", default_value = "new")]
     sort: Sort,
+    /// How far `--sort top` goes back [default: all]
+    #[arg(long, value_name = "R")]
+    range: Option<Range>,
     /// How many threads at most
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
+    /// Also the titles of what your rules hide
+    #[arg(long)]
+    hidden: bool,
     /// Go on behind the entry that has this `cursor`
     #[arg(long, value_name = "CURSOR")]
     before: Option<String>,
@@ -36,6 +45,38 @@ enum Sort {
     Active,
     /// Most votes first.
     Top,
+    /// Votes and age together.
+    Hot,
+    /// As hot, and no few authors fill a page.
+    Balanced,
+}
+
+/// How far `top` goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Range {
+    /// 24 hours.
+    Day,
+    /// 7 days.
+    Week,
+    /// 30 days.
+    Month,
+    /// 365 days.
+    Year,
+    /// Without end.
+    All,
+}
+
+/// The formulas, for `roda feed --help`.
+fn formulas() -> String {
+    let mut text = "Orders. Equal events and an equal clock give an equal order on every node:\n".to_owned();
+    for sort in FeedSort::ALL {
+        text.push_str(&format!("  {:<9} {}\n", sort.word(), sort.formula()));
+    }
+    text.push_str(
+        "Votes are raw: one for each author, and whoever makes many keys has many. A date ahead of your clock counts as now. Of \
+         each board the newest 10,000 threads are put in order.",
+    );
+    text
 }
 
 /// Runs the command.
@@ -77,8 +118,12 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
 }
 
 fn path(args: &Args, limit: usize, before: Option<&str>) -> String {
-    let mut path = format!("/api/v1/feed?sort={}&limit={limit}", args.sort.word());
-    for (key, value) in [("board", args.board.as_deref()), ("before", before)] {
+    let mut path = format!("/api/v1/feed?sort={}&limit={limit}", word(args.sort));
+    if args.hidden {
+        path.push_str("&hidden=true");
+    }
+    let range = args.range.map(word);
+    for (key, value) in [("board", args.board.as_deref()), ("range", range.as_deref()), ("before", before)] {
         if let Some(value) = value {
             path.push_str(&format!("&{key}={}", encoded(value)));
         }
@@ -86,21 +131,17 @@ fn path(args: &Args, limit: usize, before: Option<&str>) -> String {
     path
 }
 
-impl Sort {
-    fn word(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Active => "active",
-            Self::Top => "top",
-        }
-    }
+fn word(value: impl clap::ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 /// The command that lists what comes behind the last entry.
 fn older(args: &Args, last: &FeedEntry) -> String {
     let board = args.board.as_deref().map(|board| format!(" {}", shell_words::quote(board))).unwrap_or_default();
-    let sort = if args.sort == Sort::New { String::new() } else { format!(" --sort {}", args.sort.word()) };
-    format!("feed{board}{sort} --before {}", shell_words::quote(&last.cursor))
+    let sort = if args.sort == Sort::New { String::new() } else { format!(" --sort {}", word(args.sort)) };
+    let range = args.range.map(|range| format!(" --range {}", word(range))).unwrap_or_default();
+    let hidden = if args.hidden { " --hidden" } else { "" };
+    format!("feed{board}{sort}{range}{hidden} --before {}", shell_words::quote(&last.cursor))
 }
 
 /// `of_many`: the boards are named, too.
@@ -124,6 +165,10 @@ pub(super) fn render(entries: &[FeedEntry], of_many: bool, look: &Look) -> Strin
     for entry in entries {
         let title = words::line(&entry.title);
         let title = match () {
+            () if entry.hidden.is_some() && title.trim().is_empty() => {
+                let why = entry.hidden.as_ref().map(hidden_words).unwrap_or_default();
+                painted(why, Look::dim)
+            }
             () if entry.retracted => painted("[taken back by its author]", Look::dim),
             () if title.trim().is_empty() => painted("[its words are not here]", Look::dim),
             () => painted(title, Look::bold),
@@ -165,6 +210,9 @@ mod tests {
             score: -1,
             unread: 2,
             retracted: false,
+            hidden: None,
+            points: 0,
+            watched: false,
             cursor: "c 1".into(),
         }
     }
@@ -180,8 +228,11 @@ mod tests {
 
     #[test]
     fn the_next_page_is_a_command_to_paste() {
-        let args = Args { board: Some("my board".into()), sort: Sort::Top, limit: 1, before: None };
-        assert_eq!(older(&args, &entry("x")), "feed 'my board' --sort top --before 'c 1'");
-        assert_eq!(path(&args, 5, Some("c 1")), "/api/v1/feed?sort=top&limit=5&board=my%20board&before=c%201");
+        let range = Some(Range::Week);
+        let args =
+            Args { board: Some("my board".into()), sort: Sort::Top, range, limit: 1, hidden: false, before: None };
+        assert_eq!(older(&args, &entry("x")), "feed 'my board' --sort top --range week --before 'c 1'");
+        let asked = "/api/v1/feed?sort=top&limit=5&board=my%20board&range=week&before=c%201";
+        assert_eq!(path(&args, 5, Some("c 1")), asked);
     }
 }

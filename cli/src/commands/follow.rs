@@ -1,5 +1,6 @@
 //! `roda follow` and `roda unfollow`.
 
+use super::rules;
 use crate::args::Context;
 use crate::client::Client;
 use crate::error::CliError;
@@ -7,15 +8,19 @@ use crate::output::Output;
 use crate::words;
 use roda_node::api::dto::{BoardRef, BoardSelector};
 
-/// Which board.
+/// Which board, or author.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A full id; or, if it is known here, a prefix or a name
+    /// A board: a full id; or, if it is known here, a prefix or a name. Or an author: `@` and a key
+    #[arg(value_name = "BOARD|@AUTHOR")]
     board: String,
 }
 
 /// Follows.
 pub(crate) async fn follow(args: Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    if args.board.starts_with('@') {
+        return rules::follow(args.board, context, output).await;
+    }
     let body = BoardSelector { board: args.board };
     let board: BoardRef = Client::new(context).post("/api/v1/follow", &body).await?;
     output
@@ -30,6 +35,9 @@ pub(crate) async fn follow(args: Args, context: &Context, output: &mut Output) -
 
 /// Stops following.
 pub(crate) async fn unfollow(args: Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    if args.board.starts_with('@') {
+        return rules::remove(args.board, context, output).await;
+    }
     let body = BoardSelector { board: args.board };
     let board: BoardRef = Client::new(context).post("/api/v1/unfollow", &body).await?;
     output.object(&board, |look| {

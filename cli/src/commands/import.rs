@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::words;
-use roda_node::api::dto::ImportReport;
+use roda_node::api::dto::{ImportReport, ReaderImported};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
@@ -27,6 +27,9 @@ const REASONS_MAX: usize = 8;
 pub(crate) struct Args {
     /// A file that `roda export` wrote; `-` is standard input
     file: PathBuf,
+    /// The file has a reader's state, written by `roda export --reader`
+    #[arg(long)]
+    reader: bool,
 }
 
 /// Runs the command.
@@ -44,6 +47,9 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
         let _: roda_node::api::dto::Status = client.get("/api/v1/status").await?;
     }
     let mut chunks = Chunks::new(reader);
+    if args.reader {
+        return take_state(&client, chunks, &name, output).await;
+    }
     let mut total = ImportReport::default();
     loop {
         let chunk = match chunks.next() {
@@ -62,6 +68,35 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
         let mut text = format!(
             "{mark} {} imported, {} known before, {} rejected",
             total.imported, total.duplicate, total.rejected
+        );
+        for reason in &total.reasons {
+            text.push_str(&format!("\n  {}", words::line(reason)));
+        }
+        text
+    })
+}
+
+/// Takes in a reader's state.
+async fn take_state<R: BufRead>(
+    client: &Client,
+    mut chunks: Chunks<R>,
+    name: &str,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    let mut total = ReaderImported::default();
+    while let Some(chunk) = chunks.next().map_err(|error| CliError::io(&format!("can't read {name}"), &error))? {
+        let report: ReaderImported = client.post_lines("/api/v1/reader/import", chunk).await?;
+        total.imported += report.imported;
+        total.skipped += report.skipped;
+        total.rejected += report.rejected;
+        let room = REASONS_MAX.saturating_sub(total.reasons.len());
+        total.reasons.extend(report.reasons.into_iter().take(room));
+    }
+    output.object(&total, |look| {
+        let mark = if total.rejected == 0 { look.green("✓") } else { look.yellow("!") };
+        let mut text = format!(
+            "{mark} {} imported, {} skipped (older, or of events that are not here), {} rejected",
+            total.imported, total.skipped, total.rejected
         );
         for reason in &total.reasons {
             text.push_str(&format!("\n  {}", words::line(reason)));

@@ -14,21 +14,26 @@ mod follow;
 mod fsck;
 mod id;
 mod import;
+mod inbox;
 mod invite;
 mod join;
 mod logs;
+mod next;
 mod outbox;
 mod peers;
 mod post;
+mod power;
 mod read;
 mod reply;
 mod retract;
+mod rules;
 mod status;
 mod sync;
 mod up;
 mod vote;
 mod web;
 mod welcome;
+mod why;
 mod written;
 
 use crate::args::Context;
@@ -65,9 +70,9 @@ pub(crate) enum Command {
     },
     /// The boards known here
     Boards,
-    /// Follow a board: hold its events and pass them on
+    /// Follow a board: hold its events and pass them on; or an author: lift what they write
     Follow(follow::Args),
-    /// Stop following a board
+    /// Stop following a board or an author
     Unfollow(follow::Args),
     /// Start a thread
     Post(post::Args),
@@ -83,6 +88,32 @@ pub(crate) enum Command {
     Feed(feed::Args),
     /// Read a thread
     Read(read::Args),
+    /// Answers to you, mentions of you, and what is new in threads that you watch
+    Inbox(inbox::Args),
+    /// Show the next unread post or comment, and mark it as read
+    Next(next::Args),
+    /// Mark everything of a board, or of all, as read
+    Catchup(next::Args),
+    /// Watch a thread: its comments come to the inbox
+    Watch(rules::Thread),
+    /// Watch a thread no longer
+    Unwatch(rules::Thread),
+    /// Hide a thread, an author or words, here and for you alone
+    Mute(rules::What),
+    /// Hide it no longer
+    Unmute(rules::What),
+    /// Points of your own: lift or sink authors, words and ages
+    Score {
+        /// What to do.
+        #[command(subcommand)]
+        command: rules::Score,
+    },
+    /// Your own rules: what you watch, follow, mute and give points
+    Rules,
+    /// Why something is shown as it is: signature, way here, rank, and what hides it
+    Why(why::Args),
+    /// How concentrated this node's world is: authors, peers, networks
+    Power(power::Args),
     /// The connected peers
     Peers(peers::Args),
     /// Connect to a peer
@@ -153,6 +184,17 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Vote(args) => vote::run(&args, context, output).await,
         Command::Feed(args) => feed::run(&args, context, output).await,
         Command::Read(args) => read::run(&args, context, output).await,
+        Command::Inbox(args) => inbox::run(&args, context, output).await,
+        Command::Next(args) => next::next(args, context, output).await,
+        Command::Catchup(args) => next::catch_up(args, context, output).await,
+        Command::Watch(args) => rules::watch(args, context, output).await,
+        Command::Unwatch(args) => rules::remove(args.into_what(), context, output).await,
+        Command::Mute(args) => rules::mute(args, context, output).await,
+        Command::Unmute(args) => rules::remove(args.into_what(), context, output).await,
+        Command::Score { command } => rules::score(command, context, output).await,
+        Command::Rules => rules::rules(context, output).await,
+        Command::Why(args) => why::run(&args, context, output).await,
+        Command::Power(args) => power::run(&args, context, output).await,
         Command::Peers(args) => peers::run(&args, context, output).await,
         Command::Connect(args) => connect::run(args, context, output).await,
         Command::Invite(args) => invite::run(args, context, output).await,

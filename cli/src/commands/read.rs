@@ -15,11 +15,15 @@ pub(crate) struct Args {
     /// Levels of comments to show: 0 is the post alone [default: all]
     #[arg(long, value_name = "N")]
     depth: Option<usize>,
+    /// Also the words of what your rules hide
+    #[arg(long)]
+    hidden: bool,
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
-    let page: ThreadPage = Client::new(context).get(&format!("/api/v1/threads/{}", encoded(&args.id))).await?;
+    let page: ThreadPage =
+        Client::new(context).get(&format!("/api/v1/threads/{}?hidden={}", encoded(&args.id), args.hidden)).await?;
     if output.is_json() {
         nested::write(output.writer(), &page, args.depth).map_err(|error| CliError::output(&error))?;
         return output.flush();

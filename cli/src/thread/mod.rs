@@ -81,6 +81,7 @@ pub(crate) mod samples {
             asked: root.clone(),
             root,
             nodes,
+            rule: None,
             completeness: Completeness {
                 held,
                 declined: 0,

@@ -3,7 +3,7 @@
 use super::{Place, places};
 use crate::terminal::Look;
 use crate::words;
-use roda_node::api::dto::{Completeness, ThreadNode, ThreadPage};
+use roda_node::api::dto::{Completeness, Hidden, ThreadNode, ThreadPage};
 use roda_protocol::text::Untrusted;
 
 /// Levels that are indented; a deeper comment says its depth instead, so that text keeps its width.
@@ -38,6 +38,11 @@ fn post(page: &ThreadPage, place: &Place<'_>, look: &Look, lines: &mut Vec<Strin
         facts.push(format!("by {}", byline(node)));
     }
     facts.extend(marks(node, look));
+    match page.rule.as_deref() {
+        Some("watch") => facts.push("you watch it".to_owned()),
+        Some("mute") => facts.push("you have muted it".to_owned()),
+        _ => {}
+    }
     facts.push(look.cyan(&words::short_id(&node.id)));
     lines.push(facts.join(" · "));
     if let Some(link) = &node.link {
@@ -137,12 +142,35 @@ fn absence(node: &ThreadNode) -> Option<String> {
     if node.retracted {
         return Some("[taken back by its author]".to_owned());
     }
-    let hidden = node.hidden.as_ref()?;
-    Some(match hidden.why.as_str() {
+    // What the reader asked to see all the same has its words.
+    node.hidden.as_ref().filter(|_| node.text.is_empty()).map(hidden_words)
+}
+
+/// By whom words are hidden, and why.
+#[must_use]
+pub(crate) fn hidden_words(hidden: &Hidden) -> String {
+    let rule = words::line(hidden.rule.as_deref().unwrap_or_default());
+    match hidden.why.as_str() {
         "dropped" => "[the words are not kept on this node]".to_owned(),
         "unreadable" => "[the author signed bytes that are no text]".to_owned(),
+        "author" => format!("[hidden by you: {}]", words::author(&rule, None)),
+        "thread" => "[hidden by you: this thread]".to_owned(),
+        "text" => format!("[hidden by you: {rule}]"),
+        "points" => format!("[hidden by you: {rule} points]"),
         other => format!("[hidden: {}]", words::line(other)),
-    })
+    }
+}
+
+/// A post or comment by itself, each line behind a prefix.
+pub(crate) fn alone(node: &ThreadNode, prefix: &str, look: &Look, lines: &mut Vec<String>) {
+    let mut facts = vec![look.bold(&byline(node))];
+    facts.extend(marks(node, look));
+    facts.push(look.cyan(&words::short_id(&node.id)));
+    lines.push(format!("{}{}", look.dim(prefix), facts.join(" · ")));
+    if let Some(link) = &node.link {
+        lines.push(format!("{}{} {}", look.dim(prefix), look.dim("link"), words::line(link)));
+    }
+    body(node, prefix, look, lines);
 }
 
 /// What is here, what is known to be missing, and with how many peers it was compared. Says no more than was measured.
@@ -180,7 +208,7 @@ pub(crate) fn completeness(state: &Completeness, look: &Look) -> String {
 mod tests {
     use super::super::samples::{hole, node, page};
     use super::*;
-    use roda_node::api::dto::{Hidden, Votes};
+    use roda_node::api::dto::Votes;
     use unicode_width::UnicodeWidthStr as _;
 
     const LOOK: Look = Look { color: false, columns: Some(60), now_ms: 100_000 };
@@ -228,7 +256,7 @@ a comment that is not here yet · dddddddd
         let mut retracted = node("b", 1, "");
         retracted.retracted = true;
         let mut dropped = node("c", 1, "");
-        dropped.hidden = Some(Hidden { why: "dropped".into() });
+        dropped.hidden = Some(Hidden { by: "node".into(), why: "dropped".into(), rule: None });
         let mut edited = node("d", 1, "new words");
         edited.edited = Some(95_000);
         let text = render(&page(vec![node("a", 0, ""), retracted, dropped, edited]), None, &LOOK);

@@ -42,6 +42,14 @@ pub(crate) async fn read_boards(context: &Shared) -> Result<Vec<Board>, ApiError
     Ok(boards)
 }
 
+/// One board, or all that are followed.
+pub(super) fn followed_boards(context: &Context, board: Option<&str>) -> Result<Vec<KnownBoard>, ApiError> {
+    match board {
+        Some(text) => Ok(vec![context.find_board(text)?]),
+        None => Ok(context.boards()?.into_iter().filter(|board| board.row.followed).collect()),
+    }
+}
+
 /// What of a board may be missing.
 pub(crate) async fn completeness(context: &Shared, space: SpaceId) -> Result<Completeness, ApiError> {
     let asked = context.handle.ask(Local::Completeness { space }).await?;

@@ -4,6 +4,12 @@
 //! digits, times unix milliseconds. Text that came from the network is here as it was written: who shows it to a person
 //! sanitises it (`roda_protocol::text`).
 
+mod reading;
+mod reasons;
+
+pub use reading::*;
+pub use reasons::*;
+
 use serde::{Deserialize, Serialize};
 
 /// What every failed call answers, under the key `error`.
@@ -279,7 +285,7 @@ pub struct Written {
     pub target: Option<String>,
 }
 
-/// One of `GET /api/v1/feed?board=&sort=&limit=&before=`.
+/// One of `GET /api/v1/feed?board=&sort=&range=&hidden=&limit=&before=`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FeedEntry {
     /// The post.
@@ -302,15 +308,24 @@ pub struct FeedEntry {
     pub comments: u64,
     /// Votes up less votes down, one per author, raw.
     pub score: i64,
-    /// Comments of others (and the post itself) that were not read here.
+    /// Comments of others (and the post itself) that were not read here; 0 in a thread that the reader has muted.
     pub unread: u64,
     /// Whether its author took it back.
     pub retracted: bool,
+    /// By whom and why it is hidden; null if it is not. Its title is empty then, unless hidden ones were asked for.
+    #[serde(default)]
+    pub hidden: Option<Hidden>,
+    /// What the reader's own rules add to the score, in orders that count votes.
+    #[serde(default)]
+    pub points: i32,
+    /// Whether the reader watches it.
+    #[serde(default)]
+    pub watched: bool,
     /// What to pass as `before` to go on behind this entry.
     pub cursor: String,
 }
 
-/// `GET /api/v1/threads/{id}?depth=`: the thread of a post or of any comment in it.
+/// `GET /api/v1/threads/{id}?hidden=`: the thread of a post or of any comment in it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ThreadPage {
     /// Its board.
@@ -323,6 +338,9 @@ pub struct ThreadPage {
     pub asked: String,
     /// In reading order: each before its answers. The first is the post or the hole in its place.
     pub nodes: Vec<ThreadNode>,
+    /// `watch` or `mute`, if the reader has a rule about the thread.
+    #[serde(default)]
+    pub rule: Option<String>,
     /// What may be missing.
     pub completeness: Completeness,
 }
@@ -366,11 +384,18 @@ pub struct ThreadNode {
     pub mine: bool,
 }
 
-/// Why words are not shown.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// By whom and why words are not shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hidden {
-    /// `dropped` (the words are not on this node) or `unreadable` (the author signed bytes that are no text).
+    /// `you` (the reader's own rules), `node`, or `author`.
+    #[serde(default)]
+    pub by: String,
+    /// `dropped` (the words are not on this node); `unreadable` (the author signed bytes that are no text); of the reader's
+    /// rules `author`, `thread`, `text` or `points`.
     pub why: String,
+    /// The reader's rule that hides it, as in [`Rule`]; of `points` their sum.
+    #[serde(default)]
+    pub rule: Option<String>,
 }
 
 /// Raw votes, one per author.

@@ -7,13 +7,20 @@
 pub(crate) mod boards;
 pub mod dto;
 pub(crate) mod error;
+pub(crate) mod feed;
+pub(crate) mod inbox;
 pub(crate) mod invites;
 mod moving;
 mod news;
+pub(crate) mod next;
 pub(crate) mod node;
+pub(crate) mod power;
 pub(crate) mod read;
+pub(crate) mod reader;
+mod reader_moving;
 pub(crate) mod resolve;
 mod server;
+pub(crate) mod why;
 pub(crate) mod write;
 
 pub(crate) use error::not_logged_in;
@@ -53,9 +60,18 @@ pub(crate) fn router(context: Shared) -> Router {
         .route("/api/v1/events/{id}/edit", post(write::edit))
         .route("/api/v1/events/{id}/retract", post(write::retract))
         .route("/api/v1/events/{id}/vote", post(write::vote))
-        .route("/api/v1/feed", get(read::feed))
+        .route("/api/v1/feed", get(feed::feed))
         .route("/api/v1/threads/{id}", get(read::thread))
         .route("/api/v1/outbox", get(read::outbox))
+        .route("/api/v1/inbox", get(inbox::inbox))
+        .route("/api/v1/inbox/clear", post(inbox::clear))
+        .route("/api/v1/events/{id}/why", get(why::why))
+        .route("/api/v1/power", get(power::power))
+        .route("/api/v1/next", post(next::next))
+        .route("/api/v1/catchup", post(next::catch_up))
+        .route("/api/v1/reader/rules", get(reader::rules).post(reader::set))
+        .route("/api/v1/reader/export", get(reader_moving::export))
+        .route("/api/v1/reader/import", post(reader_moving::import))
         .route("/api/v1/export", get(moving::export))
         .route("/api/v1/import", post(moving::import))
         .route("/api/v1/fsck", post(moving::fsck))

@@ -1,31 +1,22 @@
-//! Calls that read: feed, thread, outbox. They go to the store on threads that may block, and never wait for the engine.
+//! Calls that read: thread, outbox. They go to the store on threads that may block, and never wait for the engine.
 
 use super::Shared;
-use super::dto::{Completeness, FeedEntry, Hidden, OutboxEntry, ThreadNode, ThreadPage, Votes};
+use super::dto::{Completeness, Hidden, OutboxEntry, ThreadNode, ThreadPage, Votes};
 use super::error::ApiError;
+use super::feed::Lens;
 use super::node::unexpected;
-use super::resolve::KnownBoard;
 use crate::engine::{Answer, Local};
-use crate::runtime::{Context, wall_ms};
-use crate::store::{EventRow, FeedPlace, root_named_by};
+use crate::runtime::Context;
+use crate::store::{EventRow, root_named_by};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use roda_protocol::event::{Kind, tag};
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::thread::{self, Node, Shown};
-use roda_protocol::view::{FeedSort, FeedStats};
+use roda_protocol::view::policy::Effect;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-
-/// Entries of a page of a feed, if the asker does not say.
-const FEED_LIMIT_DEFAULT: usize = 50;
-
-/// And at most.
-const FEED_LIMIT_MAX: usize = 1000;
-
-/// Threads of a board that are put in order: the newest. Orders other than by date need all of them at once.
-const RANKED_MAX: usize = 10_000;
 
 /// Runs work that reads the disk where it may block.
 pub(crate) async fn blocking<T: Send + 'static>(
@@ -45,157 +36,28 @@ pub(crate) fn state_word(sent: bool, held_by: u32) -> &'static str {
     }
 }
 
-/// The query of a feed.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct FeedAsk {
-    pub(crate) board: Option<String>,
-    pub(crate) sort: Option<String>,
-    pub(crate) limit: Option<usize>,
-    pub(crate) before: Option<String>,
-}
-
-pub(super) async fn feed(
-    State(context): State<Shared>,
-    query: Result<Query<FeedAsk>, QueryRejection>,
-) -> Result<Json<Vec<FeedEntry>>, ApiError> {
-    let Query(ask) = query?;
-    blocking(context, move |context| read_feed(context, &ask).map(Json)).await
-}
-
-/// A page of a feed.
-pub(crate) fn read_feed(context: &Context, ask: &FeedAsk) -> Result<Vec<FeedEntry>, ApiError> {
-    let limit = ask.limit.unwrap_or(FEED_LIMIT_DEFAULT).min(FEED_LIMIT_MAX);
-    let sort = match ask.sort.as_deref() {
-        None | Some("new") => FeedSort::New,
-        Some("active") => FeedSort::Active,
-        Some("top") => FeedSort::Top,
-        Some(other) => {
-            let message = format!("there is no order called {other:?}");
-            return Err(ApiError::invalid(message, "choose new, active or top"));
-        }
-    };
-    let boards = match &ask.board {
-        Some(text) => vec![context.find_board(text)?],
-        None => context.boards()?.into_iter().filter(|board| board.row.followed).collect(),
-    };
-    match sort {
-        FeedSort::New => newest(context, &boards, ask.before.as_deref(), limit),
-        FeedSort::Active | FeedSort::Top => ranked(context, &boards, sort, ask.before.as_deref(), limit),
-    }
-}
-
-/// Newest posts of some boards. The cursor is a post's time and id.
-fn newest(
-    context: &Context,
-    boards: &[KnownBoard],
-    before: Option<&str>,
-    limit: usize,
-) -> Result<Vec<FeedEntry>, ApiError> {
-    let before = before.map(|cursor| time_cursor(context, cursor)).transpose()?;
-    let mut posts: Vec<(FeedPlace, EventRow, &KnownBoard)> = Vec::new();
-    for board in boards {
-        let page = context.store.posts(board.space, before, limit)?;
-        posts.extend(page.into_iter().map(|(place, row)| (place, row, board)));
-    }
-    posts.sort_by_key(|(place, _, _)| std::cmp::Reverse(*place));
-    posts.truncate(limit);
-    let entry = |(place, row, board): (FeedPlace, EventRow, &KnownBoard)| {
-        let cursor = format!("{}.{}", place.created_ms, row.id);
-        entry(context, board, &row, cursor)
-    };
-    posts.into_iter().map(entry).filter_map(Result::transpose).collect()
-}
-
-fn bad_cursor() -> ApiError {
-    ApiError::invalid("that is no cursor", "pass the `cursor` of the last entry that you have seen")
-}
-
-fn time_cursor(context: &Context, cursor: &str) -> Result<FeedPlace, ApiError> {
-    let (time, id) = cursor.split_once('.').ok_or_else(bad_cursor)?;
-    let created_ms = time.parse().map_err(|_| bad_cursor())?;
-    let id: EventId = id.parse().map_err(|_| bad_cursor())?;
-    context.store.feed_place(&id, created_ms)?.ok_or_else(bad_cursor)
-}
-
-/// Threads by activity or score. The cursor is the last entry's id: what stands behind it now comes next.
-fn ranked(
-    context: &Context,
-    boards: &[KnownBoard],
-    sort: FeedSort,
-    before: Option<&str>,
-    limit: usize,
-) -> Result<Vec<FeedEntry>, ApiError> {
-    let now_ms = wall_ms();
-    let mut threads = Vec::new();
-    for board in boards {
-        for (_, row) in context.store.posts(board.space, None, RANKED_MAX)? {
-            let counts = context.store.thread_counts(&row.id, &context.me())?;
-            let score = if sort == FeedSort::Top { score(context, &row)? } else { 0 };
-            let active_ms = counts.active_ms.max(row.created_ms);
-            let stats = FeedStats { id: row.id, created_ms: row.created_ms, active_ms, score };
-            threads.push((sort.key(&stats, now_ms), row, board));
-        }
-    }
-    threads.sort_by_key(|(key, _, _)| std::cmp::Reverse(*key));
-    let skip = match before {
-        None => 0,
-        Some(cursor) => {
-            let id: EventId = cursor.parse().map_err(|_| bad_cursor())?;
-            1 + threads.iter().position(|(_, row, _)| row.id == id).ok_or_else(bad_cursor)?
-        }
-    };
-    let page = threads.into_iter().skip(skip).take(limit);
-    page.map(|(_, row, board)| entry(context, board, &row, row.id.to_string())).filter_map(Result::transpose).collect()
-}
-
-fn score(context: &Context, row: &EventRow) -> Result<i64, ApiError> {
-    let node = root_node(context, row)?;
-    Ok(node.map_or(0, |node| i64::from(node.up) - i64::from(node.down)))
-}
-
-fn root_node(context: &Context, row: &EventRow) -> Result<Option<Node>, ApiError> {
-    let thread = thread::resolve(row.id, context.store.post_items(row)?);
-    Ok(thread.nodes.into_iter().next())
-}
-
-/// `None` if the post turns out not to be here after all.
-fn entry(context: &Context, board: &KnownBoard, row: &EventRow, cursor: String) -> Result<Option<FeedEntry>, ApiError> {
-    let Some(node) = root_node(context, row)? else { return Ok(None) };
-    let Some(author) = node.author else { return Ok(None) };
-    let counts = context.store.thread_counts(&row.id, &context.me())?;
-    let title = match &node.shown {
-        Shown::Content(content) => content.title.clone(),
-        _ => String::new(),
-    };
-    Ok(Some(FeedEntry {
-        id: row.id.to_string(),
-        board: board.space.to_string(),
-        board_name: board.name.clone(),
-        title,
-        author: author.to_string(),
-        name: context.store.author_name(&author)?,
-        created_ms: row.created_ms,
-        active_ms: counts.active_ms.max(row.created_ms),
-        comments: counts.comments,
-        score: i64::from(node.up) - i64::from(node.down),
-        unread: counts.unread,
-        retracted: node.shown == Shown::Retracted,
-        cursor,
-    }))
-}
-
 pub(super) async fn thread(
     State(context): State<Shared>,
     Path(text): Path<String>,
+    query: Result<Query<ThreadAsk>, QueryRejection>,
 ) -> Result<Json<ThreadPage>, ApiError> {
-    Ok(Json(show_thread(&context, text).await?))
+    let Query(ask) = query?;
+    Ok(Json(show_thread(&context, text, ask).await?))
+}
+
+/// The query of a thread.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(crate) struct ThreadAsk {
+    /// Whether to show the words of what the reader's rules hide, too.
+    #[serde(default)]
+    pub(crate) hidden: bool,
 }
 
 /// The thread of the post or comment that `text` names, which is marked as read by that; what is missing of it is asked for.
-pub(crate) async fn show_thread(context: &Shared, text: String) -> Result<ThreadPage, ApiError> {
+pub(crate) async fn show_thread(context: &Shared, text: String, ask: ThreadAsk) -> Result<ThreadPage, ApiError> {
     let (page, facts) = blocking(context.clone(), move |context| {
         let asked = context.find_event(&text)?;
-        read_thread(context, asked)
+        read_thread(context, asked, ask)
     })
     .await?;
     finish(context, page, facts).await
@@ -211,7 +73,7 @@ struct ThreadFacts {
     read_mark: u64,
 }
 
-fn read_thread(context: &Context, asked: EventId) -> Result<(ThreadPage, ThreadFacts), ApiError> {
+fn read_thread(context: &Context, asked: EventId, ask: ThreadAsk) -> Result<(ThreadPage, ThreadFacts), ApiError> {
     let root = root_of(context, asked)?;
     let items = context.store.thread_items(&root)?;
     let positions: BTreeMap<EventId, u64> = items.iter().map(|(item, position)| (item.id, *position)).collect();
@@ -228,13 +90,23 @@ fn read_thread(context: &Context, asked: EventId) -> Result<(ThreadPage, ThreadF
         }
     }
     let space = space_of(context, &resolved)?;
-    let nodes = resolved.nodes.into_iter().map(|node| thread_node(context, node, &positions, read_mark));
+    let lens = Lens::new(context, ask.hidden)?;
+    let rule = match lens.policy.of_thread(&root) {
+        Some(Effect::Watch) => Some("watch"),
+        Some(Effect::Mute) => Some("mute"),
+        _ => None,
+    };
+    let nodes = resolved.nodes.into_iter().map(|node| {
+        let position = positions.get(&node.id).copied().filter(|_| node.author.is_some());
+        thread_node(context, &lens, node, position.is_some_and(|position| position > read_mark))
+    });
     let page = ThreadPage {
         board: space.to_string(),
         board_name: context.board_name(space)?,
         root: root.to_string(),
         asked: asked.to_string(),
         nodes: nodes.collect::<Result<_, _>>()?,
+        rule: rule.map(str::to_owned),
         completeness: Completeness {
             held,
             declined: context.store.declined(space)?,
@@ -246,6 +118,14 @@ fn read_thread(context: &Context, asked: EventId) -> Result<(ThreadPage, ThreadF
     };
     let last_position = positions.values().max().copied().unwrap_or(0);
     Ok((page, ThreadFacts { space, root, missing, wordless, last_position, read_mark }))
+}
+
+/// A post or comment by itself, as it stands, and the post of its thread.
+pub(super) fn single(context: &Context, row: &EventRow) -> Result<Option<(EventId, Node)>, ApiError> {
+    let Some(stored) = context.store.event(&row.id)? else { return Ok(None) };
+    let Some(root) = root_named_by(&stored.event) else { return Ok(None) };
+    let resolved = thread::resolve(root, context.store.post_items(row)?);
+    Ok(resolved.nodes.into_iter().find(|node| node.id == row.id).map(|node| (root, node)))
 }
 
 /// The thread of an event: its own if it is a post, else the one that it, or what it acts on, names.
@@ -280,23 +160,19 @@ fn space_of(context: &Context, thread: &thread::Thread) -> Result<SpaceId, ApiEr
         .ok_or_else(|| ApiError::new("not_found", "nothing of this thread is on this node", "`roda sync`"))
 }
 
-fn thread_node(
-    context: &Context,
-    node: Node,
-    positions: &BTreeMap<EventId, u64>,
-    read_mark: u64,
-) -> Result<ThreadNode, ApiError> {
+/// A place of a thread as it is shown through the reader's rules. `is_new`: it was not read before.
+pub(super) fn thread_node(context: &Context, lens: &Lens, node: Node, is_new: bool) -> Result<ThreadNode, ApiError> {
     let name = node.author.map(|author| context.store.author_name(&author)).transpose()?.flatten();
     let is_mine = node.author == Some(context.me());
-    let position = positions.get(&node.id).copied().filter(|_| node.author.is_some());
-    let hidden = match node.shown {
-        Shown::Dropped => Some("dropped"),
-        Shown::Unreadable => Some("unreadable"),
-        _ => None,
+    let because = |by: &str, why: &str| Some(Hidden { by: by.to_owned(), why: why.to_owned(), rule: None });
+    let (hidden, is_withheld) = match node.shown {
+        Shown::Dropped => (because("node", "dropped"), false),
+        Shown::Unreadable => (because("author", "unreadable"), false),
+        _ => lens.hidden(&node),
     };
     let (missing, retracted) = (node.shown == Shown::Missing, node.shown == Shown::Retracted);
     let content = match node.shown {
-        Shown::Content(content) => content,
+        Shown::Content(content) if !is_withheld => content,
         _ => thread::Content::default(),
     };
     Ok(ThreadNode {
@@ -313,9 +189,9 @@ fn thread_node(
         created_ms: node.created_ms,
         edited: node.edited_ms,
         retracted,
-        hidden: hidden.map(|why| Hidden { why: why.to_owned() }),
+        hidden,
         votes: Votes { up: node.up, down: node.down },
-        unread: !is_mine && position.is_some_and(|position| position > read_mark),
+        unread: !is_mine && is_new,
         mine: is_mine,
     })
 }

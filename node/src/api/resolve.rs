@@ -4,7 +4,7 @@ use super::error::ApiError;
 use crate::runtime::Context;
 use crate::store::SpaceRow;
 use roda_protocol::event::Kind;
-use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use roda_protocol::text::Untrusted;
 
 /// Digits of the shortest prefix that is accepted.
@@ -82,6 +82,30 @@ impl Context {
         }
     }
 
+    /// The author who is meant by `@` and a key, or a unique prefix of one who is known here.
+    pub(crate) fn find_author(&self, text: &str) -> Result<AuthorKey, ApiError> {
+        if let Ok(author) = text.parse::<AuthorKey>() {
+            return Ok(author);
+        }
+        let digits = text.strip_prefix('@').unwrap_or(text).to_ascii_lowercase();
+        let is_prefix = digits.len() >= PREFIX_DIGITS_MIN && digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !is_prefix {
+            let hint = "an author is @ and 52 base32 digits; any unique prefix of 4 or more will do";
+            return Err(ApiError::invalid(format!("{} is no author", shown(text)), hint));
+        }
+        let known = self.store.authors_beginning_with(&whole_bytes(&digits))?;
+        let is_meant = |author: &AuthorKey| author.to_string()[1..].starts_with(&digits);
+        let matches: Vec<AuthorKey> = known.into_iter().filter(is_meant).collect();
+        match matches.as_slice() {
+            [author] => Ok(*author),
+            [] => {
+                let message = format!("nobody whose key begins with {} is known here", shown(text));
+                Err(ApiError::new("not_found", message, "give the whole key"))
+            }
+            several => Err(ambiguous(text, several.iter().map(ToString::to_string))),
+        }
+    }
+
     /// The event that is meant by a full id or a unique prefix.
     pub(crate) fn find_event(&self, text: &str) -> Result<EventId, ApiError> {
         let is_prefix =
@@ -103,6 +127,25 @@ impl Context {
     }
 }
 
+/// The bytes that are told whole by the first base32 digits of a key.
+fn whole_bytes(digits: &str) -> Vec<u8> {
+    let (mut bits, mut count, mut bytes) = (0_u32, 0_u32, Vec::new());
+    for digit in digits.bytes() {
+        let value = match digit {
+            b'a'..=b'z' => digit - b'a',
+            b'2'..=b'7' => digit - b'2' + 26,
+            _ => return bytes,
+        };
+        bits = bits << 5 | u32::from(value);
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count & 0xff) as u8);
+        }
+    }
+    bytes
+}
+
 fn ambiguous(text: &str, matches: impl Iterator<Item = String>) -> ApiError {
     let all: Vec<String> = matches.collect();
     let more = if all.len() > MATCHES_SHOWN { ", ..." } else { "" };
@@ -113,4 +156,19 @@ fn ambiguous(text: &str, matches: impl Iterator<Item = String>) -> ApiError {
 
 fn shown(text: &str) -> String {
     format!("\"{}\"", Untrusted::new(text.to_owned()).line(Some(80)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_digits_of_a_key_tell_its_first_bytes() {
+        let author = AuthorKey(std::array::from_fn(|index| (index * 37 + 11) as u8));
+        let digits = author.to_string();
+        for count in 0..=52 {
+            let bytes = whole_bytes(&digits[1..=count]);
+            assert_eq!(bytes, author.0[..(count * 5 / 8).min(32)]);
+        }
+    }
 }

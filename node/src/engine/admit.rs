@@ -311,6 +311,10 @@ impl Engine {
     fn after_commit(&mut self, arrival: &Arrival, sender: Option<Peer>) {
         let event = &arrival.event;
         let id = event.id();
+        // Of what was imported or kept aside nobody knows any more who brought it.
+        if sender.is_some() || arrival.is_own {
+            self.arrivals.add(event.space(), &id, event.bytes().len(), sender.as_ref());
+        }
         self.sync_found(event.space(), event.header().created_ms, id);
         self.lost.remove(&(event.space(), id));
         if event.has_body() || !matches!(self.store.is_taken_back(&id, &event.header().author), Ok(false)) {

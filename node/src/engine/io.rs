@@ -1,8 +1,9 @@
 //! What goes into the engine and what comes out: closed lists, data only.
 
 use crate::engine::admit::{Admitted, Verdict};
+use crate::engine::arrivals::Bringer;
 use crate::peer::Peer;
-use crate::store::Index;
+use crate::store::{Index, LocalRecord};
 use roda_protocol::id::{EventId, SpaceId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -171,6 +172,11 @@ pub enum Local {
         /// Position of the last record that was shown.
         position: u64,
     },
+    /// The reader has changed something of its own: rules, marks.
+    Note {
+        /// What.
+        records: Vec<LocalRecord>,
+    },
     /// A reader met holes.
     Want {
         /// The board.
@@ -199,6 +205,13 @@ pub enum Local {
     },
     /// Counters by name.
     Counters,
+    /// Who brought this event first?
+    Bringer {
+        /// Which.
+        id: EventId,
+    },
+    /// How much did who bring first?
+    FirstDeliveries,
     /// Derive the whole index from the log again, into this empty one. The engine does nothing else meanwhile: it is the
     /// only writer.
     Rebuild {
@@ -319,8 +332,25 @@ pub enum Answer {
         /// What the disk did not do, if it failed since the node started.
         storage_problem: Option<String>,
     },
+    /// To `Bringer`; nothing: that is not remembered.
+    Bringer(Option<Bringer>),
+    /// To `FirstDeliveries`.
+    FirstDeliveries(Vec<FirstDeliveries>),
     /// The disk does not do what it should.
     Storage(String),
+}
+
+/// What a peer brought first of a space, since the node started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstDeliveries {
+    /// The space.
+    pub space: SpaceId,
+    /// Who; nobody: all peers that are not told apart.
+    pub peer: Option<Peer>,
+    /// Events.
+    pub events: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// A board after comparisons.

@@ -6,6 +6,7 @@
 //! the node's notices; nothing that failed is acknowledged.
 
 mod admit;
+mod arrivals;
 mod deferred;
 mod io;
 mod outbox;
@@ -18,14 +19,16 @@ mod tests;
 mod wants;
 
 pub use admit::{Admitted, Declined, Ignored, Verdict};
+pub use arrivals::Bringer;
 pub use io::{
-    Answer, Completeness, Delivery, EmptyIndex, Input, Judgement, Local, Notice, Output, PeerInfo, Publication,
-    ReplyTo, SyncSummary, Token,
+    Answer, Completeness, Delivery, EmptyIndex, FirstDeliveries, Input, Judgement, Local, Notice, Output, PeerInfo,
+    Publication, ReplyTo, SyncSummary, Token,
 };
 
 use crate::peer::Peer;
 use crate::store::{Arrival, EventStore, LocalRecord, SpaceRow, StoreError};
 use admit::Source;
+use arrivals::Arrivals;
 use deferred::Deferred;
 use outbox::Outbox;
 use peers::Peers;
@@ -114,6 +117,7 @@ pub struct Engine {
     flushed_ms: u64,
     /// Who brought each staged event.
     senders: Vec<Option<Peer>>,
+    arrivals: Arrivals,
     /// Known events whose records in the log are damaged.
     lost: BTreeSet<(SpaceId, EventId)>,
     /// Events whose words have not come along: asked for at each comparison. The index has all of them.
@@ -161,6 +165,7 @@ impl Engine {
             staged_by_own: false,
             flushed_ms: 0,
             senders: Vec::new(),
+            arrivals: Arrivals::default(),
             lost: BTreeSet::new(),
             wordless: BTreeSet::new(),
             next_token: 1,
@@ -285,7 +290,8 @@ impl Engine {
             Local::Import { events } => self.import(&events, now),
             Local::Follow { space, open_name } => self.follow(space, open_name, now),
             Local::Unfollow { space } => self.unfollow(space),
-            Local::Read { root, position } => self.note(LocalRecord::Read { root, position }),
+            Local::Read { root, position } => self.note(&[LocalRecord::Read { root, position }]),
+            Local::Note { records } => self.note(&records),
             Local::Want { space, ids } => {
                 ids.into_iter().for_each(|id| self.wants.add(space, id, None));
                 Answer::Done
@@ -297,6 +303,8 @@ impl Engine {
             Local::Counters => {
                 Answer::Counters { counters: self.all_counters(), storage_problem: self.storage_problem.clone() }
             }
+            Local::Bringer { id } => Answer::Bringer(self.arrivals.bringer(&id)),
+            Local::FirstDeliveries => Answer::FirstDeliveries(self.arrivals.counts()),
             Local::Rebuild { empty } => match self.store.rebuild(empty.0).and_then(|_| self.reload()) {
                 Ok(()) => Answer::Done,
                 Err(error) => Answer::Storage(error.to_string()),
@@ -333,7 +341,7 @@ impl Engine {
 
     fn follow(&mut self, space: SpaceId, open_name: Option<String>, now: Now) -> Answer {
         let row = SpaceRow { followed: true, open_name };
-        let answer = self.note(LocalRecord::Space { space, row });
+        let answer = self.note(&[LocalRecord::Space { space, row }]);
         if answer == Answer::Done {
             if let Err(error) = self.reload() {
                 return Answer::Storage(error.to_string());
@@ -348,7 +356,7 @@ impl Engine {
             Ok(spaces) => spaces.into_iter().find(|(known, _)| *known == space).and_then(|(_, row)| row.open_name),
             Err(error) => return Answer::Storage(error.to_string()),
         };
-        let answer = self.note(LocalRecord::Space { space, row: SpaceRow { followed: false, open_name } });
+        let answer = self.note(&[LocalRecord::Space { space, row: SpaceRow { followed: false, open_name } }]);
         self.forget_space(space);
         match self.reload() {
             Ok(()) => answer,
@@ -356,8 +364,8 @@ impl Engine {
         }
     }
 
-    fn note(&mut self, record: LocalRecord) -> Answer {
-        match self.store.note(&[record]) {
+    fn note(&mut self, records: &[LocalRecord]) -> Answer {
+        match self.store.note(records) {
             Ok(()) => Answer::Done,
             Err(error) => {
                 let _ = self.failed(&error);

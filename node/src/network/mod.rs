@@ -84,6 +84,7 @@ pub use interface::{
     Report, RequestFailure, Tables,
 };
 pub use proxy::Proxy;
+pub(crate) use reach::group_words;
 
 /// Commands that wait for the network: a few turns of it. Whoever finds it full has outrun the network.
 pub const COMMANDS_MAX: usize = 256;

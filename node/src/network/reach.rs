@@ -122,6 +122,16 @@ pub(super) fn group_of(host: IpAddr) -> Option<Group> {
     })
 }
 
+/// The group of an address in words, such as `203.0.0.0/16`; none if it is not of the world.
+pub(crate) fn group_words(address: &str) -> Option<String> {
+    let address: Multiaddr = address.parse().ok()?;
+    let hop: Multiaddr = first_hop(&address);
+    Some(match group(&hop)? {
+        Group::V4([a, b]) => format!("{a}.{b}.0.0/16"),
+        Group::V6([a, b, c, d]) => format!("{:x}:{:x}::/32", u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])),
+    })
+}
+
 fn reach_of(host: IpAddr) -> Option<Reach> {
     match host {
         IpAddr::V4(host) => reach_v4(host),
@@ -227,6 +237,15 @@ mod tests {
         assert_eq!(first_hop(&hop), hop);
         let twice = address(&format!("{relayed}/p2p/{relay}/p2p-circuit"));
         assert_eq!(reach(&twice), None, "one relay is enough");
+    }
+
+    #[test]
+    fn groups_have_words() {
+        let words = |address: &str| group_words(address);
+        assert_eq!(words("/ip4/8.8.4.4/tcp/1").as_deref(), Some("8.8.0.0/16"));
+        assert_eq!(words("/ip6/2a00:1450::1/udp/1/quic-v1").as_deref(), Some("2a00:1450::/32"));
+        assert_eq!(words("/ip4/127.0.0.1/tcp/1"), None);
+        assert_eq!(words("nonsense"), None);
     }
 
     #[test]

@@ -231,7 +231,7 @@ impl Node {
             let (home, me) = (home.clone(), key.public());
             let stamp = format!("{:015}", wall_ms());
             let make = move |store: &Arc<EventStore>| Engine::new(Arc::clone(store), me, engine_config.clone());
-            blocking(move || open::open(&home, network_id, &stamp, make)).await??
+            blocking(move || open::open(&home, (me, network_id), &stamp, make)).await??
         };
         let page = bind_page(settings.web).await?;
         let inbox = Inbox::default();

@@ -4,7 +4,7 @@
 use crate::engine::EmptyIndex;
 use crate::home::Home;
 use crate::store::{CatchUp, EventStore, FileLog, Index, Journal as _, SledIndex, StoreError, set_aside};
-use roda_protocol::id::NetworkId;
+use roda_protocol::id::{AuthorKey, NetworkId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn index_folder(home: &Home) -> PathBuf {
 /// [`StoreError`] if the log can't be used, or the index can't even be made anew.
 pub(super) fn open<T>(
     home: &Home,
-    network: NetworkId,
+    (reader, network): (AuthorKey, NetworkId),
     stamp: &str,
     make: impl Fn(&Arc<EventStore>) -> Result<T, StoreError>,
 ) -> Result<(Arc<EventStore>, T, Vec<String>), StoreError> {
@@ -39,7 +39,7 @@ pub(super) fn open<T>(
     let is_first = !folder.exists() && log.end() == log.start();
     let attempt = |folder: &Path| -> Result<(Arc<EventStore>, T, CatchUp), StoreError> {
         let index: Arc<dyn Index> = Arc::new(SledIndex::open(folder)?);
-        let (store, caught_up) = EventStore::open(Arc::clone(&log) as _, index, network)?;
+        let (store, caught_up) = EventStore::open_for(reader, Arc::clone(&log) as _, index, network)?;
         let store = Arc::new(store);
         let made = make(&store)?;
         Ok((store, made, caught_up))
@@ -110,7 +110,7 @@ mod tests {
     use roda_protocol::id::SpaceId;
 
     fn open_home(home: &Home) -> (Arc<EventStore>, Vec<String>) {
-        let (store, (), notices) = open(home, NetworkId::of("open-tests"), "stamp", |_| Ok(())).unwrap();
+        let (store, (), notices) = open(home, (AuthorKey([9; 32]), NetworkId::of("open-tests")), "stamp", |_| Ok(())).unwrap();
         (store, notices)
     }
 

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Format of the index's rows. A newer one on disk is refused; an older index is made anew from the log, whose segments
 /// have a format of their own.
-pub const INDEX_FORMAT: u32 = 4;
+pub const INDEX_FORMAT: u32 = 5;
 
 /// Peers that are remembered as holders of an own event: enough for any `--wait`.
 pub const HOLDERS_MAX: usize = 32;
@@ -113,6 +113,8 @@ pub struct EventStore {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) index: RwLock<Arc<dyn Index>>,
     pub(super) network: NetworkId,
+    /// Who reads here: whose inbox is kept.
+    pub(super) reader: Option<AuthorKey>,
     pub(super) known: KnownSets,
     pub(super) writer: Mutex<Interner>,
     pub(super) names: RwLock<HashMap<AuthorKey, Option<String>>>,
@@ -289,7 +291,7 @@ impl EventStore {
         let mut writing = Writing::begin(self);
         for (position, entry) in positions.iter().zip(is_event) {
             if let Some((arrival, presence)) = entry {
-                writing.event(&arrival.event, *position, presence)?;
+                writing.event(&arrival.event, *position, presence, arrival.is_own)?;
                 if arrival.is_own {
                     writing.own(&arrival.event.id(), &OwnRow::default())?;
                 }

@@ -20,6 +20,9 @@
 //! | `o` | number | [`super::rows::OwnRow`]: own events and who confirmed them |
 //! | `s` | space id | [`super::rows::SpaceRow`]: follows |
 //! | `r` | root id | journal position up to which the thread was read |
+//! | `y` | space number | journal position up to which all threads of the space were read |
+//! | `i` | journal position, number | [`super::rows::Why`]: what speaks to this node's author: answers and mentions |
+//! | `u` | subject, encoded | what the reader's rule about it does |
 //!
 //! What the comparison with peers needs, the known set of a space by time, is made from the entries at the start and lives
 //! in memory ([`super::known`]): a row for each member took 150 bytes on disk and several microseconds.
@@ -43,6 +46,8 @@ pub(super) mod meta {
     pub(crate) const EVENTS: &str = "events";
     /// The next free number of a space or author, u32.
     pub(crate) const NEXT: &str = "next";
+    /// Journal position up to which the inbox was read, u64.
+    pub(crate) const READ_INBOX: &str = "inbox";
 }
 
 /// The table of posts by time.
@@ -171,6 +176,39 @@ pub(super) fn spaces_range() -> Range {
 
 pub(super) fn read_key(root: &EventId) -> Vec<u8> {
     key(b'r', &[&root.0])
+}
+
+pub(super) fn read_space_key(space: Number) -> Vec<u8> {
+    key(b'y', &[&space.to_be_bytes()])
+}
+
+pub(super) fn inbox_key(position: u64, number: Number) -> Vec<u8> {
+    key(b'i', &[&position.to_be_bytes(), &number.to_be_bytes()])
+}
+
+/// All rows of the inbox below a position, or all.
+pub(super) fn inbox_range(before: Option<u64>) -> Range {
+    let (start, end) = range(vec![b'i']);
+    (start, before.map(|before| inbox_key(before, 0)).or(end))
+}
+
+/// The position in a key of table `i`.
+pub(super) fn position_in(key: &[u8]) -> Option<u64> {
+    key.get(1..9).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes)
+}
+
+/// The row of a reader's rule. The subject's encoding has at most 112 bytes.
+pub(super) fn rule_key(subject: &[u8]) -> Vec<u8> {
+    key(b'u', &[subject])
+}
+
+pub(super) fn rules_range() -> Range {
+    range(vec![b'u'])
+}
+
+/// The subject in a key of table `u`.
+pub(super) fn subject_in(key: &[u8]) -> Option<&[u8]> {
+    key.get(1..)
 }
 
 /// The number in the last four bytes of a key or in a value.

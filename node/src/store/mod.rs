@@ -12,6 +12,7 @@
 //! | `events.rs`, `read.rs` | the event store over both: writing, and what readers ask |
 //! | `opening.rs` | opening a store, and deriving the rows that the index lacks |
 //! | `writing.rs`, `keys.rs`, `rows.rs` | which rows an event leads to, and their layout |
+//! | `reader.rs` | the reader's own state: rules, inbox, marks of what was read |
 //! | `recent.rs` | events that were read of late |
 //! | `known.rs`, `loaded.rs` | the sets of known events in memory: all epochs, and the members of some |
 //! | `sets.rs` | what the comparison with peers asks of these sets |
@@ -36,6 +37,7 @@ mod memory;
 mod names;
 mod opening;
 mod read;
+mod reader;
 mod recent;
 mod rows;
 mod segment;
@@ -62,7 +64,8 @@ pub use self::{
     memory::{MemoryIndex, MemoryJournal},
     opening::CatchUp,
     read::{FeedPlace, ThreadCounts, root_named_by},
-    rows::{EventRow, LocalRecord, OwnRow, Presence, SpaceRow},
+    reader::{InboxPlace, Member},
+    rows::{EventRow, LocalRecord, OwnRow, Presence, SpaceRow, Why},
     sets::{Known, SpaceSets},
     sled::{SledIndex, set_aside},
 };

@@ -9,7 +9,7 @@ use super::known::KnownSets;
 use super::recent::{RECENT_BYTES_MAX, Recent};
 use super::rows::{self, LocalRecord, OwnRow, Presence};
 use super::writing::{Interner, Writing};
-use roda_protocol::id::{EventId, NetworkId, SpaceId};
+use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,10 +45,34 @@ impl EventStore {
         index: Arc<dyn Index>,
         network: NetworkId,
     ) -> Result<(Self, CatchUp), StoreError> {
+        Self::open_with(journal, index, network, None)
+    }
+
+    /// Opens the store of a reader, for whom it keeps an inbox. What the index has of another reader's stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`EventStore::open`].
+    pub fn open_for(
+        reader: AuthorKey,
+        journal: Arc<dyn Journal>,
+        index: Arc<dyn Index>,
+        network: NetworkId,
+    ) -> Result<(Self, CatchUp), StoreError> {
+        Self::open_with(journal, index, network, Some(reader))
+    }
+
+    fn open_with(
+        journal: Arc<dyn Journal>,
+        index: Arc<dyn Index>,
+        network: NetworkId,
+        reader: Option<AuthorKey>,
+    ) -> Result<(Self, CatchUp), StoreError> {
         let store = Self {
             journal,
             index: RwLock::new(index),
             network,
+            reader,
             known: KnownSets::default(),
             writer: Mutex::new(Interner::default()),
             names: RwLock::new(HashMap::new()),
@@ -195,8 +219,9 @@ impl EventStore {
         }
         let dropped = record.kind == RecordKind::Scrubbed || !stored.event.has_body();
         let presence = if dropped { Presence::BodyDropped } else { Presence::Held };
-        writing.event(&stored.event, record.position, presence)?;
-        if matches!(marker, Some(Marker::Own(own)) if own == id) {
+        let is_own = matches!(marker, Some(Marker::Own(own)) if own == id);
+        writing.event(&stored.event, record.position, presence, is_own)?;
+        if is_own {
             writing.own(&id, &OwnRow::default())?;
         }
         writing.applied(record.position);

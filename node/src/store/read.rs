@@ -135,6 +135,18 @@ impl EventStore {
         }))
     }
 
+    /// The event of a row, for the writer itself: a damaged record is no event, and is marked by the next reader.
+    pub(super) fn read_row_quietly(&self, row: &EventRow) -> Result<Option<Stored>, StoreError> {
+        if !matches!(row.presence, Presence::Held | Presence::BodyDropped) {
+            return Ok(None);
+        }
+        match self.journal.read(Position(row.position)) {
+            Ok(record) if record.kind != RecordKind::Local => Ok(Some(self.read_payload(&record.payload)?)),
+            Ok(_) | Err(JournalError::Damaged { .. } | JournalError::Absent { .. }) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
+    }
+
     /// The event of a row's record. `None` if the record turns out damaged, or is the local one of a declined event.
     fn read_record(&self, row: &EventRow) -> Result<Option<Arc<Stored>>, StoreError> {
         let scrubs = {
@@ -316,6 +328,16 @@ impl EventStore {
         Ok(spaces)
     }
 
+    /// Whether this node's author wrote the event here.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn is_own(&self, id: &EventId) -> Result<bool, StoreError> {
+        let Some(number) = self.number_of(id)? else { return Ok(false) };
+        Ok(self.index().get(&keys::own_key(number))?.is_some())
+    }
+
     /// Own events with who confirmed them, oldest first.
     ///
     /// # Errors
@@ -403,13 +425,22 @@ impl EventStore {
         Ok(counts)
     }
 
-    /// Position up to which a thread was read; 0: never.
+    /// Position up to which a thread was read, by itself or with all of its space; 0: never.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub fn read_mark(&self, root: &EventId) -> Result<u64, StoreError> {
-        let value = self.index().get(&keys::read_key(root))?;
+        let of_space = match self.row(root)? {
+            Some(row) => self.position_at(&keys::read_space_key(row.space))?,
+            None => 0,
+        };
+        Ok(of_space.max(self.position_at(&keys::read_key(root))?))
+    }
+
+    /// The position under a key; 0 if there is none.
+    pub(super) fn position_at(&self, key: &[u8]) -> Result<u64, StoreError> {
+        let value = self.index().get(key)?;
         value.map_or(Ok(0), |value| rows::decode(&value).ok_or(StoreError::Row))
     }
 

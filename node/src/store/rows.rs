@@ -7,6 +7,7 @@ use super::events::StoreError;
 use super::index::{ENTRY_VALUE_BYTES, Entry};
 use roda_protocol::codec;
 use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::view::policy::{Effect, Subject};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What this node has of a known event.
@@ -207,6 +208,62 @@ pub enum LocalRecord {
         /// Which.
         id: EventId,
     },
+    /// A rule of the reader, or its end.
+    Rule {
+        /// What it is about.
+        subject: Subject,
+        /// What it does from here on; none: it is no more.
+        effect: Option<Effect>,
+    },
+    /// Every thread of a space was read up to a position.
+    ReadSpace {
+        /// Which.
+        space: SpaceId,
+        /// Position of the last record that counts as read.
+        position: u64,
+    },
+    /// The inbox was read up to a position.
+    ReadInbox {
+        /// Position of the last record that counts as read.
+        position: u64,
+    },
+}
+
+/// Why an event is in the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Why {
+    /// It answers an own post or comment.
+    Answer = 0,
+    /// It mentions this node's author.
+    Mention = 1,
+    /// It stands in a thread that is watched. No row says this: rules change.
+    Watched = 2,
+}
+
+impl Why {
+    /// The value of a row of the inbox.
+    pub(super) fn to_row(self) -> Vec<u8> {
+        vec![self as u8]
+    }
+
+    pub(super) fn of_row(value: &[u8]) -> Option<Self> {
+        match value {
+            [0] => Some(Self::Answer),
+            [1] => Some(Self::Mention),
+            _ => None,
+        }
+    }
+
+    /// The word in command output.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Mention => "mention",
+            Self::Watched => "watched",
+        }
+    }
 }
 
 /// The bytes of a row or record.

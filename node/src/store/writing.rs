@@ -5,14 +5,15 @@
 //! epochs that events belong to change in memory when their batch was taken; a digest is written every few members.
 
 use super::events::{EventStore, StoreError};
-use super::index::{BATCH_ROWS_MAX, Batch, Entry, Index};
+use super::index::{BATCH_ROWS_MAX, Batch, Direction, Entry, Index};
 use super::journal::Position;
 use super::keys::{self, Number, meta};
 use super::known::{EpochChange, NewMember, RUNNING_DIGEST_FROM};
-use super::rows::{self, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence};
-use roda_protocol::event::{Kind, Verified, tag};
-use roda_protocol::id::{EventId, SpaceId};
+use super::rows::{self, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence, Why};
+use roda_protocol::event::{Body, Kind, Verified, tag};
+use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use roda_protocol::reconcile::{Epoch, EpochKey, Expanded, LtHash};
+use roda_protocol::view;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -22,6 +23,9 @@ const ROWS_RESERVED: usize = 4;
 /// Rows that one known event leads to in one batch: its entry, the digest of its epoch, and that of words which are missing,
 /// or no longer.
 const ROWS_OF_KNOWN: usize = 3;
+
+/// Comments of a thread that are looked at for answers to an own event that came after them, as when a home is restored.
+const ANSWERS_LOOKED_AT_MAX: usize = 2000;
 
 /// Numbers given to spaces and authors, and how many events are known. Only the writer changes them.
 #[derive(Debug, Default)]
@@ -51,6 +55,8 @@ pub(super) struct Writing<'a> {
     scrubs: Vec<EventRow>,
     /// Events that retractions of this batch name, with the retractions' authors.
     retracted: BTreeSet<(Number, Number)>,
+    /// Comments of this batch by others: what each answers, its position and its number.
+    comments: Vec<(EventId, Position, Number)>,
     applied: Option<Position>,
     events: u64,
 }
@@ -75,6 +81,7 @@ impl<'a> Writing<'a> {
             digests: BTreeMap::new(),
             scrubs: Vec::new(),
             retracted: BTreeSet::new(),
+            comments: Vec::new(),
             applied: None,
         }
     }
@@ -221,7 +228,14 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    pub(super) fn event(&mut self, event: &Verified, position: Position, presence: Presence) -> Result<(), StoreError> {
+    /// `is_own`: it was written here a moment ago, so nothing can answer it yet.
+    pub(super) fn event(
+        &mut self,
+        event: &Verified,
+        position: Position,
+        presence: Presence,
+        is_own: bool,
+    ) -> Result<(), StoreError> {
         let id = event.id();
         let number = self.id_number(&id)?;
         let space = self.space_number(event.space())?;
@@ -253,6 +267,74 @@ impl<'a> Writing<'a> {
             }
             Kind::Profile(_) => self.put(keys::profile_key(author, number), Vec::new())?,
             _ => {}
+        }
+        self.inbox(event, number, position, is_own)
+    }
+
+    /// Adds what speaks to the reader to the inbox: an answer, a mention, and what answered an own event before it came.
+    fn inbox(&mut self, event: &Verified, number: Number, position: Position, is_own: bool) -> Result<(), StoreError> {
+        let Some(reader) = self.store.reader else { return Ok(()) };
+        let root = match event.kind() {
+            Kind::Post(_) => event.id(),
+            Kind::Comment(comment) => comment.root,
+            _ => return Ok(()),
+        };
+        if event.header().author == reader {
+            return if is_own { Ok(()) } else { self.answers_before(event.id(), root, reader) };
+        }
+        let why = match event.kind() {
+            Kind::Comment(comment) if self.is_by(&comment.parent, &reader)? => Some(Why::Answer),
+            _ => match event.body() {
+                Some(Body::Post(words)) if view::mentions(&words.title, &reader) => Some(Why::Mention),
+                Some(Body::Post(words)) if view::mentions(&words.text, &reader) => Some(Why::Mention),
+                Some(Body::Comment(words)) if view::mentions(&words.text, &reader) => Some(Why::Mention),
+                _ => None,
+            },
+        };
+        if let Kind::Comment(comment) = event.kind() {
+            self.comments.push((comment.parent, position, number));
+        }
+        match why {
+            Some(why) => self.put(keys::inbox_key(position.0, number), why.to_row()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an event is here, or comes with this batch, and an author wrote it.
+    fn is_by(&mut self, id: &EventId, author: &AuthorKey) -> Result<bool, StoreError> {
+        let number = match self.fresh_ids.get(id) {
+            Some(number) => Some(*number),
+            None => self.index.find(&id.0)?,
+        };
+        let Some(row) = number.map(|number| self.row(number)).transpose()?.flatten() else { return Ok(false) };
+        let key = keys::author_number_key(author);
+        let of_author = match self.fresh.get(&key) {
+            Some(number) => Some(*number),
+            None => self.index.get(&key)?.and_then(|value| keys::number_at_end(&value)),
+        };
+        // The author of what was declined has no number.
+        Ok(row.presence != Presence::Declined && of_author == Some(row.author))
+    }
+
+    /// Adds the answers to an own event that came before it.
+    fn answers_before(&mut self, id: EventId, root: EventId, reader: AuthorKey) -> Result<(), StoreError> {
+        let mut answers: Vec<(Position, Number)> = Vec::new();
+        let in_batch = self.comments.iter().filter(|(parent, ..)| *parent == id);
+        answers.extend(in_batch.map(|(_, position, number)| (*position, *number)));
+        if let Some(root) = self.index.find(&root.0)? {
+            let (start, end) = keys::members_range(root);
+            for (key, _) in self.index.scan(&start, end.as_deref(), Direction::Ascending, ANSWERS_LOOKED_AT_MAX)? {
+                let number = keys::number_at_end(&key).ok_or(StoreError::Row)?;
+                let Some(row) = self.row(number)? else { continue };
+                let Some(stored) = self.store.read_row_quietly(&row)? else { continue };
+                let is_answer = matches!(stored.event.kind(), Kind::Comment(comment) if comment.parent == id);
+                if is_answer && stored.event.header().author != reader {
+                    answers.push((Position(row.position), number));
+                }
+            }
+        }
+        for (position, number) in answers {
+            self.put(keys::inbox_key(position.0, number), Why::Answer.to_row())?;
         }
         Ok(())
     }
@@ -321,6 +403,23 @@ impl<'a> Writing<'a> {
             LocalRecord::Space { space, row } => self.put(keys::space_key(space), rows::encode(row))?,
             LocalRecord::Read { root, position } => self.put(keys::read_key(root), rows::encode(position))?,
             LocalRecord::Delivery { id, row } => self.own(id, row)?,
+            LocalRecord::Rule { subject, effect } => {
+                let key = keys::rule_key(&rows::encode(subject));
+                match effect {
+                    Some(effect) => self.put(key, rows::encode(effect))?,
+                    None => {
+                        self.make_room(1)?;
+                        self.batch.delete(key);
+                    }
+                }
+            }
+            LocalRecord::ReadSpace { space, position } => {
+                let space = self.space_number(*space)?;
+                self.put(keys::read_space_key(space), rows::encode(position))?;
+            }
+            LocalRecord::ReadInbox { position } => {
+                self.put(keys::meta_key(meta::READ_INBOX), rows::encode(position))?;
+            }
             LocalRecord::Declined { id, space, created_ms, tag } => {
                 self.put_declined(*id, *space, *created_ms, *tag, position)?;
             }

@@ -5,8 +5,11 @@
 
 mod depth;
 mod feed;
+mod mention;
+pub mod policy;
 mod profile;
 
 pub use depth::depths;
-pub use feed::{FeedKey, FeedSort, FeedStats};
+pub use feed::{BALANCE_UNIT_MS, FeedKey, FeedSort, FeedStats, HOT_DOUBLING_MS, Place};
+pub use mention::{MENTION_DIGITS_MIN, mentions};
 pub use profile::{ProfileItem, profile};

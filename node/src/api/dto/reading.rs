@@ -1,0 +1,157 @@
+//! What a reader sees beside feeds and threads: the inbox, what is next, own rules, and why things are as they are.
+
+use super::{Hidden, ThreadNode};
+use serde::{Deserialize, Serialize};
+
+/// One of `GET /api/v1/inbox?all=&hidden=&limit=&before=`, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InboxEntry {
+    /// The post or comment.
+    pub id: String,
+    /// Its board.
+    pub board: String,
+    /// The board's name here.
+    pub board_name: String,
+    /// The post of its thread.
+    pub thread: String,
+    /// The thread's title; empty if the post is not here.
+    pub title: String,
+    /// Who wrote it.
+    pub author: String,
+    /// The author's name.
+    pub name: Option<String>,
+    /// The author's claim of the time.
+    pub created_ms: u64,
+    /// `answer` (to an own post or comment), `mention`, or `watched` (it stands in a thread that is watched).
+    pub why: String,
+    /// Whether it was neither cleared nor read with its thread.
+    pub unread: bool,
+    /// The words as they stand; empty if they are hidden, taken back or not here.
+    pub text: String,
+    /// Whether its author took it back.
+    pub retracted: bool,
+    /// By whom and why the words are hidden; null if they are not.
+    pub hidden: Option<Hidden>,
+    /// What to pass as `before` to go on behind this entry.
+    pub cursor: String,
+}
+
+/// Answer of `POST /api/v1/inbox/clear`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct InboxCleared {
+    /// Entries that were unread.
+    pub cleared: u64,
+}
+
+/// Body of `POST /api/v1/next`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct NextAsk {
+    /// One board, or all that are followed.
+    pub board: Option<String>,
+}
+
+/// Answer of `POST /api/v1/next`: the next unread post or comment, which is marked as read by that.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Next {
+    /// What is next; null if nothing is unread.
+    pub item: Option<NextItem>,
+    /// What is still unread in the same thread.
+    pub unread_left: u64,
+    /// Unread items that were passed over because the reader's rules hide them.
+    pub passed_over: u64,
+}
+
+/// The next unread post or comment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NextItem {
+    /// Its board.
+    pub board: String,
+    /// The board's name here.
+    pub board_name: String,
+    /// The post of its thread.
+    pub thread: String,
+    /// The thread's title.
+    pub title: String,
+    /// What it is and says.
+    pub node: ThreadNode,
+    /// What it answers, if that is here and not hidden.
+    pub answers: Option<Box<ThreadNode>>,
+}
+
+/// Body of `POST /api/v1/catchup`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CatchUpAsk {
+    /// One board, or all that are followed.
+    pub board: Option<String>,
+}
+
+/// A rule of the reader: one of `GET /api/v1/reader/rules`, and the answer of `POST /api/v1/reader/rules`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// What it is about: a post's id, `@` and an author's key, `word:` and words, or `older:` and a number of days with `d`.
+    pub what: String,
+    /// `watch`, `follow`, `mute`, `points`; `none`: there is no rule about it.
+    pub effect: String,
+    /// Points, if the effect is that.
+    pub points: Option<i32>,
+    /// The thread's title or the author's name, if it is known.
+    pub name: Option<String>,
+}
+
+/// Body of `POST /api/v1/reader/rules`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SetRule {
+    /// As in [`Rule`]; of ids and authors unique prefixes will do. Any comment stands for its thread.
+    pub what: String,
+    /// As in [`Rule`]; `none` removes the rule.
+    pub effect: String,
+    /// Points, if the effect is that.
+    pub points: Option<i32>,
+}
+
+/// One line of `GET /api/v1/reader/export`, and of the body of `POST /api/v1/reader/import`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reader", rename_all = "snake_case")]
+pub enum ReaderLine {
+    /// A board is followed.
+    Follow {
+        /// Its id.
+        board: String,
+        /// The name of an open board.
+        open_name: Option<String>,
+    },
+    /// A rule.
+    Rule {
+        /// As in [`Rule`].
+        what: String,
+        /// As in [`Rule`].
+        effect: String,
+        /// As in [`Rule`].
+        points: Option<i32>,
+    },
+    /// A thread was read up to an event, in the order of arrival.
+    Read {
+        /// Its post.
+        thread: String,
+        /// The last event that was read.
+        last: String,
+    },
+    /// The inbox was read up to an event.
+    Inbox {
+        /// The last event that was read.
+        last: String,
+    },
+}
+
+/// Answer of `POST /api/v1/reader/import`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReaderImported {
+    /// Lines that count from now on.
+    pub imported: u64,
+    /// Marks of events that are not here.
+    pub skipped: u64,
+    /// Lines that make no sense.
+    pub rejected: u64,
+    /// The first few reasons.
+    pub reasons: Vec<String>,
+}

@@ -1,0 +1,309 @@
+//! How concentrated this node's world is: who writes, who brings events first, and from which networks peers come.
+//!
+//! From what this node has seen and nothing else: no one is asked, and nothing is told to others.
+
+use super::Shared;
+use super::boards::followed_boards;
+use super::dto::{Figures, Power, PowerOf, Share};
+use super::error::ApiError;
+use super::node::unexpected;
+use super::read::blocking;
+use super::resolve::KnownBoard;
+use crate::engine::{Answer, FirstDeliveries, Local, PeerInfo};
+use crate::network::group_words;
+use crate::runtime::{Context, wall_ms};
+use crate::store::Presence;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use roda_protocol::concentration::{Concentration, WHOLE_PPM};
+use roda_protocol::event::{Kind, tag};
+use roda_protocol::id::{AuthorKey, EventId, SpaceId};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Days that are looked at, if the asker does not say.
+const DAYS_DEFAULT: u64 = 30;
+
+/// And at most: a hundred years.
+const DAYS_MAX: u64 = 36_500;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Holders that are named.
+const NAMED_MAX: usize = 10;
+
+/// From so many millionths on, one holder's share is worth words.
+const MUCH_PPM: u64 = 400_000;
+
+/// What all peers that are not of the world are counted as.
+const NEARBY: &str = "nearby";
+
+/// What all peers that are not told apart are counted as.
+const OTHERS: &str = "others";
+
+/// The query of power.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct PowerAsk {
+    /// One board, or all that are followed.
+    pub(crate) board: Option<String>,
+    /// Days to look back; 30 if nothing is said.
+    pub(crate) days: Option<u64>,
+}
+
+pub(super) async fn power(
+    State(context): State<Shared>,
+    query: Result<Query<PowerAsk>, QueryRejection>,
+) -> Result<Json<Power>, ApiError> {
+    Ok(Json(read_power(&context, query?.0).await?))
+}
+
+/// How concentrated this node's world is.
+pub(crate) async fn read_power(context: &Shared, ask: PowerAsk) -> Result<Power, ApiError> {
+    let days = ask.days.unwrap_or(DAYS_DEFAULT);
+    if !(1..=DAYS_MAX).contains(&days) {
+        return Err(ApiError::invalid(format!("{days} days are none that can be looked at"), "choose 1 to 36500"));
+    }
+    let asked = context.handle.ask(Local::FirstDeliveries).await?;
+    let Answer::FirstDeliveries(firsts) = asked else { return Err(unexpected()) };
+    let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
+    let until_ms = wall_ms();
+    let uptime_ms = u64::try_from(context.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let window = Window { since_ms: until_ms.saturating_sub(days * DAY_MS), until_ms };
+    let seen = Seen { firsts, peers };
+    blocking(context.clone(), move |context| {
+        let boards = followed_boards(context, ask.board.as_deref())?;
+        let counted = count(context, &boards, window)?;
+        let mut all = Vec::with_capacity(boards.len());
+        for board in &boards {
+            all.push(of_board(context, board, &counted, &seen)?);
+        }
+        let overall = of_all(context, &boards, &counted, &seen)?;
+        let networks = networks(&seen.peers);
+        let network_concentration = figures(networks.values().copied());
+        let words = words(&overall, &all, &network_concentration, &seen);
+        Ok(Power {
+            since_ms: window.since_ms,
+            until_ms,
+            days,
+            started_ms: until_ms.saturating_sub(uptime_ms),
+            overall,
+            boards: all,
+            networks: shares(networks.into_iter().collect()),
+            network_concentration,
+            peers: seen.peers.len() as u64,
+            words,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Copy)]
+struct Window {
+    since_ms: u64,
+    until_ms: u64,
+}
+
+/// What only the engine knows.
+struct Seen {
+    firsts: Vec<FirstDeliveries>,
+    peers: Vec<PeerInfo>,
+}
+
+/// How much an author wrote: posts, comments, votes.
+type Written = [u64; 3];
+
+/// By space number and author number. One event of an author is remembered, to learn the author's key.
+type Counted = BTreeMap<u32, BTreeMap<u32, (Written, EventId)>>;
+
+fn count(context: &Context, boards: &[KnownBoard], window: Window) -> Result<Counted, ApiError> {
+    let mut counted = Counted::new();
+    for board in boards {
+        if let Some(number) = context.store.number_of_space(board.space)? {
+            counted.insert(number, BTreeMap::new());
+        }
+    }
+    context.store.each_row(|row| {
+        let is_held = matches!(row.presence, Presence::Held | Presence::BodyDropped);
+        let which = match row.tag {
+            tag::POST => 0,
+            tag::COMMENT => 1,
+            tag::VOTE => 2,
+            _ => return Ok(()),
+        };
+        if is_held
+            && (window.since_ms..=window.until_ms).contains(&row.created_ms)
+            && let Some(of_board) = counted.get_mut(&row.space)
+        {
+            of_board.entry(row.author).or_insert(([0; 3], row.id)).0[which] += 1;
+        }
+        Ok(())
+    })?;
+    Ok(counted)
+}
+
+fn of_board(context: &Context, board: &KnownBoard, counted: &Counted, seen: &Seen) -> Result<PowerOf, ApiError> {
+    let number = context.store.number_of_space(board.space)?;
+    let authors: Vec<(Written, EventId)> =
+        number.and_then(|number| counted.get(&number)).into_iter().flat_map(|of| of.values().copied()).collect();
+    let firsts = seen.firsts.iter().filter(|first| first.space == board.space);
+    let charter = if board.is_open() { None } else { context.store.event(&EventId(board.space.0))? };
+    let stewards = charter.and_then(|stored| match stored.event.kind() {
+        Kind::Charter(charter) => Some(charter.stewards.len() as u64),
+        _ => None,
+    });
+    Ok(PowerOf {
+        board: Some(board.space.to_string()),
+        board_name: Some(board.name.clone()),
+        stewards,
+        followers: Some(followers(board.space, &seen.peers)),
+        ..power_of(context, &authors, firsts)?
+    })
+}
+
+fn followers(board: SpaceId, peers: &[PeerInfo]) -> u64 {
+    peers.iter().filter(|peer| peer.boards.contains(&board)).count() as u64
+}
+
+fn of_all(context: &Context, boards: &[KnownBoard], counted: &Counted, seen: &Seen) -> Result<PowerOf, ApiError> {
+    let mut authors: BTreeMap<u32, (Written, EventId)> = BTreeMap::new();
+    for (author, (written, id)) in counted.values().flatten() {
+        let (sum, _) = authors.entry(*author).or_insert(([0; 3], *id));
+        sum.iter_mut().zip(written).for_each(|(sum, count)| *sum += count);
+    }
+    let authors: Vec<(Written, EventId)> = authors.into_values().collect();
+    let is_meant = |first: &&FirstDeliveries| boards.iter().any(|board| board.space == first.space);
+    power_of(context, &authors, seen.firsts.iter().filter(is_meant))
+}
+
+fn power_of<'a>(
+    context: &Context,
+    authors: &[(Written, EventId)],
+    firsts: impl Iterator<Item = &'a FirstDeliveries>,
+) -> Result<PowerOf, ApiError> {
+    let mut peers: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for first in firsts {
+        let who = first.peer.as_ref().map_or_else(|| OTHERS.to_owned(), ToString::to_string);
+        let (events, bytes) = peers.entry(who).or_default();
+        *events += first.events;
+        *bytes += first.bytes;
+    }
+    let of_kind = |which: usize| figures(authors.iter().map(|(written, _)| written[which]));
+    let events = peers.iter().map(|(who, (events, _))| (who.clone(), *events));
+    Ok(PowerOf {
+        posts: of_kind(0),
+        comments: of_kind(1),
+        votes: of_kind(2),
+        first_deliveries: figures(peers.values().map(|(events, _)| *events)),
+        first_bytes: figures(peers.values().map(|(_, bytes)| *bytes)),
+        top_authors: top_authors(context, authors)?,
+        top_peers: shares(events.collect()),
+        ..PowerOf::default()
+    })
+}
+
+/// The authors with most posts and comments, named.
+fn top_authors(context: &Context, authors: &[(Written, EventId)]) -> Result<Vec<Share>, ApiError> {
+    let words = |(written, id): &(Written, EventId)| (written[0] + written[1], *id);
+    let mut sorted: Vec<(u64, EventId)> = authors.iter().map(words).filter(|(count, _)| *count > 0).collect();
+    sorted.sort_unstable_by_key(|entry| std::cmp::Reverse(*entry));
+    let total: u64 = sorted.iter().map(|(count, _)| count).sum();
+    let mut named = Vec::new();
+    for (count, id) in sorted.into_iter().take(NAMED_MAX) {
+        let Some(stored) = context.store.event(&id)? else { continue };
+        let author: AuthorKey = stored.event.header().author;
+        let name = context.store.author_name(&author)?;
+        named.push(Share { who: author.to_string(), name, count, share: part(count, total) });
+    }
+    Ok(named)
+}
+
+/// Connected peers by network.
+fn networks(peers: &[PeerInfo]) -> BTreeMap<String, u64> {
+    let mut networks = BTreeMap::new();
+    for peer in peers {
+        *networks.entry(group_words(&peer.address).unwrap_or_else(|| NEARBY.to_owned())).or_default() += 1;
+    }
+    networks
+}
+
+/// The largest holders.
+fn shares(mut holdings: Vec<(String, u64)>) -> Vec<Share> {
+    let total: u64 = holdings.iter().map(|(_, count)| count).sum();
+    holdings.sort_by(|(one, count), (other, more)| more.cmp(count).then_with(|| one.cmp(other)));
+    let share = |(who, count): (String, u64)| Share { who, name: None, count, share: part(count, total) };
+    holdings.into_iter().take(NAMED_MAX).map(share).collect()
+}
+
+fn part(count: u64, total: u64) -> f64 {
+    // Both are far below 2^52.
+    if total == 0 { 0.0 } else { count as f64 / total as f64 }
+}
+
+fn figures(holdings: impl IntoIterator<Item = u64>) -> Figures {
+    let found = Concentration::of(holdings);
+    let of_ppm = |ppm: u64| ppm as f64 / WHOLE_PPM as f64;
+    Figures {
+        total: found.total,
+        holders: found.holders,
+        top1: of_ppm(found.top1_ppm),
+        top10: of_ppm(found.top10_ppm),
+        effective: found.effective_milli as f64 / 1000.0,
+        nakamoto: found.nakamoto,
+        gini: of_ppm(found.gini_ppm),
+    }
+}
+
+/// What it means for this reader, and what can be done.
+fn words(overall: &PowerOf, boards: &[PowerOf], networks: &Figures, seen: &Seen) -> Vec<String> {
+    let mut words = Vec::new();
+    let much = MUCH_PPM as f64 / WHOLE_PPM as f64;
+    let percent = |share: f64| (share * 100.0).round() as u64;
+    if overall.posts.holders > 1 && overall.posts.top1 >= much {
+        words.push(format!(
+            "one author wrote {}% of the posts: `roda feed --sort balanced` keeps few authors from filling a page",
+            percent(overall.posts.top1)
+        ));
+    }
+    if overall.votes.total > 0 && overall.votes.nakamoto <= 3 {
+        words.push(format!(
+            "{} of {} voters cast more than half of the votes: orders that count votes are theirs; `--sort new` and `active` are not",
+            overall.votes.nakamoto, overall.votes.holders
+        ));
+    }
+    match seen.peers.len() {
+        0 => words.push("no peer is connected: what you see is what is on this disk; `roda doctor` says why".to_owned()),
+        1 => words.push(
+            "one peer is connected: it alone decides what reaches you, and sees what you write first; connect to others with `roda \
+             connect` or an invite by somebody else"
+                .to_owned(),
+        ),
+        _ if overall.first_deliveries.top1 >= much && overall.first_deliveries.total > 0 => words.push(format!(
+            "one peer brought {}% of the events first; were it gone, others would bring them later, if they hold them",
+            percent(overall.first_deliveries.top1)
+        )),
+        _ => {}
+    }
+    if seen.peers.len() > 1 && networks.holders == 1 {
+        words.push(
+            "all connected peers are in one network: whoever runs it can cut you off; invite somebody elsewhere"
+                .to_owned(),
+        );
+    }
+    for board in boards {
+        let name =
+            board.board_name.as_deref().filter(|name| !name.is_empty()).or(board.board.as_deref()).unwrap_or_default();
+        if board.followers == Some(1) && seen.peers.len() > 1 {
+            words.push(format!("of {name} one connected peer alone has a copy: `roda invite {name}` makes more"));
+        }
+        if board.stewards == Some(1) {
+            words.push(format!(
+                "{name} has one steward; should you disagree, your own rules outrank the steward's here"
+            ));
+        }
+    }
+    if words.is_empty() {
+        words.push("nobody stands out".to_owned());
+    }
+    words
+}
