@@ -87,7 +87,7 @@ impl FromRequestParts<Shared> for Frame {
             version: assets::VERSION.as_str(),
             now_ms: wall_ms(),
             here: here(&parts.uri),
-            inbox_unread: 0,
+            inbox_unread: crate::api::inbox::unread_count(context).unwrap_or(0) as u64,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::api::dto::{NewEdit, NewPost, NewReply, Wait};
 use crate::api::error::ApiError;
-use crate::api::read::show_thread;
+use crate::api::read::{ThreadAsk, show_thread};
 use crate::api::write::{write_edit, write_post, write_reply};
 use crate::home::write_private;
 use crate::web::frame::Frame;
@@ -181,7 +181,7 @@ pub(super) async fn edit(State(web): State<Shared>, frame: Frame, Path(id): Path
     if let Some(words) = web.draft(&what) {
         return show_form(&web, frame, what, words, Said { is_draft: true, ..Said::default() }).await;
     }
-    match show_thread(&web.context, id.clone()).await {
+    match show_thread(&web.context, id.clone(), ThreadAsk { hidden: true, ..ThreadAsk::default() }).await {
         Ok(thread) => {
             let node = thread.nodes.into_iter().find(|node| node.id == id);
             let words = node.map(|node| Words {
@@ -326,7 +326,7 @@ async fn form(
     let target = match what {
         What::Post => None,
         What::Reply(id) | What::Edit(id) => {
-            let thread = show_thread(&web.context, id.clone()).await?;
+            let thread = show_thread(&web.context, id.clone(), ThreadAsk { hidden: true, ..ThreadAsk::default() }).await?;
             let root = thread.root.clone();
             thread.nodes.into_iter().find(|node| node.id == *id).map(|node| (root, node))
         }

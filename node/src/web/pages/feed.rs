@@ -2,7 +2,7 @@
 
 use super::board::{BoardHead, head};
 use crate::api::error::ApiError;
-use crate::api::read::{FeedAsk, read_feed};
+use crate::api::feed::{FeedAsk, read_feed};
 use crate::web::frame::Frame;
 use crate::web::texts::Texts;
 use crate::web::{Shared, show};
@@ -36,6 +36,7 @@ pub(super) struct Entry {
     short: String,
     title: String,
     retracted: bool,
+    hidden: Option<String>,
     unread: u64,
     comments: u64,
     score: i64,
@@ -64,10 +65,28 @@ fn sorts(t: &'static Texts, chosen: &str) -> Vec<Choice> {
     let all = [
         ("new", t.sort_new, t.sort_new_why),
         ("active", t.sort_active, t.sort_active_why),
+        ("hot", t.sort_hot, t.sort_hot_why),
+        ("balanced", t.sort_balanced, t.sort_balanced_why),
         ("top", t.sort_top, t.sort_top_why),
     ];
     let choice = |(word, name, why)| Choice { word, name, why, is_chosen: word == chosen };
     all.into_iter().map(choice).collect()
+}
+
+/// How far back the most voted are looked for; only they have a choice.
+fn ranges(t: &'static Texts, sort: &str, chosen: Option<&str>) -> Vec<Choice> {
+    if sort != "top" {
+        return Vec::new();
+    }
+    let all = [
+        ("day", t.range_day),
+        ("week", t.range_week),
+        ("month", t.range_month),
+        ("year", t.range_year),
+        ("all", t.range_all),
+    ];
+    let chosen = chosen.unwrap_or("all");
+    all.into_iter().map(|(word, name)| Choice { word, name, why: "", is_chosen: word == chosen }).collect()
 }
 
 /// `GET /`.
@@ -102,6 +121,8 @@ async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> R
         sort: Some(sort.clone()),
         limit: Some(ENTRIES + 1),
         before: ask.before,
+        range: ask.range.clone().filter(|_| sort == "top"),
+        hidden: false,
     };
     let me = web.context.me().to_string();
     let (mut found, follows_none) = web
@@ -123,6 +144,7 @@ async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> R
         .into_iter()
         .map(|entry| Entry {
             short: show::short_id(&entry.id),
+            hidden: entry.hidden.as_ref().map(|hidden| super::thread::hidden_words(frame.t, hidden)),
             title: show::line(&entry.title),
             retracted: entry.retracted,
             unread: entry.unread,
@@ -141,7 +163,7 @@ async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> R
         board,
         base,
         sorts: sorts(frame.t, &sort),
-        ranges: Vec::new(),
+        ranges: ranges(frame.t, &sort, ask.range.as_deref()),
         entries,
         follows_none,
         next,

@@ -5,8 +5,11 @@ mod boards;
 mod compose;
 mod deeds;
 mod feed;
+mod inbox;
 mod node;
 mod person;
+mod reasons;
+mod rules;
 mod thread;
 
 use super::{Shared, Web};
@@ -35,6 +38,10 @@ pub(super) fn router() -> Router<Shared> {
         .route("/settings", get(person::settings).post(person::choose))
         .route("/help", get(person::help))
         .route("/node", get(node::show))
+        .route("/inbox", get(inbox::list))
+        .route("/why/{id}", get(reasons::why))
+        .route("/power", get(reasons::power))
+        .route("/rules", get(rules::list))
         .route("/do/vote/{id}", post(deeds::vote))
         .route("/do/retract/{id}", post(deeds::retract))
         .route("/do/follow/{board}", post(deeds::follow))
@@ -44,6 +51,10 @@ pub(super) fn router() -> Router<Shared> {
         .route("/do/found", post(deeds::found))
         .route("/do/join", post(deeds::join))
         .route("/do/invite/{board}", post(boards::invite))
+        .route("/do/rule", post(rules::set))
+        .route("/do/inbox/clear", post(inbox::clear))
+        .route("/do/catch-up", post(inbox::catch_up))
+        .route("/do/next", post(inbox::next))
         .route("/do/name", post(deeds::name))
         .route("/do/sync", post(deeds::sync))
         .route("/do/connect", post(deeds::connect))

@@ -11,6 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use roda_protocol::id::AuthorKey;
+use roda_protocol::view::FeedSort;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -130,7 +131,7 @@ pub(super) async fn help(frame: Frame) -> Response {
         (&["?"], t.key_help),
     ];
     let keys = keys.into_iter().map(|(keys, what)| Key { keys, what }).collect();
-    let sorts = vec![(t.sort_new, t.sort_new_why), (t.sort_active, t.sort_active_why), (t.sort_top, t.sort_top_why)];
+    let sorts = FeedSort::ALL.iter().map(|sort| (sort.word(), sort.formula())).collect();
     Frame::page(&HelpPage { frame, keys, sorts })
 }
 

@@ -1,9 +1,9 @@
 //! A thread, or one branch of it: as a tree of nested lists, a page of it at a time.
 
 use super::board::completeness_words;
-use crate::api::dto::{ThreadNode, ThreadPage};
+use crate::api::dto::{Hidden, ThreadNode, ThreadPage};
 use crate::api::error::ApiError;
-use crate::api::read::{show_thread, state_word};
+use crate::api::read::{ThreadAsk, show_thread, state_word};
 use crate::runtime::Context;
 use crate::web::frame::Frame;
 use crate::web::texts::Texts;
@@ -111,7 +111,7 @@ pub(super) async fn read(
 }
 
 async fn page(web: &Shared, frame: &Frame, id: String, after: Option<&str>) -> Result<ThreadTemplate, ApiError> {
-    let thread = show_thread(&web.context, id).await?;
+    let thread = show_thread(&web.context, id, ThreadAsk { hidden: true, ..ThreadAsk::default() }).await?;
     let layout = Layout::of(&thread.nodes, &thread.asked, after);
     let seen = thread.nodes.len();
     let comments = thread.nodes.iter().skip(1).filter(|node| !node.missing).count() as u64;
@@ -247,7 +247,7 @@ fn row(context: &Context, t: &Texts, thread: &ThreadPage, place: Place) -> Resul
         _ if node.retracted => Shown::Retracted,
         Some(hidden) if hidden.why == "dropped" => Shown::Gone(t.dropped.to_owned()),
         Some(hidden) if hidden.why == "unreadable" => Shown::Gone(t.unreadable.to_owned()),
-        Some(hidden) => Shown::Hidden(t.hidden_here.replace("%s", &show::line(&hidden.why))),
+        Some(hidden) => Shown::Hidden(hidden_words(t, hidden)),
         None => Shown::Words,
     };
     let name = author.as_ref().map(|author| format!("{} {}", author.name, author.short)).unwrap_or_default();
@@ -291,6 +291,20 @@ fn row(context: &Context, t: &Texts, thread: &ThreadPage, place: Place) -> Resul
         short,
         id: node.id.clone(),
     })
+}
+
+/// By whom and why words are hidden.
+pub(super) fn hidden_words(t: &Texts, hidden: &Hidden) -> String {
+    let why = match hidden.why.as_str() {
+        "dropped" => return t.dropped.to_owned(),
+        "unreadable" => return t.unreadable.to_owned(),
+        "author" => t.hidden_author,
+        "thread" => t.hidden_thread,
+        "text" => t.hidden_text,
+        _ => t.hidden_points,
+    };
+    let rule = hidden.rule.as_deref().map(|rule| format!(" ({})", show::line(rule))).unwrap_or_default();
+    t.hidden_here.replace("%s", &format!("{why}{rule}"))
 }
 
 /// The last vote of an author on an event: 1, -1 or 0.

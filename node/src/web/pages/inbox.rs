@@ -1,0 +1,116 @@
+//! What came for the reader: answers, mentions, watched threads; and what is next.
+
+use super::deeds::Back;
+use crate::api::dto::{CatchUpAsk, InboxEntry, NextAsk};
+use crate::api::error::ApiError;
+use crate::api::inbox::{InboxAsk, clear_inbox, read_inbox};
+use crate::api::next::{mark_read, read_next};
+use crate::web::frame::{Frame, way_back};
+use crate::web::{Shared, markdown, show};
+use askama::Template;
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+
+/// Entries of a page.
+const ENTRIES: usize = 30;
+
+/// Something that came.
+struct Entry {
+    id: String,
+    short: String,
+    title: String,
+    board: String,
+    board_name: String,
+    author: show::Author,
+    created_ms: u64,
+    why: &'static str,
+    unread: bool,
+    html: String,
+    gone: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "inbox.html")]
+struct InboxPage {
+    frame: Frame,
+    entries: Vec<Entry>,
+    has_unread: bool,
+    next: Option<String>,
+}
+
+/// What the inbox's address says.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Ask {
+    before: Option<String>,
+}
+
+/// `GET /inbox`.
+pub(super) async fn list(State(web): State<Shared>, frame: Frame, Query(ask): Query<Ask>) -> Response {
+    match read(&web, &frame, ask).await {
+        Ok(page) => Frame::page(&page),
+        Err(error) => frame.failed(error),
+    }
+}
+
+async fn read(web: &Shared, frame: &Frame, ask: Ask) -> Result<InboxPage, ApiError> {
+    let asked = InboxAsk { all: true, hidden: false, limit: Some(ENTRIES + 1), before: ask.before };
+    let mut found = web.reading(move |context| read_inbox(context, &asked)).await?;
+    let has_more = found.len() > ENTRIES;
+    found.truncate(ENTRIES);
+    let next = found.last().filter(|_| has_more).map(|last| format!("/inbox?before={}", last.cursor));
+    let t = frame.t;
+    let entry = |entry: InboxEntry| Entry {
+        short: show::short_id(&entry.id),
+        title: if entry.title.trim().is_empty() { t.no_title.to_owned() } else { show::line(&entry.title) },
+        board_name: show::board(&entry.board, &entry.board_name),
+        author: show::Author::new(&entry.author, entry.name.as_deref(), false),
+        created_ms: entry.created_ms,
+        why: match entry.why.as_str() {
+            "answer" => t.inbox_answer,
+            "mention" => t.inbox_mention,
+            _ => t.inbox_watched,
+        },
+        unread: entry.unread,
+        html: markdown::html(&entry.text),
+        gone: match &entry.hidden {
+            _ if entry.retracted => Some(t.retracted.to_owned()),
+            Some(hidden) => Some(super::thread::hidden_words(t, hidden)),
+            None => None,
+        },
+        board: entry.board,
+        id: entry.id,
+    };
+    let has_unread = found.iter().any(|entry| entry.unread);
+    Ok(InboxPage { entries: found.into_iter().map(entry).collect(), has_unread, next, frame: frame.clone() })
+}
+
+/// Marks everything that came as seen.
+pub(super) async fn clear(State(web): State<Shared>, frame: Frame) -> Response {
+    match clear_inbox(&web.context).await {
+        Ok(_) => Redirect::to("/inbox").into_response(),
+        Err(error) => frame.failed(error),
+    }
+}
+
+/// Marks all boards as read.
+pub(super) async fn catch_up(State(web): State<Shared>, frame: Frame, Form(back): Form<Back>) -> Response {
+    match mark_read(&web.context, CatchUpAsk { board: None }).await {
+        Ok(_) => Redirect::to(way_back(&back.back)).into_response(),
+        Err(error) => frame.failed(error),
+    }
+}
+
+/// Goes to the next thing that was not read.
+pub(super) async fn next(State(web): State<Shared>, frame: Frame) -> Response {
+    match read_next(&web.context, NextAsk { board: None }).await {
+        Ok(next) => match next.item {
+            Some(item) => {
+                Redirect::to(&format!("/t/{}#e-{}", item.thread, show::short_id(&item.node.id))).into_response()
+            }
+            None => Redirect::to("/?sort=active").into_response(),
+        },
+        Err(error) => frame.failed(error),
+    }
+}
