@@ -47,8 +47,17 @@ impl Place {
     #[must_use]
     pub fn loopback() -> Self {
         // Connected as the test says, and not otherwise.
-        let up = ["--discover", "off", "--mdns", "off", "--listen", "/ip4/127.0.0.1/tcp/0"].map(str::to_owned).to_vec();
-        Self { prefix: Vec::new(), up }
+        let up = ["--discover", "off", "--mdns", "off", "--listen", "/ip4/127.0.0.1/tcp/0", "--web", "off"];
+        Self { prefix: Vec::new(), up: up.map(str::to_owned).to_vec() }
+    }
+
+    /// The same, with a web page on a free port.
+    #[must_use]
+    pub fn with_page() -> Self {
+        let mut place = Self::loopback();
+        place.up.pop();
+        place.up.push("127.0.0.1:0".to_owned());
+        place
     }
 }
 

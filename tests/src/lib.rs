@@ -9,6 +9,7 @@
 //! | `book`, `homes` | executed pages, and the homes whose nodes they start |
 //! | `cluster` | a node: its process, its home, its commands |
 //! | `socket` | the local API without a command in between: the stream of news, and what has to be fast |
+//! | `page` | the web page, asked as a browser asks |
 //! | `forge` | signed events in any number, and broken ones |
 //! | `attacker` | a libp2p program that breaks every rule |
 //! | `attack` | crowds of attackers, and what they cost a node and its honest peers |
@@ -33,6 +34,7 @@ pub mod homes;
 pub mod hosts;
 pub mod mixture;
 pub mod negentropy;
+pub mod page;
 pub mod pairs;
 pub mod sim;
 pub mod socket;

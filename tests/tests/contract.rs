@@ -113,7 +113,7 @@ fn every_command_on_real_nodes_prints_what_its_schema_says() {
     assert_eq!(homes.fails("ana", &["id", "name", "\u{202e}anA"], 1), "invalid");
     let founded = homes.holds("ana", &["board", "new", "b", "--title", "B", "--rule", "r", "--work", "0"], "board");
     let board = text(&founded, "board");
-    homes.holds("bo", UP, "up");
+    homes.holds("bo", &[UP, &["--web", "off"]].concat(), "up");
     homes.holds("bo", &["connect", ready["listen"][0].as_str().unwrap()], "connect");
     homes.holds("bo", &["follow", board], "board");
     homes.holds("bo", &["sync", "--wait", "10"], "sync");
@@ -127,8 +127,6 @@ fn every_command_on_real_nodes_prints_what_its_schema_says() {
 
     homes.holds("bo", &["unfollow", board], "board");
     homes.holds("bo", &["down"], "down");
-    // There is no web page to have a link of.
-    homes.held.insert("web".to_owned());
     let schemas = std::fs::read_dir(validator::folder()).unwrap();
     let schemas = schemas.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
     assert_eq!(homes.held, schemas.collect());
@@ -174,7 +172,8 @@ fn write_and_read(homes: &mut Homes) {
     assert_eq!(homes.fails("ana", &["post", "nowhere", "-t", "t"], 1), "not_found");
     assert_eq!(homes.fails("ana", &["connect", "/ip4/127.0.0.1/tcp/1"], 1), "unreachable");
     assert_eq!(homes.fails("ana", UP, 1), "locked_home");
-    assert_eq!(homes.fails("ana", &["web"], 1), "not_there_yet");
+    homes.holds("ana", &["web"], "web");
+    assert_eq!(homes.fails("bo", &["web"], 1), "no_web_page");
     assert_eq!(homes.fails("ana", &["nonsense"], 2), "usage");
     assert_eq!(homes.fails("nobody", &["feed"], 3), "no_node");
     homes.ends_and_holds("nobody", &["doctor"], 1, "doctor");
@@ -233,7 +232,9 @@ fn rule_and_explain(homes: &mut Homes) {
     let state = homes.run("ana", &["export", "--reader"], 0).stdout;
     homes.check(std::str::from_utf8(&state).unwrap(), "reader");
     std::fs::write(homes.path("reader"), &state).unwrap();
-    for words in [&["unmute", &*bo][..], &["unmute", "word:answer"], &["unwatch", &*post], &["score", "remove", "older:30d"]] {
+    for words in
+        [&["unmute", &*bo][..], &["unmute", "word:answer"], &["unwatch", &*post], &["score", "remove", "older:30d"]]
+    {
         assert_eq!(homes.holds("ana", words, "rule")["effect"], "none");
     }
     homes.holds("ana", &["read", &post], "read");

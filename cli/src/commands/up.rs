@@ -192,12 +192,10 @@ fn notices(notices: &[String], look: &Look) -> String {
 async fn detach(args: &Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
     let ready = process::start_detached(context, child_words(args, context)).await?;
     output.object(&ready, |look| {
-        let mut pairs = vec![
-            ("you write as", words::line(&ready.author)),
-            ("process", ready.pid.to_string()),
-            ("log", context.home.log_file().display().to_string()),
-        ];
+        let mut pairs = vec![("you write as", words::line(&ready.author))];
         pairs.extend(ready.web.iter().map(|link| ("read and write at", look.cyan(&words::line(link)))));
+        pairs.push(("process", ready.pid.to_string()));
+        pairs.push(("log", context.home.log_file().display().to_string()));
         pairs.extend(addresses(&ready.listen));
         format!(
             "{} roda runs in the background on network {}\n{}{}",

@@ -110,7 +110,8 @@ mod tests {
     use roda_protocol::id::SpaceId;
 
     fn open_home(home: &Home) -> (Arc<EventStore>, Vec<String>) {
-        let (store, (), notices) = open(home, (AuthorKey([9; 32]), NetworkId::of("open-tests")), "stamp", |_| Ok(())).unwrap();
+        let (store, (), notices) =
+            open(home, (AuthorKey([9; 32]), NetworkId::of("open-tests")), "stamp", |_| Ok(())).unwrap();
         (store, notices)
     }
 

@@ -8,7 +8,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 /// The port that is tried first.
 const PORT_DEFAULT: u16 = 7717;
 
-/// Ports behind it that are tried when it is taken: nodes of one machine.
+/// Ports that are tried from there on: nodes of one machine. After them any free one will do.
 const PORTS_TRIED: u16 = 64;
 
 /// Connections at once. A browser opens six for a page.
@@ -73,16 +73,13 @@ pub(crate) async fn bind(wanted: WebAddress) -> io::Result<Option<TcpListener>> 
         WebAddress::Off => Ok(None),
         WebAddress::At(address) => TcpListener::bind(address).await.map(Some),
         WebAddress::Default => {
-            let mut result = Ok(None);
             for port in PORT_DEFAULT..PORT_DEFAULT + PORTS_TRIED {
-                let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-                result = TcpListener::bind(address).await.map(Some);
-                match &result {
+                match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
                     Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                    _ => break,
+                    result => return result.map(Some),
                 }
             }
-            result
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map(Some)
         }
     }
 }

@@ -326,7 +326,8 @@ async fn form(
     let target = match what {
         What::Post => None,
         What::Reply(id) | What::Edit(id) => {
-            let thread = show_thread(&web.context, id.clone(), ThreadAsk { hidden: true, ..ThreadAsk::default() }).await?;
+            let thread =
+                show_thread(&web.context, id.clone(), ThreadAsk { hidden: true, ..ThreadAsk::default() }).await?;
             let root = thread.root.clone();
             thread.nodes.into_iter().find(|node| node.id == *id).map(|node| (root, node))
         }

@@ -1,0 +1,233 @@
+// Roda's pages as a person uses them: `node run.mjs SCENARIO LINK...`, with login links of running nodes. Ends with an error
+// when something is not as it should be.
+
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { logIn, open, withBrowser } from "./chrome.mjs";
+
+const [scenario, ...links] = process.argv.slice(2);
+
+/** Waits for what another node has to bring about. */
+async function until(holds, patience_ms = 30_000) {
+  for (const end = Date.now() + patience_ms; Date.now() < end; await new Promise((wake) => setTimeout(wake, 100))) {
+    if (await holds()) return;
+  }
+  assert.fail("it did not come about in time");
+}
+
+async function openBoard(page, origin, name) {
+  await page.goto(`${origin}/boards`);
+  await page.getByRole("region", { name: "Open a board by its name" }).getByLabel("Name").fill(name);
+  await page.getByRole("button", { name: "Open" }).click();
+  await page.getByRole("heading", { level: 1, name }).waitFor();
+}
+
+async function publish(page, title, text) {
+  await page.getByRole("link", { name: "New post" }).click();
+  await page.getByLabel("Title").fill(title);
+  await page.getByLabel("Text").fill(text);
+  await page.getByRole("button", { name: "Publish" }).click();
+  await page.getByRole("heading", { level: 1, name: title }).waitFor();
+}
+
+/** From the first login to the first post and an answer; then the same hands without scripts. */
+async function firstPost(browser) {
+  for (const [at, javaScriptEnabled] of [true, false].entries()) {
+    const { context, page, breaches } = await open(browser, { javaScriptEnabled });
+    const origin = await logIn(page, links[at]);
+    await openBoard(page, origin, "lounge");
+    await publish(page, `First words ${at}`, "with **weight**");
+    assert.equal(await page.locator(".post strong").innerText(), "weight");
+    await page.locator(".post").getByRole("link", { name: /^reply/ }).click();
+    await page.getByLabel("Text").fill("An answer");
+    await page.getByRole("button", { name: "Preview" }).click();
+    assert.match(await page.getByRole("region", { name: "Preview" }).innerText(), /An answer/);
+    await page.getByRole("button", { name: "Publish" }).click();
+    await page.locator(".comment").getByText("An answer").waitFor();
+    await page.locator(".comment").getByRole("button", { name: /^Vote up/ }).click();
+    await page.locator('.comment [aria-pressed="true"]').waitFor();
+    await page.locator("summary").first().click();
+    await page.locator(".comment").first().waitFor({ state: "hidden" });
+    assert.deepEqual(breaches, []);
+    await context.close();
+  }
+}
+
+/** Two nodes of one machine in one browser: neither logs the other out. */
+async function twoNodes(browser) {
+  const { page, breaches } = await open(browser);
+  const first = await logIn(page, links[0]);
+  const second = await logIn(page, links[1]);
+  for (const [origin, title] of [[first, "Of the first"], [second, "Of the second"], [first, "Once more"]]) {
+    await openBoard(page, origin, "lounge");
+    await publish(page, title, "x");
+  }
+  assert.deepEqual(breaches, []);
+}
+
+/** What one node writes shows up at the other as a line to press, while the page stands still. */
+async function news(browser) {
+  const { page: writer } = await open(browser);
+  const { page: reader, breaches } = await open(browser);
+  const from = await logIn(writer, links[0]);
+  const to = await logIn(reader, links[1]);
+  await openBoard(reader, to, "lounge");
+  await openBoard(writer, from, "lounge");
+  await publish(writer, "Breaking", "x");
+  const thread = new URL(writer.url()).pathname;
+  await until(async () => (await (await reader.request.get(to + thread)).text()).includes("Breaking"));
+  await reader.goto(`${to}${thread}`);
+  await reader.getByRole("heading", { level: 1, name: "Breaking" }).waitFor();
+  await writer.locator(".post").getByRole("link", { name: /^reply/ }).click();
+  await writer.getByLabel("Text").fill("Fresh");
+  await writer.getByRole("button", { name: "Publish" }).click();
+  const line = reader.locator(".news a");
+  await line.waitFor();
+  assert.match(await line.innerText(), /^1 new reply/);
+  assert.equal(await reader.locator(".comment").count(), 0, "nothing moves by itself");
+  await line.click();
+  await reader.locator(".comment").getByText("Fresh").waitFor();
+  assert.deepEqual(breaches, []);
+}
+
+/** Reads, answers and votes without a mouse. */
+async function keyboard(browser) {
+  const { page, breaches } = await open(browser);
+  const origin = await logIn(page, links[0]);
+  await openBoard(page, origin, "lounge");
+  await publish(page, "By keys", "x");
+  for (const words of ["one", "two"]) {
+    await page.locator(".post").getByRole("link", { name: /^reply/ }).click();
+    await page.getByLabel("Text").fill(words);
+    await page.getByRole("button", { name: "Publish" }).click();
+    await page.locator(".comment").getByText(words).waitFor();
+  }
+  const focus = () => page.evaluate(() => document.activeElement.innerText.trim());
+  await page.goto(origin);
+  await page.keyboard.press("Tab");
+  assert.equal(await focus(), "Skip to the content");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("j");
+  assert.match(await focus(), /^By keys/);
+  await page.keyboard.press("o");
+  await page.getByRole("heading", { level: 1, name: "By keys" }).waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  assert.match(await focus(), /^one/);
+  await page.keyboard.press("J");
+  assert.match(await focus(), /^two/);
+  await page.keyboard.press("K");
+  await page.keyboard.press("a");
+  await page.locator('.comment [aria-pressed="true"]').waitFor();
+  await page.locator(".comment").first().focus();
+  await page.keyboard.press("x");
+  await page.locator(".comment").first().waitFor({ state: "hidden" });
+  await page.keyboard.press("Enter");
+  await page.locator(".comment").first().waitFor();
+  await page.locator(".comment").first().focus();
+  await page.keyboard.press("p");
+  assert.match(await focus(), /By keys/);
+  await page.keyboard.press("r");
+  await page.getByLabel("Text").waitFor();
+  await page.getByLabel("Text").focus();
+  await page.keyboard.type("jkaz?");
+  assert.equal(await page.getByLabel("Text").inputValue(), "jkaz?", "keys are letters where one writes");
+  await page.goto(`${origin}/t/x`);
+  await page.keyboard.press("?");
+  await page.getByRole("heading", { level: 1, name: "Help" }).waitFor();
+  assert.deepEqual(breaches, []);
+}
+
+/** What is typed survives a closed tab. */
+async function draft(browser) {
+  const { context, page, breaches } = await open(browser);
+  const origin = await logIn(page, links[0]);
+  await openBoard(page, origin, "lounge");
+  await page.goto(`${origin}/post`);
+  await page.getByLabel("Title").fill("Half a");
+  await page.getByLabel("Text").fill("thought");
+  await page.close();
+  const again = await context.newPage();
+  await again.goto(`${origin}/post`);
+  assert.equal(await again.getByLabel("Text").inputValue(), "thought");
+  assert.equal(await again.getByLabel("Title").inputValue(), "Half a");
+  assert.deepEqual(breaches, []);
+}
+
+/** Every page that shows words of strangers: none of them acts. */
+async function attacks(browser) {
+  const { page, breaches } = await open(browser);
+  const origin = await logIn(page, links[0]);
+  const answer = await page.request.get(`${origin}/api/v1/feed?limit=1000`);
+  const threads = await answer.json();
+  assert.ok(threads.length > 10);
+  const paths = ["/", "/?sort=balanced", "/boards", "/inbox", "/node", "/power", "/rules"];
+  for (const { id, board, author } of threads) {
+    paths.push(`/t/${id}`, `/why/${id}`, `/reply/${id}`, `/b/${board}`, `/b/${board}/log`, `/author/${author}`);
+  }
+  for (const path of new Set(paths)) {
+    const answer = await page.goto(origin + path);
+    assert.equal(answer.status(), 200, path);
+    for (const details of await page.locator("details:not([open])").all()) await details.locator("summary").first().click();
+    const acting = await page.locator("main :is(script, iframe, object, embed, svg, form[action^='http'], [onerror], [onload], [style])").count();
+    assert.equal(acting, 0, path);
+    const links = await page.locator("main a[href]").evaluateAll((all) => all.map((link) => link.href));
+    for (const link of links) assert.match(link, /^(https?|mailto):/, `${path}: ${link}`);
+  }
+  assert.deepEqual(breaches, []);
+}
+
+/** axe on every page, narrow and wide, light and dark, without a horizontal scroll; a picture of each. */
+async function pages(browser) {
+  const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  const folder = process.env.RODA_SCREENSHOTS;
+  await mkdir(folder, { recursive: true });
+  const { page, context } = await open(browser);
+  const origin = await logIn(page, links[0]);
+  const [thread] = await (await page.request.get(`${origin}/api/v1/feed?limit=1`)).json();
+  const read = await (await page.request.get(`${origin}/api/v1/threads/${thread.id}`)).json();
+  const comment = read.nodes.find((node) => node.depth > 0);
+  const mine = read.nodes.find((node) => node.mine);
+  const paths = {
+    feed: "/", balanced: "/?sort=balanced", top: "/?sort=top&range=week", boards: "/boards", board: `/b/${thread.board}`,
+    log: `/b/${thread.board}/log`, thread: `/t/${thread.id}`, branch: `/t/${comment.id}`, post: "/post",
+    reply: `/reply/${comment.id}`, edit: `/edit/${mine.id}`, retract: `/retract/${mine.id}`, history: `/history/${mine.id}`,
+    author: `/author/${thread.author}`, inbox: "/inbox", search: "/search", found: "/search?q=words", node: "/node",
+    settings: "/settings", rules: "/rules", why: `/why/${thread.id}`, power: "/power", help: "/help", nothing: "/nothing",
+  };
+  const problems = [];
+  for (const [name, path] of Object.entries(paths)) {
+    await page.goto(origin + path);
+    for (const width of [320, 1280]) {
+      for (const colorScheme of ["light", "dark"]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.emulateMedia({ colorScheme });
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+        for (const { id, nodes } of violations) {
+          problems.push(`${name} ${width} ${colorScheme}: ${id}: ${nodes.slice(0, 3).map((node) => node.html).join(" ")}`);
+        }
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        if (overflow > 0) problems.push(`${name} ${width}: scrolls sideways by ${overflow}`);
+        await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+      }
+    }
+  }
+  await context.close();
+  assert.deepEqual(problems, []);
+}
+
+const scenarios = { attacks, draft, firstPost, keyboard, news, pages, twoNodes };
+assert.ok(scenarios[scenario], `no such scenario: ${scenario}`);
+await withBrowser(async (browser) => {
+  try {
+    await scenarios[scenario](browser);
+  } catch (error) {
+    // What the person would have seen.
+    for (const page of browser.contexts().flatMap((context) => context.pages())) {
+      console.error(`${page.url()}:\n${await page.locator("body").innerText().catch(String)}\n`);
+    }
+    throw error;
+  }
+});

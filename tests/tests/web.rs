@@ -1,0 +1,268 @@
+//! The web page of a real node: who is let in, what a person without scripts can do, what strangers' words can't.
+
+use roda_tests::cluster::{Place, TestNode, network_name};
+use roda_tests::page::{Browser, FORM, encoded};
+use serde_json::json;
+
+fn with_page() -> TestNode {
+    TestNode::start_at(&network_name(), Place::with_page(), &[])
+}
+
+#[test]
+fn the_door_opens_with_a_fresh_link_once_and_with_nothing_else() {
+    let node = with_page();
+    let first = node.ready()["web"].as_str().expect("a login link").to_owned();
+    let path = &first[first.find("/login").unwrap()..];
+    let stranger = Browser::at(&first);
+    for page in ["/", "/t/abcd", "/settings", "/node", "/nothing", "/inbox"] {
+        let answer = stranger.get(page);
+        assert_eq!(answer.status, 401, "{page}");
+        assert!(answer.body.contains("roda web"), "{page}: {}", answer.body);
+    }
+    let refused = stranger.get("/api/v1/status");
+    assert_eq!(refused.status, 401);
+    assert!(refused.body.contains("not_logged_in"));
+    assert_eq!(stranger.get("/login/0000").status, 403);
+
+    let mut person = stranger.clone();
+    let answer = person.get(path);
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+    let cookie = answer.header("set-cookie").unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && cookie.contains("Path=/"), "{cookie}");
+    person.take_cookie(&answer);
+    assert_eq!(person.get("/").status, 200);
+    assert_eq!(stranger.get(path).status, 403, "a link works once");
+
+    let other = with_page();
+    let elsewhere = Browser::of(&other).with_cookie_of(&person);
+    assert_eq!(elsewhere.get("/").status, 401, "a cookie of one node opens no other");
+
+    let left = person.submit("/do/log-out", &[]);
+    assert_eq!(left.status, 200);
+    assert_eq!(person.get("/").status, 401, "who left is out");
+}
+
+#[test]
+fn a_session_outlives_a_restart_of_the_node() {
+    let mut node = with_page();
+    let before = Browser::of(&node);
+    node.restart();
+    let after = Browser::at(node.ready()["web"].as_str().unwrap()).with_cookie_of(&before);
+    assert_eq!(after.get("/").status, 200);
+}
+
+#[test]
+fn requests_from_elsewhere_are_refused() {
+    let node = with_page();
+    let person = Browser::of(&node);
+    let token = person.form_token();
+    let body = encoded(&[("form", &token), ("name", "lounge")]);
+    let open = |headers: &[(&str, &str)], body: &str| person.ask("POST", "/do/open", headers, body).status;
+
+    for host in ["evil.example", "127.0.0.1", "localhost:1", "192.0.2.1:7717"] {
+        assert_eq!(person.ask("GET", "/", &[("host", host)], "").status, 421, "{host}");
+    }
+    let named = person.ask("GET", "/", &[("host", "evil.example")], "");
+    assert!(named.body.contains("web.allowed_hosts"), "the refusal names the setting");
+    for site in ["cross-site", "same-site"] {
+        assert_eq!(open(&[("sec-fetch-site", site), FORM], &body), 403, "{site}");
+    }
+    assert_eq!(open(&[("origin", "http://evil.example"), FORM], &body), 403);
+    assert_eq!(open(&[("origin", "null"), FORM], &body), 403);
+    assert_eq!(open(&[("sec-fetch-site", "same-origin"), FORM], &encoded(&[("name", "lounge")])), 403, "no token");
+    let strange = encoded(&[("form", &"0".repeat(64)), ("name", "lounge")]);
+    assert_eq!(open(&[("sec-fetch-site", "same-origin"), FORM], &strange), 403, "a wrong token");
+    let other = Browser::of(&node).form_token();
+    let stale = encoded(&[("form", &other), ("name", "lounge")]);
+    assert_eq!(open(&[("sec-fetch-site", "same-origin"), FORM], &stale), 403, "another session's token");
+    assert_eq!(node.json(&["boards"]), [] as [serde_json::Value; 0], "nothing was done");
+
+    assert_eq!(person.get("/do/open").status, 405, "reading changes nothing");
+    let json = ("content-type", "application/json");
+    let call = json!({ "name": "lounge" }).to_string();
+    let api = |headers: &[(&str, &str)]| person.ask("POST", "/api/v1/boards/open", headers, &call).status;
+    assert_eq!(api(&[json]), 403, "the API asks for the token, too");
+    assert_eq!(api(&[json, ("sec-fetch-site", "cross-site"), ("x-roda-form", &token)]), 403);
+    assert_eq!(api(&[json, ("sec-fetch-site", "same-origin"), ("x-roda-form", &token)]), 200);
+
+    let large = encoded(&[("form", &token), ("text", &"x".repeat(400 * 1024))]);
+    assert_eq!(person.ask("POST", "/post", &[("sec-fetch-site", "same-origin"), FORM], &large).status, 413);
+}
+
+#[test]
+fn a_program_comes_in_with_the_token_of_the_home_and_not_with_another() {
+    let node = with_page();
+    let program = Browser::at(node.ready()["web"].as_str().unwrap());
+    let token = std::fs::read_to_string(node.home().join("api.token")).unwrap();
+    let bearer = format!("Bearer {}", token.trim());
+    assert_eq!(program.ask("GET", "/api/v1/status", &[("authorization", &bearer)], "").status, 200);
+    for wrong in ["Bearer 00", "Bearer ", "Basic x"] {
+        assert_eq!(program.ask("GET", "/api/v1/status", &[("authorization", wrong)], "").status, 401, "{wrong}");
+    }
+    let body = json!({ "name": "lounge" }).to_string();
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    assert_eq!(program.ask("POST", "/api/v1/boards/open", &headers, &body).status, 200);
+    for path in ["/api/v1/key", "/api/v1/identity/export", "/api/v1/author.key", "/assets/..%2fauthor.key"] {
+        assert_eq!(program.ask("GET", path, &[("authorization", &bearer)], "").status, 404, "{path}");
+    }
+}
+
+#[test]
+fn every_answer_forbids_what_is_not_ours() {
+    let node = with_page();
+    let person = Browser::of(&node);
+    for path in ["/", "/boards", "/nothing", "/api/v1/status", "/login/0", "/assets/style.css"] {
+        let answer = person.get(path);
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
+    }
+    assert_eq!(person.get("/").header("cache-control"), Some("no-store"));
+}
+
+#[test]
+fn a_person_without_scripts_reads_and_writes() {
+    let node = with_page();
+    let person = Browser::of(&node);
+    assert_eq!(person.submit("/do/open", &[("name", "lounge")]).status, 303);
+    let board = node.json(&["boards"])[0]["board"].as_str().unwrap().to_owned();
+
+    let words = [("board", board.as_str()), ("title", "A title & more"), ("text", "Some *words*"), ("tags", "one two")];
+    let preview = person.submit("/post", &[&words[..], &[("act", "preview")]].concat());
+    assert!(preview.body.contains("<em>words</em>") && preview.body.contains("A title &#38; more"), "{}", preview.body);
+    let kept = person.submit("/post", &[&words[..], &[("act", "draft")]].concat());
+    assert_eq!(kept.status, 200);
+    assert!(person.get("/post").body.contains("Some *words*"), "the draft is there again");
+    assert_eq!(node.json(&["feed"]).len(), 0, "nothing was published yet");
+    let untitled = person.submit("/post", &[("board", &board), ("title", " "), ("text", "kept")]);
+    assert_eq!(untitled.status, 400);
+    assert!(untitled.body.contains("kept"), "what was typed is not lost");
+
+    let posted = person.submit("/post", &[&words[..], &[("act", "publish")]].concat());
+    assert_eq!(posted.status, 303, "{}", posted.body);
+    let thread = posted.header("location").unwrap().to_owned();
+    assert!(!person.get("/post").body.contains("Some *words*"), "the draft is gone");
+    let page = person.get(&thread);
+    assert!(page.body.contains("<em>words</em>") && page.body.contains("no other node has it yet"), "{}", page.body);
+    let id = thread.strip_prefix("/t/").unwrap();
+
+    let answered = person.submit(&format!("/reply/{id}"), &[("text", "An answer\r\nin two lines")]);
+    assert_eq!(answered.status, 303, "{}", answered.body);
+    let page = person.get(&thread);
+    assert!(page.body.contains("An answer<br>\nin two lines") && page.body.contains("1 comment"), "{}", page.body);
+    let read = node.object(&["read", id]);
+    let answer = read["thread"]["children"][0]["id"].as_str().unwrap().to_owned();
+
+    assert_eq!(person.submit(&format!("/do/vote/{answer}"), &[("value", "1"), ("back", &thread)]).status, 303);
+    assert!(person.get(&thread).body.contains("aria-pressed=\"true\""));
+    let again = person.submit(&format!("/do/vote/{answer}"), &[("value", "1"), ("back", "//evil.example/")]);
+    assert_eq!(again.header("location"), Some("/"), "nobody is sent elsewhere");
+    assert!(!person.get(&thread).body.contains("aria-pressed=\"true\""), "the same vote once more withdraws it");
+
+    assert!(person.get(&format!("/edit/{answer}")).body.contains("An answer"));
+    assert_eq!(person.submit(&format!("/edit/{answer}"), &[("text", "Changed")]).status, 303);
+    let history = person.get(&format!("/history/{answer}")).body;
+    assert!(history.contains("Changed") && history.contains("An answer"), "{history}");
+    assert!(person.get(&format!("/retract/{answer}")).body.contains("for good"));
+    assert_eq!(person.submit(&format!("/do/retract/{answer}"), &[]).status, 303);
+    let page = person.get(&thread).body;
+    assert!(page.contains("Taken back by its author") && !page.contains("Changed"), "{page}");
+
+    for page in ["/", "/boards", "/inbox", "/node", "/settings", "/help", "/power", "/rules", "/post"] {
+        assert_eq!(person.get(page).status, 200, "{page}");
+    }
+    for path in [format!("/b/{board}"), format!("/b/{board}/log"), format!("/why/{id}")] {
+        assert_eq!(person.get(&path).status, 200, "{path}");
+    }
+    assert_eq!(person.get("/nothing").status, 404);
+    assert_eq!(person.get(&format!("/t/{}", "0".repeat(64))).status, 404);
+}
+
+#[test]
+fn the_page_speaks_the_language_that_the_reader_chose_else_the_browsers() {
+    let node = with_page();
+    let person = Browser::of(&node);
+    let portuguese = person.ask("GET", "/", &[("accept-language", "pt-BR,en;q=0.5")], "");
+    assert!(portuguese.body.contains("<html lang=\"pt\"") && portuguese.body.contains("Nova publicação"));
+    assert!(person.get("/").body.contains("<html lang=\"en\""));
+    assert_eq!(person.submit("/settings", &[("language", "pt"), ("theme", "dark"), ("keys", "on")]).status, 303);
+    let page = person.get("/").body;
+    assert!(page.contains("<html lang=\"pt\" data-theme=\"dark\"") && page.contains("data-keys=\"on\""), "{page}");
+}
+
+#[test]
+fn a_deep_thread_goes_on_at_a_page_of_its_own_and_a_long_one_has_pages() {
+    let node = with_page();
+    node.object(&["board", "open", "lounge"]);
+    let post = node.object(&["post", "lounge", "-t", "Deep", "-m", "x"])["id"].as_str().unwrap().to_owned();
+    let mut parent = post.clone();
+    for level in 1..=10 {
+        let words = format!("level {level}");
+        parent = node.object(&["reply", &parent, "-m", &words])["id"].as_str().unwrap().to_owned();
+    }
+    let person = Browser::of(&node);
+    let page = person.get(&format!("/t/{post}")).body;
+    assert!(page.contains("level 8") && !page.contains("level 9"), "{page}");
+    assert!(page.contains("Continue this branch") && page.contains("2 replies"), "{page}");
+    let branch = person.get(&format!("/t/{parent}")).body;
+    assert!(branch.contains("level 10") && branch.contains("one branch of a thread"), "{branch}");
+}
+
+#[test]
+fn words_of_strangers_stay_words() {
+    let node = with_page();
+    node.object(&["board", "open", "lounge"]);
+    let attack = "\"><script>alert(1)</script><img src=x onerror=alert(1)>";
+    let post =
+        node.object(&["post", "lounge", "-t", attack, "-m", attack, "--tag", "<b>", "--link", "https://a.example/"]);
+    let id = post["id"].as_str().unwrap();
+    node.object(&[
+        "reply",
+        id,
+        "-m",
+        "[x](javascript:alert(1)) ![y](https://evil.example/p.png) <iframe src=//evil.example>",
+    ]);
+    let person = Browser::of(&node);
+    for path in
+        ["/".to_owned(), format!("/t/{id}"), format!("/why/{id}"), format!("/reply/{id}"), format!("/edit/{id}")]
+    {
+        let page = person.get(&path).body;
+        for bad in ["<script>alert", "<img src=x", "<iframe", "href=\"javascript", "<b>"] {
+            assert!(!page.contains(bad), "{path} has {bad}: {page}");
+        }
+        assert!(!page.contains("src=\"http"), "{path} loads from elsewhere");
+    }
+}
+
+#[test]
+fn a_browser_hears_of_news_with_ids() {
+    let node = with_page();
+    node.object(&["board", "open", "lounge"]);
+    let person = Browser::of(&node);
+    let mut news = person.listen("/api/v1/events", None);
+    let post = node.object(&["post", "lounge", "-t", "News", "-m", "x"]);
+    let (id, event, data) = news.next_event();
+    assert_eq!((event.as_str(), &data["id"]), ("admitted", &post["id"]));
+    // What came while nobody listened is told to who names the last that was heard.
+    drop(news);
+    let second = node.object(&["post", "lounge", "-t", "More", "-m", "x"]);
+    let mut news = person.listen("/api/v1/events", Some(&id));
+    assert_eq!(news.next_event().2["id"], second["id"]);
+}
+
+#[test]
+fn a_taken_address_and_one_of_another_machine_are_refused_with_what_to_do() {
+    let taken = with_page();
+    let address = taken.ready()["web"].as_str().unwrap().split('/').nth(2).unwrap().to_owned();
+    let home = tempfile::tempdir().unwrap();
+    let mut up = std::process::Command::new(roda_tests::roda_binary());
+    up.arg("--home").arg(home.path()).args(["up", "--network", &network_name(), "--mdns", "off", "--web", &address]);
+    let refused = up.output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--web 127.0.0.1:0"), "{refused:?}");
+    let outside = taken.run(&["up", "--web", "0.0.0.0:7717"]);
+    assert_eq!(outside.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&outside.stderr).contains("ssh -L"));
+}
