@@ -4,9 +4,12 @@
 //! difference. Iterative throughout, so neither a deep chain nor a wide thread needs stack. What is not here is shown as
 //! a hole, never dropped with what hangs below it.
 
+mod shape;
+
+pub use shape::{More, OnPage, PageAsk, Place, Shape, Spot};
+
 use crate::event::{Body, Kind};
 use crate::id::{AuthorKey, EventId};
-use crate::limits::REPLY_DEPTH_MAX;
 use crate::view::depths;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,9 +107,49 @@ impl Thread {
 #[must_use]
 pub fn resolve(root: EventId, items: impl IntoIterator<Item = Item>) -> Thread {
     let items = own_events(root, items.into_iter().map(|item| (item.id, item)).collect());
-    let registers = Registers::of(&items);
-    let tree = Tree::of(root, &items);
-    Thread { root, nodes: tree.walk(&items, &registers) }
+    let shape = Shape::of(root, items.values().filter_map(|item| place_of(root, item)));
+    let all = PageAsk { under: None, after: None, depth: usize::MAX, limit: usize::MAX };
+    let spots = shape.page(&all).unwrap_or_default();
+    Thread { root, nodes: nodes(&items, &spots) }
+}
+
+/// The nodes of a page of the thread of a post, from the events that [`resolve`] would take, less those that make no
+/// difference to the page: the places on it, what was done to them, what was done to that; and if several of these could be
+/// the last, as [`rivals`] says, all that they build on.
+#[must_use]
+pub fn resolve_page(root: EventId, page: &[OnPage], items: impl IntoIterator<Item = Item>) -> Vec<Node> {
+    nodes(&own_events(root, items.into_iter().map(|item| (item.id, item)).collect()), page)
+}
+
+/// Edits and votes of which depth decides: an author has several on one event.
+#[must_use]
+pub fn rivals<'a>(items: impl IntoIterator<Item = &'a Item>) -> Vec<EventId> {
+    let mut of_one: BTreeMap<(EventId, AuthorKey, bool), BTreeSet<EventId>> = BTreeMap::new();
+    for item in items {
+        let (target, is_edit) = match &item.kind {
+            Kind::Edit(edit) => (edit.target, true),
+            Kind::Vote(vote) => (vote.target, false),
+            _ => continue,
+        };
+        of_one.entry((target, item.author, is_edit)).or_default().insert(item.id);
+    }
+    of_one.into_values().filter(|ids| ids.len() > 1).flatten().collect()
+}
+
+/// Where an event of the thread stands, if it is the post or a comment.
+fn place_of(root: EventId, item: &Item) -> Option<Place> {
+    let parent = match &item.kind {
+        Kind::Comment(comment) => Some(comment.parent),
+        Kind::Post(_) if item.id == root => None,
+        _ => return None,
+    };
+    Some(Place { id: item.id, parent, created_ms: item.created_ms })
+}
+
+fn nodes(items: &BTreeMap<EventId, Item>, page: &[OnPage]) -> Vec<Node> {
+    let registers = Registers::of(items);
+    let present = |on_page: &OnPage| items.get(&on_page.spot.id).filter(|_| on_page.spot.is_here);
+    page.iter().map(|on_page| node(on_page, present(on_page), &registers)).collect()
 }
 
 /// Keeps what belongs to the thread. Depth counts refs among these alone; were it to count others, what else a node
@@ -207,107 +250,29 @@ impl<'a> Registers<'a> {
     }
 }
 
-/// Who answers whom.
-struct Tree {
-    root: EventId,
-    children: BTreeMap<EventId, Vec<EventId>>,
-    holes: Vec<EventId>,
-}
-
-impl Tree {
-    fn of(root: EventId, items: &BTreeMap<EventId, Item>) -> Self {
-        let parent_of = |item: &Item| match &item.kind {
-            Kind::Comment(comment) if comment.root == root && item.id != root => Some(comment.parent),
-            _ => None,
-        };
-        let mut children: BTreeMap<EventId, Vec<EventId>> = BTreeMap::new();
-        let mut holes = BTreeSet::new();
-        for item in items.values() {
-            let Some(parent) = parent_of(item) else { continue };
-            children.entry(parent).or_default().push(item.id);
-            let is_member = parent == root || items.get(&parent).is_some_and(|above| parent_of(above).is_some());
-            if !is_member {
-                holes.insert(parent);
-            }
-        }
-        Self { root, children, holes: holes.into_iter().collect() }
-    }
-
-    fn walk(mut self, items: &BTreeMap<EventId, Item>, registers: &Registers<'_>) -> Vec<Node> {
-        // A hole's time is that of its first answer: it stands where the lost comment most likely stood.
-        let first_answer = |children: &BTreeMap<EventId, Vec<EventId>>, id: &EventId| {
-            let answers = children.get(id).into_iter().flatten();
-            answers.filter_map(|answer| items.get(answer)).map(|item| item.created_ms).min().unwrap_or(0)
-        };
-        let time_of: BTreeMap<EventId, u64> =
-            self.holes.iter().map(|hole| (*hole, first_answer(&self.children, hole))).collect();
-        let claimed = |id: &EventId| items.get(id).filter(|_| !time_of.contains_key(id)).map(|item| item.created_ms);
-        let holes: BTreeSet<EventId> = self.holes.iter().copied().collect();
-        self.children.entry(self.root).or_default().extend(self.holes.iter().copied());
-
-        let mut nodes = Vec::new();
-        let mut stack = vec![(self.root, None, 0_u16, 0_u64)];
-        while let Some((id, parent, depth, not_before)) = stack.pop() {
-            let time = claimed(&id).or_else(|| time_of.get(&id).copied()).unwrap_or(0);
-            let display_ms = time.max(not_before);
-            let present = items.get(&id).filter(|_| !holes.contains(&id));
-            let present = present.filter(|item| id != self.root || matches!(item.kind, Kind::Post(_)));
-            nodes.push(node(id, parent.filter(|_| present.is_some()), depth, display_ms, present, registers));
-            let mut answers = self.children.remove(&id).unwrap_or_default();
-            let order = |answer: &EventId| {
-                let time = claimed(answer).or_else(|| time_of.get(answer).copied()).unwrap_or(0);
-                (time.max(display_ms), *answer)
-            };
-            answers.sort_unstable_by_key(order);
-            let below = (depth + 1).min(REPLY_DEPTH_MAX);
-            stack.extend(answers.into_iter().rev().map(|answer| (answer, Some(id), below, display_ms)));
-        }
-        nodes
-    }
-}
-
-fn node(
-    id: EventId,
-    parent: Option<EventId>,
-    depth: u16,
-    display_ms: u64,
-    present: Option<&Item>,
-    registers: &Registers<'_>,
-) -> Node {
+fn node(on_page: &OnPage, present: Option<&Item>, registers: &Registers<'_>) -> Node {
+    let OnPage { spot: Spot { id, display_ms, depth, .. }, parent, .. } = *on_page;
     let (up, down) = registers.votes.get(&id).copied().unwrap_or_default();
-    let Some(item) = present else {
-        return Node {
-            id,
-            parent: None,
-            depth,
-            author: None,
-            created_ms: 0,
-            display_ms,
-            edited_ms: None,
-            tags: Vec::new(),
-            up,
-            down,
-            shown: Shown::Missing,
-        };
+    let hole = Node {
+        id,
+        parent: None,
+        depth,
+        author: None,
+        created_ms: 0,
+        display_ms,
+        edited_ms: None,
+        tags: Vec::new(),
+        up,
+        down,
+        shown: Shown::Missing,
     };
+    let Some(item) = present else { return hole };
     let (shown, edited_ms) = registers.shown(item);
     let tags = match &item.kind {
         Kind::Post(post) => post.tags.clone(),
         _ => Vec::new(),
     };
-    Node {
-        id,
-        parent,
-        depth,
-        author: Some(item.author),
-        created_ms: item.created_ms,
-        display_ms,
-        edited_ms,
-        tags,
-        up,
-        down,
-        shown,
-    }
+    Node { parent, author: Some(item.author), created_ms: item.created_ms, edited_ms, tags, shown, ..hole }
 }
 
 #[cfg(test)]

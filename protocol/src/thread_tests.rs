@@ -1,8 +1,9 @@
 use super::*;
 use crate::event::{Comment, CommentBody, Edit, EditBody, Post, PostBody, Retract, Vote};
+use crate::limits::REPLY_DEPTH_MAX;
 use proptest::prelude::*;
 
-fn id(number: u32) -> EventId {
+pub(super) fn id(number: u32) -> EventId {
     EventId(*blake3::hash(&number.to_le_bytes()).as_bytes())
 }
 
@@ -167,7 +168,7 @@ fn votes_on_what_is_not_here_are_not_counted_yet() {
 }
 
 /// A small world of events that name each other at random, also what is not there and what stands in another thread.
-fn world() -> impl Strategy<Value = Vec<Item>> {
+pub(super) fn world() -> impl Strategy<Value = Vec<Item>> {
     let one = (0_u32..7, 0_u32..12, 0_u8..3, 900_u64..1500, proptest::collection::vec(0_u32..40, 0..3));
     proptest::collection::vec(one, 0..30).prop_map(|choices| {
         let mut items = vec![post(0)];

@@ -62,6 +62,8 @@ pub(crate) mod samples {
             votes: Votes { up: 0, down: 0 },
             unread: false,
             mine: false,
+            below: None,
+            more: None,
         }
     }
 

@@ -382,6 +382,21 @@ pub struct ThreadNode {
     pub unread: bool,
     /// Whether this node's author wrote it.
     pub mine: bool,
+    /// How many places of the thread stand below it, at any depth. Only where a page was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<u32>,
+    /// What the page leaves out directly below it; only where a page was asked for and leaves something out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<MoreBelow>,
+}
+
+/// What a page of a thread leaves out below a node, and how it is asked for: `under` this node, `after` that answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoreBelow {
+    /// How many places, at any depth; what is left out below answers that are on the page is counted there.
+    pub count: u32,
+    /// The last answer to the node that was given, on this page or before; null if none was.
+    pub after: Option<String>,
 }
 
 /// By whom and why words are not shown.

@@ -1,7 +1,7 @@
 //! Calls that read: thread, outbox. They go to the store on threads that may block, and never wait for the engine.
 
 use super::Shared;
-use super::dto::{Completeness, Hidden, OutboxEntry, ThreadNode, ThreadPage, Votes};
+use super::dto::{Completeness, Hidden, MoreBelow, OutboxEntry, ThreadNode, ThreadPage, Votes};
 use super::error::ApiError;
 use super::feed::Lens;
 use super::node::unexpected;
@@ -13,7 +13,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use roda_protocol::event::{Kind, tag};
 use roda_protocol::id::{EventId, SpaceId};
-use roda_protocol::thread::{self, Node, Shown};
+use roda_protocol::thread::{self, Node, OnPage, PageAsk, Shown};
 use roda_protocol::view::policy::Effect;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -45,19 +45,56 @@ pub(super) async fn thread(
     Ok(Json(show_thread(&context, text, ask).await?))
 }
 
-/// The query of a thread.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+/// Places of a page beside the first, if the asker does not say.
+const PAGE_LIMIT_DEFAULT: usize = 200;
+
+/// And at most.
+const PAGE_LIMIT_MAX: usize = 1000;
+
+/// The query of a thread. If any of the last four is said a page of it is meant, else all of it.
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct ThreadAsk {
     /// Whether to show the words of what the reader's rules hide, too.
     #[serde(default)]
     pub(crate) hidden: bool,
+    /// The node with which the page begins; the post if nothing is said.
+    pub(crate) under: Option<String>,
+    /// An answer to that node, behind which the page goes on.
+    pub(crate) after: Option<String>,
+    /// Levels below the first node.
+    pub(crate) depth: Option<usize>,
+    /// Nodes at most beside the first.
+    pub(crate) limit: Option<usize>,
 }
 
-/// The thread of the post or comment that `text` names, which is marked as read by that; what is missing of it is asked for.
+impl ThreadAsk {
+    /// Which page; none if all is asked for.
+    fn page(&self, context: &Context) -> Result<Option<PageAsk>, ApiError> {
+        let Self { under, after, depth, limit, .. } = self;
+        if under.is_none() && after.is_none() && depth.is_none() && limit.is_none() {
+            return Ok(None);
+        }
+        // A hole has a place and no event: its whole id says which.
+        let id_of = |text: &String| text.parse().map_or_else(|_| context.find_event(text), Ok);
+        Ok(Some(PageAsk {
+            under: under.as_ref().map(id_of).transpose()?,
+            after: after.as_ref().map(id_of).transpose()?,
+            // A page that shows nothing below its first node would lead nowhere.
+            depth: depth.map_or(usize::MAX, |depth| depth.max(1)),
+            limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT).clamp(1, PAGE_LIMIT_MAX),
+        }))
+    }
+}
+
+/// The thread of the post or comment that `text` names, or the page of it that is asked for. It is marked as read if all of it
+/// is shown; what is missing is asked for.
 pub(crate) async fn show_thread(context: &Shared, text: String, ask: ThreadAsk) -> Result<ThreadPage, ApiError> {
     let (page, facts) = blocking(context.clone(), move |context| {
         let asked = context.find_event(&text)?;
-        read_thread(context, asked, ask)
+        match ask.page(context)? {
+            None => read_thread(context, asked, ask.hidden),
+            Some(page) => read_page(context, asked, &page, ask.hidden),
+        }
     })
     .await?;
     finish(context, page, facts).await
@@ -73,32 +110,85 @@ struct ThreadFacts {
     read_mark: u64,
 }
 
-fn read_thread(context: &Context, asked: EventId, ask: ThreadAsk) -> Result<(ThreadPage, ThreadFacts), ApiError> {
+/// What was read of a thread.
+struct Read {
+    /// Each node, and of a page its place there.
+    nodes: Vec<(Node, Option<OnPage>)>,
+    positions: BTreeMap<EventId, u64>,
+    held: u64,
+    holes: Vec<EventId>,
+    /// Up to where the thread counts as read now: 0 if this was only a part of it.
+    last_position: u64,
+}
+
+fn read_thread(context: &Context, asked: EventId, hidden: bool) -> Result<(ThreadPage, ThreadFacts), ApiError> {
     let root = root_of(context, asked)?;
     let items = context.store.thread_items(&root)?;
     let positions: BTreeMap<EventId, u64> = items.iter().map(|(item, position)| (item.id, *position)).collect();
     let held = items.iter().filter(|(item, _)| matches!(item.kind, Kind::Post(_) | Kind::Comment(_))).count() as u64;
-    let read_mark = context.store.read_mark(&root)?;
     let resolved = thread::resolve(root, items.into_iter().map(|(item, _)| item));
+    let holes = resolved.missing();
+    let last_position = positions.values().max().copied().unwrap_or(0);
+    let nodes = resolved.nodes.into_iter().map(|node| (node, None)).collect();
+    present(context, (asked, root), Read { nodes, positions, held, holes, last_position }, hidden)
+}
+
+fn read_page(
+    context: &Context,
+    asked: EventId,
+    ask: &PageAsk,
+    hidden: bool,
+) -> Result<(ThreadPage, ThreadFacts), ApiError> {
+    let root = root_of(context, asked)?;
+    let page = context.store.thread_page(&root, ask)?.ok_or_else(|| {
+        let message = "the thread has no such place";
+        ApiError::invalid(message, "pass an `under` and `after` of a page of this thread, or begin without them")
+    })?;
+    let is_whole = ask.under.is_none_or(|under| under == root)
+        && ask.after.is_none()
+        && page.nodes.iter().all(|(_, on_page)| on_page.more.is_none());
+    let nodes = page.nodes.into_iter().map(|(node, on_page)| (node, Some(on_page))).collect();
+    let last_position = if is_whole { page.last_position } else { 0 };
+    let holes = page.holes.into_iter().collect();
+    let read = Read { nodes, positions: page.positions, held: page.held, holes, last_position };
+    present(context, (asked, root), read, hidden)
+}
+
+fn present(
+    context: &Context,
+    (asked, root): (EventId, EventId),
+    read: Read,
+    hidden: bool,
+) -> Result<(ThreadPage, ThreadFacts), ApiError> {
+    let Read { nodes, positions, held, holes, last_position } = read;
+    let read_mark = context.store.read_mark(&root)?;
     // Words that never came along are asked for again.
-    let wordless = resolved.nodes.iter().filter(|node| node.shown == Shown::Dropped).map(|node| node.id).collect();
+    let is_wordless = |(node, _): &&(Node, Option<OnPage>)| node.shown == Shown::Dropped;
+    let wordless = nodes.iter().filter(is_wordless).map(|(node, _)| node.id).collect();
     // A parent that stands in another thread is a hole here and yet not missing.
     let mut missing = Vec::new();
-    for id in resolved.missing() {
+    for id in holes {
         if !context.store.is_held(&id)? {
             missing.push(id);
         }
     }
-    let space = space_of(context, &resolved)?;
-    let lens = Lens::new(context, ask.hidden)?;
+    let space = space_of(context, root, &nodes)?;
+    let lens = Lens::new(context, hidden)?;
     let rule = match lens.policy.of_thread(&root) {
         Some(Effect::Watch) => Some("watch"),
         Some(Effect::Mute) => Some("mute"),
         _ => None,
     };
-    let nodes = resolved.nodes.into_iter().map(|node| {
+    let nodes = nodes.into_iter().map(|(node, on_page)| {
         let position = positions.get(&node.id).copied().filter(|_| node.author.is_some());
-        thread_node(context, &lens, node, position.is_some_and(|position| position > read_mark))
+        let node = thread_node(context, &lens, node, position.is_some_and(|position| position > read_mark))?;
+        Ok::<_, ApiError>(match on_page {
+            None => node,
+            Some(OnPage { spot, more, .. }) => {
+                let more = more.map(|more| MoreBelow { count: more.count, after: more.after.map(|id| id.to_string()) });
+                ThreadNode { below: Some(spot.below), more, ..node }
+            }
+        })
     });
     let page = ThreadPage {
         board: space.to_string(),
@@ -116,7 +206,6 @@ fn read_thread(context: &Context, asked: EventId, ask: ThreadAsk) -> Result<(Thr
             checked_ms: 0,
         },
     };
-    let last_position = positions.values().max().copied().unwrap_or(0);
     Ok((page, ThreadFacts { space, root, missing, wordless, last_position, read_mark }))
 }
 
@@ -152,12 +241,15 @@ pub(crate) fn root_of(context: &Context, asked: EventId) -> Result<EventId, ApiE
     })
 }
 
-fn space_of(context: &Context, thread: &thread::Thread) -> Result<SpaceId, ApiError> {
-    let present = thread.nodes.iter().find(|node| node.author.is_some()).map(|node| node.id);
-    let stored = present.map(|id| context.store.event(&id)).transpose()?.flatten();
-    stored
-        .map(|stored| stored.event.space())
-        .ok_or_else(|| ApiError::new("not_found", "nothing of this thread is on this node", "`roda sync`"))
+/// The space of a thread: that of the first of these nodes that is here, or of its post.
+fn space_of(context: &Context, root: EventId, nodes: &[(Node, Option<OnPage>)]) -> Result<SpaceId, ApiError> {
+    let shown = nodes.iter().filter(|(node, _)| node.author.is_some()).map(|(node, _)| node.id);
+    for id in shown.chain([root]) {
+        if let Some(stored) = context.store.event(&id)? {
+            return Ok(stored.event.space());
+        }
+    }
+    Err(ApiError::new("not_found", "nothing of this thread is on this node", "`roda sync`"))
 }
 
 /// A place of a thread as it is shown through the reader's rules. `is_new`: it was not read before.
@@ -193,6 +285,8 @@ pub(super) fn thread_node(context: &Context, lens: &Lens, node: Node, is_new: bo
         votes: Votes { up: node.up, down: node.down },
         unread: !is_mine && is_new,
         mine: is_mine,
+        below: None,
+        more: None,
     })
 }
 

@@ -10,6 +10,7 @@ use super::keys;
 use super::known::KnownSets;
 use super::recent::Recent;
 use super::rows::{self, EventRow, LocalRecord, OwnRow, Presence};
+use super::shapes::Shapes;
 use super::writing::{Interner, Writing};
 use roda_protocol::event::{Kind, Verified};
 use roda_protocol::id::{AuthorKey, EventId, NetworkId};
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Format of the index's rows. A newer one on disk is refused; an older index is made anew from the log, whose segments
 /// have a format of their own.
-pub const INDEX_FORMAT: u32 = 5;
+pub const INDEX_FORMAT: u32 = 6;
 
 /// Peers that are remembered as holders of an own event: enough for any `--wait`.
 pub const HOLDERS_MAX: usize = 32;
@@ -119,6 +120,7 @@ pub struct EventStore {
     pub(super) writer: Mutex<Interner>,
     pub(super) names: RwLock<HashMap<AuthorKey, Option<String>>>,
     pub(super) recent: Mutex<Recent>,
+    pub(super) shapes: Shapes,
     /// Events whose words were taken back since the last flush.
     pub(super) scrubs: Mutex<Vec<EventRow>>,
     /// Whether anything was stored since the last flush.

@@ -14,6 +14,7 @@
 //! | `writing.rs`, `keys.rs`, `rows.rs` | which rows an event leads to, and their layout |
 //! | `reader.rs` | the reader's own state: rules, inbox, marks of what was read |
 //! | `recent.rs` | events that were read of late |
+//! | `pages.rs`, `shapes.rs` | pages of threads, and the shapes from which they are cut |
 //! | `known.rs`, `loaded.rs` | the sets of known events in memory: all epochs, and the members of some |
 //! | `sets.rs` | what the comparison with peers asks of these sets |
 //! | `fsck.rs`, `fsck_sets.rs` | checks that index and log agree, and the sets with both |
@@ -36,12 +37,14 @@ mod log;
 mod memory;
 mod names;
 mod opening;
+mod pages;
 mod read;
 mod reader;
 mod recent;
 mod rows;
 mod segment;
 mod sets;
+mod shapes;
 mod sled;
 mod writing;
 
@@ -63,6 +66,7 @@ pub use self::{
     log::{FileLog, OpenReport, SEGMENT_BYTES_MAX},
     memory::{MemoryIndex, MemoryJournal},
     opening::CatchUp,
+    pages::Page,
     read::{FeedPlace, ThreadCounts, root_named_by},
     reader::{InboxPlace, Member},
     rows::{EventRow, LocalRecord, OwnRow, Presence, SpaceRow, Why},

@@ -8,6 +8,7 @@ use super::keys::{self, Number, meta};
 use super::known::KnownSets;
 use super::recent::{RECENT_BYTES_MAX, Recent};
 use super::rows::{self, LocalRecord, OwnRow, Presence};
+use super::shapes::Shapes;
 use super::writing::{Interner, Writing};
 use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
 use serde::{Serialize, de::DeserializeOwned};
@@ -77,6 +78,7 @@ impl EventStore {
             writer: Mutex::new(Interner::default()),
             names: RwLock::new(HashMap::new()),
             recent: Mutex::new(Recent::new(RECENT_BYTES_MAX)),
+            shapes: Shapes::default(),
             scrubs: Mutex::default(),
             is_dirty: AtomicBool::new(false),
             found_lost: AtomicBool::new(false),
@@ -101,6 +103,7 @@ impl EventStore {
         self.is_incomplete.store(false, Ordering::Relaxed);
         self.check_meta()?;
         self.load(&mut writer)?;
+        self.shapes.clear();
         drop(writer);
         self.catch_up()
     }

@@ -52,6 +52,11 @@ impl EventStore {
         }
     }
 
+    /// The id that was given a number.
+    pub(super) fn id_of(&self, number: Number) -> Result<EventId, StoreError> {
+        self.index().entry(number)?.map(|entry| EventId(entry.name)).ok_or(StoreError::Row)
+    }
+
     /// What this node has of an event; `None` if it does not know it.
     ///
     /// # Errors
@@ -454,10 +459,11 @@ impl EventStore {
         let Some(root_number) = self.number_of(root)? else { return Ok(Vec::new()) };
         let mut members = vec![root_number];
         self.scan_all(keys::members_range(root_number), |key, _| {
-            members.push(keys::number_at_end(key).ok_or(StoreError::Row)?);
+            let number = keys::number_at_end(key).ok_or(StoreError::Row)?;
+            // A post that came behind its first comments has a greater number than they.
+            members.extend((number != root_number).then_some(number));
             Ok(())
         })?;
-        members.dedup();
         let mut items = Vec::new();
         for number in members {
             if let Some(row) = self.row_of(number)? {
@@ -482,14 +488,14 @@ impl EventStore {
         Ok(items.into_iter().map(|(item, _)| item).collect())
     }
 
-    fn push_item(&self, row: &EventRow, items: &mut Vec<(Item, u64)>) -> Result<(), StoreError> {
+    pub(super) fn push_item(&self, row: &EventRow, items: &mut Vec<(Item, u64)>) -> Result<(), StoreError> {
         if let Some(stored) = self.read_row(row)? {
             items.push((item(&stored.event), row.position));
         }
         Ok(())
     }
 
-    fn push_actions(&self, number: Number, items: &mut Vec<(Item, u64)>) -> Result<(), StoreError> {
+    pub(super) fn push_actions(&self, number: Number, items: &mut Vec<(Item, u64)>) -> Result<(), StoreError> {
         for action in self.actions_of(number)? {
             self.push_item(&action, items)?;
             // An edit or a vote can be taken back, too.
@@ -566,7 +572,7 @@ impl EventStore {
 }
 
 /// An event as threads take it.
-fn item(event: &Verified) -> Item {
+pub(super) fn item(event: &Verified) -> Item {
     let header = event.header();
     Item {
         id: event.id(),

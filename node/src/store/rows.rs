@@ -134,6 +134,8 @@ pub(super) struct MemberRow {
     pub created_ms: u64,
     /// Number of its author.
     pub author: u32,
+    /// Number of what it answers; a post's own.
+    pub parent: u32,
 }
 
 /// An own event on its way to others.

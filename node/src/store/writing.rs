@@ -10,9 +10,11 @@ use super::journal::Position;
 use super::keys::{self, Number, meta};
 use super::known::{EpochChange, NewMember, RUNNING_DIGEST_FROM};
 use super::rows::{self, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence, Why};
+use super::shapes::Note;
 use roda_protocol::event::{Body, Kind, Verified, tag};
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use roda_protocol::reconcile::{Epoch, EpochKey, Expanded, LtHash};
+use roda_protocol::thread::Place;
 use roda_protocol::view;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -53,6 +55,10 @@ pub(super) struct Writing<'a> {
     /// Digests that are due: of each epoch the newest.
     digests: BTreeMap<(Number, Epoch), DigestRow>,
     scrubs: Vec<EventRow>,
+    /// Posts and comments, with the numbers of their threads.
+    places: Vec<(Number, Note)>,
+    /// Something that readers saw is not shown any more.
+    has_vanished: bool,
     /// Events that retractions of this batch name, with the retractions' authors.
     retracted: BTreeSet<(Number, Number)>,
     /// Comments of this batch by others: what each answers, its position and its number.
@@ -80,6 +86,8 @@ impl<'a> Writing<'a> {
             epochs: BTreeMap::new(),
             digests: BTreeMap::new(),
             scrubs: Vec::new(),
+            places: Vec::new(),
+            has_vanished: false,
             retracted: BTreeSet::new(),
             comments: Vec::new(),
             applied: None,
@@ -166,6 +174,7 @@ impl<'a> Writing<'a> {
     fn put_row(&mut self, number: Number, row: EventRow) -> Result<(), StoreError> {
         let before = self.row(number)?.map(|row| row.presence);
         self.make_room(ROWS_OF_KNOWN)?;
+        self.has_vanished |= before.is_some_and(Presence::is_shown) && !row.presence.is_shown();
         let was_declined = before == Some(Presence::Declined);
         let is_declined = row.presence == Presence::Declined;
         if before.is_none() {
@@ -247,15 +256,19 @@ impl<'a> Writing<'a> {
         if lacks_words && !self.is_taken_back(number, author)? {
             self.put(keys::wordless_key(space, number), id.0.to_vec())?;
         }
-        let member = rows::encode(&MemberRow { position: position.0, created_ms, author });
+        let member = |parent| rows::encode(&MemberRow { position: position.0, created_ms, author, parent });
         match event.kind() {
             Kind::Post(_) => {
                 self.put(keys::feed_key(space, created_ms, number), Vec::new())?;
-                self.put(keys::member_key(number, number), member)?;
+                self.put(keys::member_key(number, number), member(number))?;
+                self.places.push((number, (Place { id, parent: None, created_ms }, position.0)));
             }
             Kind::Comment(comment) => {
                 let root = self.id_number(&comment.root)?;
-                self.put(keys::member_key(root, number), member)?;
+                let parent = self.id_number(&comment.parent)?;
+                self.put(keys::member_key(root, number), member(parent))?;
+                let place = Place { id, parent: Some(comment.parent), created_ms };
+                self.places.push((root, (place, position.0)));
             }
             Kind::Edit(edit) => self.action(&edit.target, number)?,
             Kind::Vote(vote) => self.action(&vote.target, number)?,
@@ -439,6 +452,10 @@ impl<'a> Writing<'a> {
             self.batch.put(keys::meta_key(meta::APPLIED), rows::encode(&position.0));
         }
         self.write()?;
+        if self.has_vanished {
+            self.store.shapes.clear();
+        }
+        self.places.drain(..).for_each(|(root, note)| self.store.shapes.came(root, note));
         let mut due = self.store.scrubs.lock().unwrap_or_else(PoisonError::into_inner);
         due.append(&mut self.scrubs);
         Ok(())

@@ -421,6 +421,8 @@ mod tests {
             votes: Votes { up: 0, down: 0 },
             unread: false,
             mine: false,
+            below: None,
+            more: None,
         };
         pairs.iter().map(node).collect()
     }
