@@ -25,6 +25,10 @@ const EVENTS_MIN: usize = 8;
 /// Events for which another thread is worth its start.
 const EVENTS_PER_THREAD: usize = 16;
 
+/// Events of answers and imports after which a turn ends: of two that wait one is stored while the other is checked. An answer
+/// brings some 450.
+const EVENTS_PER_TURN: usize = 256;
+
 /// How long an idle thread sleeps at most.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -85,33 +89,42 @@ impl Foresight {
 
 fn pass_on(inbox: &Inbox, store: &EventStore, turns: &SyncSender<Turn>) {
     while let Some(items) = inbox.take(PATIENCE) {
-        if items.is_empty() {
-            continue;
-        }
-        let foreseen = check_ahead(store, &bytes_in(&items));
-        if turns.send(Turn { items, foreseen }).is_err() {
-            return;
+        for (items, events) in shares(items) {
+            let foreseen = check_ahead(store, &events);
+            if turns.send(Turn { items, foreseen }).is_err() {
+                return;
+            }
         }
     }
 }
 
-/// The events of answers and imports.
-fn bytes_in(items: &[Item]) -> Vec<Vec<u8>> {
-    let mut events = Vec::new();
-    for item in items {
-        match item {
-            Item::Local(Local::Import { events: imported }, _) => events.extend(imported.iter().cloned()),
-            Item::Network(Event::Response { result: Ok(body), .. }) => {
-                if let Ok(Response::Range { events: came, .. } | Response::Events { events: came, .. }) =
-                    Response::from_bytes(body)
-                {
-                    events.extend(came.into_iter().map(|event| event.0));
-                }
-            }
-            _ => {}
+/// Parts of what was taken, in order, each with the events of its answers and imports.
+fn shares(items: Vec<Item>) -> impl Iterator<Item = (Vec<Item>, Vec<Vec<u8>>)> {
+    let mut items = items.into_iter();
+    std::iter::from_fn(move || {
+        let (mut share, mut events) = (Vec::new(), Vec::new());
+        while events.len() < EVENTS_PER_TURN
+            && let Some(item) = items.next()
+        {
+            events.extend(bytes_in(&item));
+            share.push(item);
         }
+        (!share.is_empty()).then_some((share, events))
+    })
+}
+
+/// The events of an answer or import.
+fn bytes_in(item: &Item) -> Vec<Vec<u8>> {
+    match item {
+        Item::Local(Local::Import { events }, _) => events.clone(),
+        Item::Network(Event::Response { result: Ok(body), .. }) => match Response::from_bytes(body) {
+            Ok(Response::Range { events, .. } | Response::Events { events, .. }) => {
+                events.into_iter().map(|event| event.0).collect()
+            }
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
     }
-    events
 }
 
 /// Those of these events that are not held yet and whose signatures hold. All cores work on it.
@@ -155,6 +168,19 @@ mod tests {
     use roda_protocol::validate::{SpaceRules, validate};
 
     const NO_WORK: SpaceRules = SpaceRules { work_bits: 0, ..SpaceRules::OPEN };
+
+    #[test]
+    fn what_brings_many_events_is_passed_on_in_parts_and_in_order() {
+        let import = |count: usize| {
+            let (reply, _) = tokio::sync::oneshot::channel();
+            Item::Local(Local::Import { events: vec![vec![1]; count] }, reply)
+        };
+        let ask = || Item::Local(Local::Peers, tokio::sync::oneshot::channel().0);
+        let items = vec![ask(), import(200), import(200), import(300), ask()];
+        let parts: Vec<(usize, usize)> = shares(items).map(|(items, events)| (items.len(), events.len())).collect();
+        assert_eq!(parts, [(3, 400), (1, 300), (1, 0)]);
+        assert_eq!(shares(Vec::new()).count(), 0);
+    }
 
     #[test]
     fn events_that_are_new_and_signed_are_found_and_no_others() {

@@ -145,7 +145,7 @@ impl Engine {
 
     /// Events that were asked for have come, or not.
     pub(super) fn fetch_came(&mut self, token: u64, response: Option<Response>, bytes: u64, now: Now) {
-        let Some(fetched) = self.syncs.fetches.ended(token) else { return };
+        let Some(fetched) = self.syncs.fetches.ended(token, response.is_some(), now) else { return };
         let is_empty = match &response {
             Some(Response::Range { events, .. } | Response::Events { events, .. }) => events.is_empty(),
             _ => false,

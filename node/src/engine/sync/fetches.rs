@@ -18,8 +18,16 @@ use std::collections::BTreeMap;
 /// Items at most, about 12 MiB. What does not fit is found by a later comparison.
 const ITEMS_MAX: usize = 65_536;
 
-/// Requests for events under way with one peer: one is answered while the other's events are stored.
-const UNDER_WAY_PER_PEER: usize = 2;
+/// Requests for events under way with one peer at first, and with a slow one: one is answered while the other's events are
+/// stored.
+const UNDER_WAY_AT_FIRST: usize = 2;
+
+/// And with one whose answers come quickly: each stage of their way (reading there, the line, signatures, storing) has one of
+/// them, and one more waits. With two, all stages but one were idle at any time.
+const UNDER_WAY_PER_PEER: usize = 6;
+
+/// An answer that took no longer than this came quickly. All that may be under way with a peer then comes in time, by far.
+const QUICK_MS: u64 = 1000;
 
 /// Requests for events under way in all: below what the network takes at once, so that questions go through.
 const UNDER_WAY_MAX: usize = 32;
@@ -107,6 +115,8 @@ pub(super) struct Fetches {
     /// How many items name the peer as one that has them.
     waiting: BTreeMap<(Peer, SpaceId), usize>,
     paused: BTreeMap<Peer, Pause>,
+    /// How many requests may be under way with peers that have answered.
+    windows: BTreeMap<Peer, usize>,
 }
 
 /// How a peer without time is left alone.
@@ -193,7 +203,7 @@ impl Fetches {
     /// Whether one more request may go to `peer` now.
     pub(super) fn has_room(&self, peer: &Peer, now: Now) -> bool {
         let with_peer = self.under_way.values().filter(|under_way| under_way.peer == *peer).count();
-        with_peer < UNDER_WAY_PER_PEER
+        with_peer < self.windows.get(peer).copied().unwrap_or(UNDER_WAY_AT_FIRST)
             && self.under_way.len() < UNDER_WAY_MAX
             && self.paused.get(peer).is_none_or(|pause| pause.until_ms <= now.steady_ms)
     }
@@ -238,9 +248,12 @@ impl Fetches {
         Some(request)
     }
 
-    /// A request has ended, however: what it was about.
-    pub(super) fn ended(&mut self, token: Token) -> Option<Fetched> {
+    /// A request has ended, with an answer or without: what it was about.
+    pub(super) fn ended(&mut self, token: Token, is_answered: bool, now: Now) -> Option<Fetched> {
         let under_way = self.under_way.remove(&token)?;
+        let is_quick = is_answered && now.steady_ms <= under_way.since_ms + QUICK_MS;
+        let window = self.windows.entry(under_way.peer.clone()).or_insert(UNDER_WAY_AT_FIRST);
+        *window = if is_quick { (*window + 1).min(UNDER_WAY_PER_PEER) } else { UNDER_WAY_AT_FIRST };
         let first = under_way.keys.first()?;
         let (space, Reverse(epoch)) = (first.0, first.1);
         for key in &under_way.keys {
@@ -333,6 +346,7 @@ impl Fetches {
             self.items.iter().filter(|(_, item)| item.providers.contains(peer)).map(|(key, _)| *key).collect();
         keys.iter().for_each(|key| self.remove_provider(key, peer));
         self.paused.remove(peer);
+        self.windows.remove(peer);
         self.under_way.retain(|_, under_way| under_way.peer != *peer);
         let under_way = &self.under_way;
         for item in
@@ -397,7 +411,7 @@ mod tests {
         };
         assert_eq!(members(fetches.ask(&peer("a"), 1, at(0))), [1, 2]);
         assert_eq!(members(fetches.ask(&peer("b"), 2, at(0))), [3]);
-        let fetched = fetches.ended(1).unwrap();
+        let fetched = fetches.ended(1, true, at(0)).unwrap();
         fetches.picks_came(&fetched, 2, |short| if short == 1 { Outcome::Here } else { Outcome::Absent });
         assert_eq!(members(fetches.ask(&peer("b"), 3, at(0))), [2]);
         assert!(!fetches.is_waiting(&peer("a"), SPACE) && fetches.is_waiting(&peer("b"), SPACE));
@@ -422,13 +436,37 @@ mod tests {
         fetches.add_range(&peer("a"), SPACE, 3, WHOLE, Form::Whole);
         let place = |offset_ms| EpochKey { offset_ms, ..EpochKey::FIRST };
         assert!(fetches.ask(&peer("a"), 1, at(0)).is_some());
-        let fetched = fetches.ended(1).unwrap();
+        let fetched = fetches.ended(1, true, at(0)).unwrap();
         assert!(fetches.range_came(&fetched, Some(place(10)), true));
         assert!(fetches.ask(&peer("a"), 2, at(0)).is_some());
-        let fetched = fetches.ended(2).unwrap();
+        let fetched = fetches.ended(2, true, at(0)).unwrap();
         assert!(!fetches.range_came(&fetched, Some(place(10)), true));
         assert!(fetches.range_came(&fetched, None, false));
         assert_eq!((fetches.len(), fetches.is_waiting(&peer("a"), SPACE)), (0, false));
+    }
+
+    #[test]
+    fn a_peer_is_asked_for_more_at_once_as_long_as_it_answers_quickly() {
+        let mut fetches = Fetches::default();
+        (0..100).for_each(|epoch| fetches.add_range(&peer("a"), SPACE, epoch, WHOLE, Form::Whole));
+        let mut tokens = 0..;
+        let mut fill = |fetches: &mut Fetches, now_ms| {
+            while fetches.has_room(&peer("a"), at(now_ms)) {
+                assert!(fetches.ask(&peer("a"), tokens.next().unwrap(), at(now_ms)).is_some());
+            }
+            fetches.under_way.len()
+        };
+        assert_eq!(fill(&mut fetches, 0), UNDER_WAY_AT_FIRST);
+        for token in 0..10 {
+            let fetched = fetches.ended(token, true, at(QUICK_MS)).unwrap();
+            assert!(fetches.range_came(&fetched, None, true));
+            fill(&mut fetches, QUICK_MS);
+        }
+        assert_eq!(fill(&mut fetches, QUICK_MS), UNDER_WAY_PER_PEER);
+        assert!(fetches.ended(10, true, at(3 * QUICK_MS)).is_some());
+        assert!(!fetches.has_room(&peer("a"), at(3 * QUICK_MS)));
+        (11..14).for_each(|token| drop(fetches.ended(token, false, at(QUICK_MS))));
+        assert_eq!(fill(&mut fetches, 3 * QUICK_MS), UNDER_WAY_AT_FIRST);
     }
 
     #[test]
@@ -453,7 +491,7 @@ mod tests {
             while fetches.has_room(&peer("a"), at(now_ms))
                 && let Some(_) = fetches.ask(&peer("a"), asked, at(now_ms))
             {
-                if let Some(fetched) = fetches.ended(asked) {
+                if let Some(fetched) = fetches.ended(asked, true, at(0)) {
                     fetches.busy(&fetched, at(now_ms));
                 }
                 asked += 1;
@@ -471,6 +509,6 @@ mod tests {
         fetches.forget_peer(&peer("a"));
         assert_eq!(fetches.len(), 1);
         assert!(fetches.ask(&peer("b"), 2, at(0)).is_some());
-        assert!(fetches.ended(1).is_none());
+        assert!(fetches.ended(1, true, at(0)).is_none());
     }
 }

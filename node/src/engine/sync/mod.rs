@@ -307,7 +307,7 @@ impl Engine {
         self.count("peers_busy");
         match under_way.purpose {
             Purpose::Fetch => {
-                if let Some(fetched) = self.syncs.fetches.ended(token) {
+                if let Some(fetched) = self.syncs.fetches.ended(token, false, now) {
                     self.syncs.fetches.busy(&fetched, now);
                 }
             }
