@@ -1,27 +1,21 @@
-//! A node that holds many events: how it starts, what it takes of memory, how it reads, and how it gets a new index.
+//! Nodes that hold many events, made once for all workloads that want the same.
 
-use super::table::Table;
 use super::{Options, ingest};
 use roda_node::store::{Arrival, LocalRecord, SpaceRow};
 use roda_protocol::event::{Signed, Verified};
 use roda_protocol::id::{EventId, NetworkId};
 use roda_tests::cluster::{TestNode, network_name};
 use roda_tests::mixture::{BOARDS, Mixture};
-use roda_tests::socket;
-use serde_json::{Value, json};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Events of the large node, if the command line says nothing.
 const EVENTS: usize = 1_000_000;
 
-/// Comments of the threads that are read.
+/// Comments of the long threads in the large node.
 const THREADS: [usize; 2] = [1_000, 100_000];
 
 /// Events that are made and stored at once.
 const STEP: usize = 10_000;
-
-/// Reads of one thing at most, and for how long at most.
-const READS_MAX: usize = 200;
-const READING: Duration = Duration::from_secs(5);
 
 /// A node that holds a mixture of so many events and these threads, and its boards. What it holds was written straight into
 /// its log and index, with the store's own code.
@@ -69,51 +63,27 @@ pub(crate) fn node(seed: u64, events: usize, threads: &mut [(usize, EventId)]) -
     (node, boards)
 }
 
-/// The workload `held`.
-pub(crate) fn run(options: &Options, print: &mut dyn FnMut(&Table)) {
-    let count = options.events.unwrap_or(EVENTS);
-    let mut threads: Vec<(usize, EventId)> = THREADS
-        .iter()
-        .filter(|comments| **comments * 2 <= count)
-        .map(|comments| (*comments, EventId([0; 32])))
-        .collect();
-    let (mut node, _) = node(options.seed, count, &mut threads);
-    let mut table = Table::new(format!("A node that holds {count} events"), &["what", "unit", "p50", "p99", "reach"]);
-    let mut row = |what: String, unit: &str, p50: Value, p99: Value, reach: &str| {
-        table.add(vec![json!(what), json!(unit), p50, p99, json!(reach)]);
-    };
-    for is_new in [false, true] {
-        node.stop();
-        if is_new {
-            std::fs::remove_dir_all(node.index_folder()).expect("it is there");
-        }
-        let started = Instant::now();
-        node.launch(&[]);
-        let status = node.object(&["status"]);
-        let seconds = started.elapsed().as_secs_f64();
-        assert_eq!(status["events"].as_u64(), Some(count as u64 + threads.len() as u64), "{status}");
-        let (what, reach) =
-            if is_new { ("a start without the index", "60 s") } else { ("start to first answer", "2 s") };
-        row(what.to_owned(), "s", json!(seconds), Value::Null, reach);
-        row("resident then".to_owned(), "MiB", json!(node.rss_bytes() as f64 / 1048576.0), Value::Null, "100 MiB");
+/// A large node, its long threads, and how many events it holds.
+pub(crate) struct Large {
+    pub(crate) node: TestNode,
+    pub(crate) threads: Vec<(usize, EventId)>,
+    pub(crate) events: usize,
+}
+
+/// The large node, once it is wanted.
+#[derive(Default)]
+pub(crate) struct Holding(Option<Large>);
+
+impl Holding {
+    /// The large node, running.
+    pub(crate) fn large(&mut self, options: &Options) -> &mut Large {
+        self.0.get_or_insert_with(|| {
+            let events = options.events.unwrap_or(EVENTS);
+            let is_long = |comments: &usize| *comments * 2 <= events;
+            let mut threads: Vec<(usize, EventId)> =
+                THREADS.into_iter().filter(is_long).map(|comments| (comments, EventId([0; 32]))).collect();
+            let (node, _) = node(options.seed, events, &mut threads);
+            Large { node, threads, events }
+        })
     }
-    let socket = node.socket();
-    let mut read = |what: String, path: &str, reach: &str| {
-        let started = Instant::now();
-        let mut times = Vec::new();
-        while times.len() < READS_MAX && (times.len() < 3 || started.elapsed() < READING) {
-            let start = Instant::now();
-            socket::get(&socket, path).expect("it serves");
-            times.push(start.elapsed().as_secs_f64() * 1e3);
-        }
-        times.sort_by(f64::total_cmp);
-        let at = |percent: usize| json!(times[(times.len() * percent).div_ceil(100).max(1) - 1]);
-        row(what, "ms", at(50), at(99), reach);
-    };
-    read("the newest 50 posts".to_owned(), "/api/v1/feed?limit=50", "2 ms");
-    for (comments, root) in &threads {
-        let reach = if *comments > 1000 { "20 ms a page" } else { "10 ms" };
-        read(format!("a thread of {comments} comments"), &format!("/api/v1/threads/{root}"), reach);
-    }
-    print(&table);
 }

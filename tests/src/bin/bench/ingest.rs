@@ -1,5 +1,6 @@
-//! How fast an engine takes events in, and how much room they take: real log, real index, on a disk.
+//! How fast an engine takes events in: real log, real index, on a disk.
 
+use super::holding::Holding;
 use super::table::Table;
 use super::{Options, bounds};
 use roda_node::engine::{Answer, Config, Engine, Input, Local, Output, Verdict};
@@ -21,9 +22,6 @@ const EVENTS: usize = 100_000;
 /// Events that come at once: about what one answer of a comparison brings.
 const AT_ONCE: usize = 450;
 
-/// Restarts before the disk is measured again.
-const RESTARTS: usize = 5;
-
 /// Opens the store of a folder as a node does.
 pub(crate) fn open(folder: &Path, network: NetworkId) -> Arc<EventStore> {
     let (log, _) = FileLog::open(&folder.join("log")).expect("a log");
@@ -32,7 +30,7 @@ pub(crate) fn open(folder: &Path, network: NetworkId) -> Arc<EventStore> {
 }
 
 /// An engine that follows the boards of a mixture.
-fn engine(store: &Arc<EventStore>, mixture: &Mixture) -> Engine {
+pub(crate) fn engine(store: &Arc<EventStore>, mixture: &Mixture) -> Engine {
     let config = Config { work_bits_min: 0, disk_bytes_max: u64::MAX, denied_authors: BTreeSet::new(), seed: [1; 32] };
     let (mut engine, _) = Engine::new(Arc::clone(store), AuthorKey([9; 32]), config).expect("an engine");
     for space in mixture.boards() {
@@ -42,19 +40,19 @@ fn engine(store: &Arc<EventStore>, mixture: &Mixture) -> Engine {
     engine
 }
 
-fn now() -> Now {
+pub(crate) fn now() -> Now {
     let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
     Now { wall_ms: elapsed.as_millis() as u64, steady_ms: 1 }
 }
 
 /// What one way of taking in cost.
-struct Cost {
+pub(crate) struct Cost {
     wall: Duration,
     cpu: Duration,
 }
 
 /// Takes events in as a node does: signatures ahead on all cores, or all in the engine.
-fn take_in(engine: &mut Engine, store: &Arc<EventStore>, events: &[Vec<u8>], is_ahead: bool) -> Cost {
+pub(crate) fn take_in(engine: &mut Engine, store: &Arc<EventStore>, events: &[Vec<u8>], is_ahead: bool) -> Cost {
     let (started, cpu) = (Instant::now(), process_time());
     std::thread::scope(|scope| {
         let (sender, turns) = sync_channel(1);
@@ -78,8 +76,8 @@ fn take_in(engine: &mut Engine, store: &Arc<EventStore>, events: &[Vec<u8>], is_
     Cost { wall: started.elapsed(), cpu: process_time() - cpu }
 }
 
-/// The workload `ingest`, and `disk` with it.
-pub(crate) fn run(options: &Options, print: &mut dyn FnMut(&Table)) {
+/// The workload `ingest`.
+pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Table)) {
     let count = options.events.unwrap_or(EVENTS);
     let network = NetworkId::of("bench");
     let mut mixture = Mixture::new(network, options.seed, Mixture::start_for(3 * count, now().wall_ms));
@@ -130,49 +128,4 @@ pub(crate) fn run(options: &Options, print: &mut dyn FnMut(&Table)) {
     table.add(vec![json!("bytes to the disk, one after the other"), json!(disk.round() as u64)]);
     table.add(vec![json!("bytes through loopback"), json!(bounds::loopback().round() as u64)]);
     print(&table);
-
-    let mut table = Table::new(
-        format!("Disk: {} events of {mean:.0} bytes, votes, edits and retractions among them", 2 * count),
-        &["when", "bytes an event", "log", "entries", "sled", "of the event's own", "reach"],
-    );
-    drop((engine, store));
-    let mut written = 2 * count;
-    disk_row(&mut table, "after a stop", folder.path(), written, bytes);
-    for _ in 0..RESTARTS {
-        let store = open(folder.path(), network);
-        let more = mixture.take(count / 20);
-        bytes += more.iter().map(|event| event.bytes().len() as u64).sum::<u64>();
-        written += more.len();
-        let more: Vec<Vec<u8>> = more.iter().map(|event| event.bytes().to_vec()).collect();
-        take_in(&mut self::engine(&store, &mixture), &store, &more, true);
-        assert_eq!(store.known().total(), written + BOARDS);
-    }
-    disk_row(&mut table, "after restarts, more between", folder.path(), written, bytes);
-    print(&table);
-}
-
-fn disk_row(table: &mut Table, when: &str, folder: &Path, events: usize, bytes: u64) {
-    let size = |path: &Path| -> u64 {
-        let mut sum = 0;
-        let mut folders = vec![path.to_path_buf()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).expect("it is there").flatten() {
-                let data = entry.metadata().expect("it is there");
-                if data.is_dir() { folders.push(entry.path()) } else { sum += data.len() }
-            }
-        }
-        sum
-    };
-    let entries = std::fs::metadata(folder.join("index/entries")).expect("it is there").len();
-    let (log, index) = (size(&folder.join("log")), size(&folder.join("index")));
-    let an_event = |bytes: u64| json!(bytes as f64 / events as f64);
-    table.add(vec![
-        json!(when),
-        an_event(log + index),
-        an_event(log),
-        an_event(entries),
-        an_event(index - entries),
-        json!((log + index) as f64 / bytes as f64),
-        json!("2.5"),
-    ]);
 }

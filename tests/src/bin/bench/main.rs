@@ -4,12 +4,17 @@
 //! workload that has a number to reach prints it beside what was measured.
 
 mod bounds;
-mod held;
+mod disk;
+mod gossip;
+mod holding;
 mod ingest;
+mod read;
 mod reconcile;
+mod start;
 mod sync;
 mod table;
 
+use holding::Holding;
 use std::process::ExitCode;
 use table::Table;
 
@@ -25,16 +30,24 @@ struct Options {
 }
 
 /// A workload measures and gives its tables, each as soon as it is there.
-type Workload = fn(&Options, &mut dyn FnMut(&Table));
+type Workload = fn(&Options, &mut Holding, &mut dyn FnMut(&Table));
 
-const WORKLOADS: &[(&str, Workload)] =
-    &[("ingest", ingest::run), ("sync", sync::run), ("reconcile", reconcile::run), ("held", held::run)];
+const WORKLOADS: &[(&str, Workload)] = &[
+    ("ingest", ingest::run),
+    ("sync", sync::run),
+    ("reconcile", reconcile::run),
+    ("gossip", gossip::run),
+    ("start", start::run),
+    ("read", read::run),
+    ("disk", disk::run),
+];
 
 fn main() -> ExitCode {
     match parsed(std::env::args().skip(1)) {
         Ok((workloads, options)) => {
             let mut print = |table: &Table| print!("{}", if options.is_json { table.json() } else { table.text() });
-            workloads.iter().for_each(|workload| workload(&options, &mut print));
+            let mut holding = Holding::default();
+            workloads.iter().for_each(|workload| workload(&options, &mut holding, &mut print));
             ExitCode::SUCCESS
         }
         Err(why) => {

@@ -2,6 +2,7 @@
 //! ready for that costs an insertion.
 
 use super::Options;
+use super::holding::Holding;
 use super::table::Table;
 use roda_protocol::reconcile::{MemorySets, SetKey};
 use roda_tests::chance::Chance;
@@ -70,7 +71,7 @@ fn time(cost: &Cost) -> Duration {
     cost.asking + cost.asked
 }
 
-pub(crate) fn run(options: &Options, print: &mut dyn FnMut(&Table)) {
+pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Table)) {
     let sizes = options.events.map_or(SIZES.to_vec(), |events| vec![events]);
     for size in &sizes {
         print(&comparisons(*size));
