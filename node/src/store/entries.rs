@@ -9,10 +9,11 @@
 //! record  name, 32 bytes | 1 if it has a value, else 0 | value, 27 bytes | crc32 of these 60 bytes u32
 //! ```
 
+use super::disk::{Disk, DiskFile};
 use super::index::{ENTRY_NAME_BYTES, ENTRY_VALUE_BYTES, Entry};
 use super::names::Names;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
@@ -28,7 +29,7 @@ const FILE_NAME: &str = "entries";
 
 /// See the module.
 pub(super) struct EntryFile {
-    file: File,
+    file: DiskFile,
     count: u32,
     names: Names,
     /// Changes that the file doesn't have yet.
@@ -46,17 +47,17 @@ impl EntryFile {
     /// # Errors
     ///
     /// The disk refused; of kind [`io::ErrorKind::InvalidData`] if the file is not that of the index.
-    pub(super) fn open(folder: &Path, count: u32, kept: &[(u32, Entry)]) -> io::Result<Self> {
+    pub(super) fn open(disk: &Disk, folder: &Path, count: u32, kept: &[(u32, Entry)]) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        let file =
-            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(folder.join(FILE_NAME))?;
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = disk.open(&options, &folder.join(FILE_NAME))?;
         let bytes = place(count);
         let found = file.metadata()?.len();
         if found < bytes {
             return Err(damage(&format!("{FILE_NAME} has {found} bytes, and {bytes} belong to it")));
         }
         if found > bytes {
-            file.set_len(bytes)?;
+            file.cut(bytes)?;
         }
         let names = Names::default();
         let mut entries =
@@ -65,7 +66,7 @@ impl EntryFile {
             if *number >= count {
                 return Err(damage(&format!("entry {number} was to change, and there are {count}")));
             }
-            entries.file.write_all_at(&encode(entry), place(*number))?;
+            entries.file.write_at(&encode(entry), place(*number))?;
             entries.written.insert(*number);
         }
         let mut from = 0;
@@ -149,7 +150,7 @@ impl EntryFile {
             bytes.resize(bytes.len().max(at + RECORD_BYTES), 0);
             bytes[at..at + RECORD_BYTES].copy_from_slice(&encode(entry));
         }
-        self.file.write_all_at(&bytes, place(self.count))
+        self.file.write_at(&bytes, place(self.count))
     }
 
     /// Takes in the entries of a batch, of which the new ones were appended and sled keeps the others.
@@ -167,7 +168,7 @@ impl EntryFile {
 
     /// Makes durable what was written. Entries that were written over before the call are settled then.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync()
     }
 
     /// The numbers that a sync settles if it begins now.
@@ -189,7 +190,7 @@ impl EntryFile {
     /// Writes these changes, which sled keeps durably, over what the file has.
     pub(super) fn overwrite(&mut self, kept: &BTreeMap<u32, Entry>) -> io::Result<()> {
         for (number, entry) in kept {
-            self.file.write_all_at(&encode(entry), place(*number))?;
+            self.file.write_at(&encode(entry), place(*number))?;
             self.written.insert(*number);
             if self.changed.get(number) == Some(entry) {
                 self.changed.remove(number);
@@ -250,13 +251,13 @@ mod tests {
     #[test]
     fn what_never_became_part_of_the_index_is_cut_off_and_what_waits_is_written_over() {
         let folder = tempfile::TempDir::new().unwrap();
-        let mut file = EntryFile::open(folder.path(), 0, &[]).unwrap();
+        let mut file = EntryFile::open(&Disk::default(), folder.path(), 0, &[]).unwrap();
         let two = [entry(0, 1), entry(1, 1)];
         file.append(&two).unwrap();
         file.take(&two);
         file.append(&[entry(2, 1)]).unwrap();
         drop(file);
-        let mut file = EntryFile::open(folder.path(), 2, &[entry(1, 9)]).unwrap();
+        let mut file = EntryFile::open(&Disk::default(), folder.path(), 2, &[entry(1, 9)]).unwrap();
         assert_eq!(file.page(0, 9).unwrap(), [entry(0, 1).1, entry(1, 9).1]);
         assert_eq!((file.find(&[1; 32]).unwrap(), file.find(&[2; 32]).unwrap()), (Some(1), None));
         // A change and a second thought about a new one, in one batch.
@@ -270,7 +271,7 @@ mod tests {
     #[test]
     fn a_change_is_seen_at_once_and_kept_until_it_is_settled() {
         let folder = tempfile::TempDir::new().unwrap();
-        let mut file = EntryFile::open(folder.path(), 0, &[]).unwrap();
+        let mut file = EntryFile::open(&Disk::default(), folder.path(), 0, &[]).unwrap();
         let two = [entry(0, 1), entry(1, 1)];
         file.append(&two).unwrap();
         file.take(&two);
@@ -291,13 +292,16 @@ mod tests {
         file.settle(&written);
         assert_eq!((file.take_settled(), file.take_settled()), (vec![1], vec![]));
         drop(file);
-        assert_eq!(EntryFile::open(folder.path(), 2, &[]).unwrap().get(1).unwrap(), Some(entry(1, 3).1));
+        assert_eq!(
+            EntryFile::open(&Disk::default(), folder.path(), 2, &[]).unwrap().get(1).unwrap(),
+            Some(entry(1, 3).1)
+        );
     }
 
     #[test]
     fn a_file_that_is_too_short_or_has_a_changed_bit_anywhere_is_damaged() {
         let folder = tempfile::TempDir::new().unwrap();
-        let mut file = EntryFile::open(folder.path(), 0, &[]).unwrap();
+        let mut file = EntryFile::open(&Disk::default(), folder.path(), 0, &[]).unwrap();
         let all: Vec<(u32, Entry)> = (0..3).map(|number| entry(number, 7)).collect();
         file.append(&all).unwrap();
         file.take(&all);
@@ -305,7 +309,7 @@ mod tests {
         let path = folder.path().join(FILE_NAME);
         let whole = std::fs::read(&path).unwrap();
         let is_damaged = || {
-            let refused = EntryFile::open(folder.path(), 3, &[]).err().map(|error| error.kind());
+            let refused = EntryFile::open(&Disk::default(), folder.path(), 3, &[]).err().map(|error| error.kind());
             refused == Some(io::ErrorKind::InvalidData)
         };
         for at in 0..whole.len() {

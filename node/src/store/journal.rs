@@ -152,7 +152,7 @@ pub trait Journal: Send + Sync {
     /// This is how the words of a retracted post leave the disk while its header stays. The position
     /// and the length on disk stay. When it returns, the change is durable. It is idempotent; a record
     /// that is scrubbed already can be scrubbed further. After a crash before it returned, the record
-    /// is either scrubbed or not, and the caller repeats the call to be sure of the zeroes.
+    /// is scrubbed, or not, or damaged; the caller repeats the call with the same `keep`, which makes it good.
     ///
     /// # Errors
     /// No event starts there, `keep` doesn't fit ([`SCRUB_OVERHEAD_BYTES`]), or the disk refused.

@@ -12,8 +12,6 @@ mod folder;
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
-    io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -23,6 +21,7 @@ use std::{
 
 use self::folder::{Recovered, create_segment, io_error, open_folder, recover_last, segment_lengths, segment_path};
 use super::{
+    disk::{Disk, DiskFile},
     journal::{Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub},
     segment::{
         After, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, Segment, Step, check_file_header, encode, encode_scrubbed,
@@ -55,6 +54,7 @@ pub struct OpenReport {
 #[derive(Debug)]
 pub struct FileLog {
     folder: PathBuf,
+    disk: Disk,
     /// Holds the lock, and makes new names durable.
     folder_handle: File,
     segment_bytes_max: u32,
@@ -69,27 +69,13 @@ pub struct FileLog {
     lengths: RwLock<BTreeMap<u32, u32>>,
     /// Files open for reading, the latest used last.
     readers: Mutex<Vec<(u32, Arc<File>)>>,
-    #[cfg(test)]
-    fault: Mutex<Option<Fault>>,
 }
 
 #[derive(Debug)]
 struct Writer {
     number: u32,
-    file: Arc<File>,
+    file: Arc<DiskFile>,
     length: u32,
-}
-
-/// What a test lets go wrong, once.
-#[cfg(test)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Fault {
-    /// A write stops after so many bytes: the disk is full.
-    Write { after_bytes: usize },
-    /// A sync fails.
-    Sync,
-    /// Making a new segment fails after its file appeared.
-    Create,
 }
 
 impl FileLog {
@@ -98,10 +84,14 @@ impl FileLog {
     /// # Errors
     /// The disk refused, another process has the log, or a newer version wrote it.
     pub fn open(folder: &Path) -> Result<(Self, OpenReport), JournalError> {
-        Self::open_with(folder, SEGMENT_BYTES_MAX)
+        Self::open_with(folder, SEGMENT_BYTES_MAX, Disk::default())
     }
 
-    fn open_with(folder: &Path, segment_bytes_max: u32) -> Result<(Self, OpenReport), JournalError> {
+    pub(super) fn open_with(
+        folder: &Path,
+        segment_bytes_max: u32,
+        disk: Disk,
+    ) -> Result<(Self, OpenReport), JournalError> {
         let folder_handle = open_folder(folder)?;
         let mut lengths = segment_lengths(folder)?;
         let mut report = OpenReport { segments: lengths.len(), ..OpenReport::default() };
@@ -114,15 +104,18 @@ impl FileLog {
             check_file_header(&path, &file, number)?;
         }
         let Recovered { writer, is_complete } = match lengths.last_key_value() {
-            Some((&number, &length)) => recover_last(folder, number, length, &mut report)?,
+            Some((&number, &length)) => recover_last(&disk, folder, number, length, &mut report)?,
             None => {
                 report.segments = 1;
-                Recovered { writer: create_segment(folder, &folder_handle, 1)?, is_complete: true }
+                Recovered { writer: create_segment(&disk, folder, &folder_handle, 1)?, is_complete: true }
             }
         };
+        // Whoever made the last segment may have been killed before its name was durable.
+        disk.sync_names(folder, &folder_handle).map_err(|source| io_error("sync", folder, source))?;
         lengths.insert(writer.number, writer.length);
         let log = Self {
             folder: folder.into(),
+            disk,
             folder_handle,
             segment_bytes_max,
             writer: Mutex::new(writer),
@@ -131,8 +124,6 @@ impl FileLog {
             in_place: RwLock::new(()),
             lengths: RwLock::new(lengths),
             readers: Mutex::new(Vec::new()),
-            #[cfg(test)]
-            fault: Mutex::new(None),
         };
         if !is_complete {
             log.start_segment(&mut lock(&log.writer))?;
@@ -144,8 +135,7 @@ impl FileLog {
     /// Syncs the full segment, and makes the next one the writer's.
     fn start_segment(&self, writer: &mut Writer) -> Result<(), JournalError> {
         self.sync_file(&writer.file, writer.number)?;
-        self.before_create(writer.number + 1)?;
-        *writer = create_segment(&self.folder, &self.folder_handle, writer.number + 1)?;
+        *writer = create_segment(&self.disk, &self.folder, &self.folder_handle, writer.number + 1)?;
         self.publish(writer);
         Ok(())
     }
@@ -156,18 +146,13 @@ impl FileLog {
     }
 
     /// Syncs a file; after a failure the log stops.
-    fn sync_file(&self, file: &File, number: u32) -> Result<(), JournalError> {
+    fn sync_file(&self, file: &DiskFile, number: u32) -> Result<(), JournalError> {
         let _turn = lock(&self.sync_turn);
         self.refuse_when_stopped()?;
-        self.before_sync().and_then(|()| file.sync_data()).map_err(|source| {
+        file.sync().map_err(|source| {
             self.stopped.store(true, Ordering::SeqCst);
             io_error("sync", &segment_path(&self.folder, number), source)
         })
-    }
-
-    fn write(&self, file: &File, bytes: &[u8], offset: u32) -> io::Result<()> {
-        self.before_write(file, bytes, offset)?;
-        file.write_all_at(bytes, u64::from(offset))
     }
 
     fn refuse_when_stopped(&self) -> Result<(), JournalError> {
@@ -249,10 +234,10 @@ impl Journal for FileLog {
             encode(position, *kind, payload, &mut buffer);
             positions.push(position);
         }
-        if let Err(source) = self.write(&writer.file, &buffer, writer.length) {
+        if let Err(source) = writer.file.write_at(&buffer, u64::from(writer.length)) {
             // What was written of it is beyond the end that readers see; it goes, so that the next
             // records follow the last good one. If it can't go, nothing may be written behind it.
-            if writer.file.set_len(u64::from(writer.length)).is_err() {
+            if writer.file.cut(u64::from(writer.length)).is_err() {
                 self.stopped.store(true, Ordering::SeqCst);
             }
             return Err(io_error("append to", &segment_path(&self.folder, writer.number), source));
@@ -309,27 +294,33 @@ impl Journal for FileLog {
     fn scrub(&self, position: Position, keep: &[u8]) -> Result<(), JournalError> {
         let _writer = lock(&self.writer);
         self.refuse_when_stopped()?;
-        self.read(position)?;
+        match self.read(position) {
+            Ok(_) | Err(JournalError::Damaged { .. }) => {}
+            Err(other) => return Err(other),
+        }
         let (number, offset) = (position.segment(), position.offset());
         let path = segment_path(&self.folder, number);
-        let file = OpenOptions::new().read(true).write(true).open(&path);
+        let file = self.disk.open(OpenOptions::new().read(true).write(true), &path);
         let file = file.map_err(|source| io_error("open", &path, source))?;
-        let (kind, length) = {
-            let end = self.segment_from(number).map_or(0, |(_, length)| length);
-            let mut segment = Segment::to_read(&path, &file, number, end);
-            let damaged = || JournalError::Damaged { path: self.folder.clone(), position };
-            let sound = segment.sound_at(offset)?.ok_or_else(damaged)?;
-            (segment.record(&sound)?.kind, sound.length)
+        let end = self.segment_from(number).map_or(0, |(_, length)| length);
+        let mut segment = Segment::to_read(&path, &file, number, end);
+        let damaged = || JournalError::Damaged { path: self.folder.clone(), position };
+        let (kind, length) = match segment.sound_at(offset)? {
+            Some(sound) => (segment.record(&sound)?.kind, sound.length),
+            None => (RecordKind::Scrubbed, segment.length_of_torn(offset)?.ok_or_else(damaged)?),
         };
         check_scrub(&self.folder, kind, keep, length as usize)?;
-        // First the new header and what is kept, then the zeroes: between the two, and whichever
-        // reaches the disk, the record is sound.
+        // First the new header and what is kept, then the zeroes: between the two the record is sound. If the power
+        // goes amid the first write it may not be, and the caller repeats the call.
         let head = encode_scrubbed(position, length, keep);
         let rest = vec![0; RECORD_HEADER_BYTES + length as usize - head.len()];
+        if segment.is_at(offset, &[&head[..], &rest].concat())? {
+            return Ok(());
+        }
         for (bytes, at) in [(&head, offset), (&rest, offset + head.len() as u32)] {
             let written = {
                 let _alone = self.in_place.write().unwrap_or_else(PoisonError::into_inner);
-                self.write(&file, bytes, at)
+                file.write_at(bytes, u64::from(at))
             };
             written.map_err(|source| io_error("scrub a record of", &path, source))?;
             self.sync_file(&file, number)?;
@@ -370,21 +361,6 @@ impl Page {
 /// A panic while a lock is held leaves nothing half-done behind it: every change is one assignment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(not(test))]
-impl FileLog {
-    fn before_write(&self, _: &File, _: &[u8], _: u32) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn before_sync(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn before_create(&self, _: u32) -> Result<(), JournalError> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! | file | what it owns |
 //! | --- | --- |
+//! | `disk.rs` | the files that the store makes durable itself |
 //! | `journal.rs` | the trait of the append-only log: the truth |
 //! | `log.rs`, `segment.rs` | the log on segment files, and their format |
 //! | `index.rs` | the trait of the index: everything derived from the truth |
@@ -24,6 +25,7 @@
 //! journal, and one that is ahead of it after a power cut is noticed at the start and made anew.
 
 mod caught;
+mod disk;
 mod entries;
 mod events;
 mod fsck;
@@ -51,7 +53,11 @@ mod writing;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod power_tests;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tape;
 
 pub use self::{
     events::{Arrival, EventStore, HOLDERS_MAX, INDEX_FORMAT, StoreError, Stored},

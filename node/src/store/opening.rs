@@ -3,7 +3,7 @@
 
 use super::events::{BATCH_EVENTS_MAX, EventStore, INDEX_FORMAT, StoreError};
 use super::index::{Batch, Index};
-use super::journal::{Journal, Position, Record, RecordKind};
+use super::journal::{Journal, JournalError, Position, Record, RecordKind};
 use super::keys::{self, Number, meta};
 use super::known::KnownSets;
 use super::recent::{RECENT_BYTES_MAX, Recent};
@@ -197,6 +197,9 @@ impl EventStore {
                         }
                         LocalRecord::Own { id } => *marker = Some(Marker::Own(*id)),
                         LocalRecord::DeclinedNext { id } => *marker = Some(Marker::Declined(*id)),
+                        LocalRecord::TakenOff { position, kept } => {
+                            self.take_off_again(Position(*position), kept, &mut writing)?;
+                        }
                         _ => {}
                     }
                     writing.local(&local, record.position)?;
@@ -206,6 +209,17 @@ impl EventStore {
             }
         }
         writing.commit()
+    }
+
+    /// Ends what the power may have cut short: the record is written over again, and if it was damaged until now its event
+    /// is put where it belongs.
+    fn take_off_again(&self, position: Position, kept: &[u8], writing: &mut Writing<'_>) -> Result<(), StoreError> {
+        match self.journal.scrub(position, kept).and_then(|()| self.journal.read(position)) {
+            Ok(record) => self.replay_event(&record, None, writing),
+            // Damage of another kind: it is lost, and asked from peers.
+            Err(JournalError::Damaged { .. } | JournalError::Absent { .. }) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
     }
 
     fn replay_event(

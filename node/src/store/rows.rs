@@ -229,6 +229,14 @@ pub enum LocalRecord {
         /// Position of the last record that counts as read.
         position: u64,
     },
+    /// Words are about to be taken off an event's record. It is written over in place, so what stays of it is kept here,
+    /// should the power go meanwhile.
+    TakenOff {
+        /// Position of the event's record.
+        position: u64,
+        /// What stays.
+        kept: Vec<u8>,
+    },
 }
 
 /// Why an event is in the inbox.

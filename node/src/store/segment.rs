@@ -239,6 +239,23 @@ impl<'a> Segment<'a> {
         Ok(Some(Sound { offset, code, length, content }))
     }
 
+    /// The payload's length of a damaged record that may have been written over in place: it is believed when it leads to
+    /// the next record, or to the end.
+    pub(super) fn length_of_torn(&mut self, offset: u32) -> Result<Option<u32>, JournalError> {
+        let Some(header) = self.bytes(offset, RECORD_HEADER_BYTES)? else {
+            return Ok(None);
+        };
+        let (length, kind) = (read_u32(header), RecordKind::from_code(header[8]));
+        let next = offset.saturating_add(RECORD_HEADER_BYTES as u32).saturating_add(length);
+        let can_be = length as usize <= PAYLOAD_BYTES_MAX && kind.is_some_and(|kind| kind != RecordKind::Local);
+        Ok((can_be && (next == self.end || self.sound_at(next)?.is_some())).then_some(length))
+    }
+
+    /// Whether these bytes stand there.
+    pub(super) fn is_at(&mut self, offset: u32, expected: &[u8]) -> Result<bool, JournalError> {
+        Ok(self.bytes(offset, expected.len())?.is_some_and(|found| found == expected))
+    }
+
     /// Copies the record out.
     pub(super) fn record(&mut self, sound: &Sound) -> Result<Record, JournalError> {
         let position = Position::new(self.number, sound.offset);

@@ -23,6 +23,7 @@ use ::sled::{Config, Db, Error as SledError, IVec, Mode};
 
 use super::{
     caught::caught,
+    disk::{Disk, DiskFile},
     entries::{self, EntryFile},
     index::{
         Batch, Direction, ENTRY_NAME_BYTES, Entry, Index, IndexError, KEY_BYTES_MAX, OWN_TABLE, Row, VALUE_BYTES_MAX,
@@ -71,7 +72,7 @@ pub struct SledIndex {
     /// Taken out only by `drop`.
     database: Option<Db>,
     /// sled's data file, for our own sync.
-    data: File,
+    data: DiskFile,
     /// Readers share it, a commit has it alone: sled applies a batch row by row in sight of scans.
     entries: RwLock<EntryFile>,
     broken: OnceLock<Broken>,
@@ -94,6 +95,10 @@ impl SledIndex {
     /// of everything, calls [`set_aside`] and opens again. [`IndexError::Locked`] when another process
     /// has it. Otherwise the disk refused.
     pub fn open(folder: &Path) -> Result<Self, IndexError> {
+        Self::open_on(Disk::default(), folder)
+    }
+
+    pub(super) fn open_on(disk: Disk, folder: &Path) -> Result<Self, IndexError> {
         let io_error = |source| IndexError::Io { action: "open", path: folder.into(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_error)?;
         let config = Config::new()
@@ -112,19 +117,19 @@ impl SledIndex {
                 opened => break opened?,
             }
         };
-        let data = OpenOptions::new().read(true).write(true).open(folder.join("db")).map_err(io_error)?;
+        let data = disk.open(OpenOptions::new().read(true).write(true), &folder.join("db")).map_err(io_error)?;
         let (count, kept) = match caught(|| entries_of(&database)) {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => return Err(explain(folder, "open", error)),
             Err(text) => return Err(IndexError::Damaged { path: folder.into(), text }),
         };
-        let entries =
-            EntryFile::open(folder, count, &kept).map_err(|error| explain(folder, "open", SledError::Io(error)))?;
+        let entries = EntryFile::open(&disk, folder, count, &kept)
+            .map_err(|error| explain(folder, "open", SledError::Io(error)))?;
         let (entries, broken) = (RwLock::new(entries), OnceLock::new());
         let index = Self { folder: folder.into(), database: Some(database), data, entries, broken };
         // What sled made or repaired while opening becomes durable before anything depends on it.
         index.flush()?;
-        sync_names(folder).map_err(io_error)?;
+        sync_names(&disk, folder).map_err(io_error)?;
         Ok(index)
     }
 
@@ -275,7 +280,7 @@ impl Index for SledIndex {
             // First, so that no entry is counted durably before it is durable.
             self.shared().sync()?;
             database.flush()?;
-            self.data.sync_data()?;
+            self.data.sync()?;
             let mut entries = self.alone();
             entries.settle(&written);
             Ok(entries.overwrite(&changed)?)
@@ -359,9 +364,9 @@ pub fn set_aside(folder: &Path, suffix: &str) -> io::Result<PathBuf> {
 }
 
 /// Makes the names in the folder durable, and the small file that sled never syncs.
-fn sync_names(folder: &Path) -> io::Result<()> {
+fn sync_names(disk: &Disk, folder: &Path) -> io::Result<()> {
     File::open(folder.join("conf"))?.sync_all()?;
-    File::open(folder)?.sync_all()?;
+    disk.sync_names(folder, &File::open(folder)?)?;
     match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
         _ => Ok(()),

@@ -412,7 +412,8 @@ impl<'a> Writing<'a> {
             LocalRecord::Network(_)
             | LocalRecord::Own { .. }
             | LocalRecord::DeclinedNext { .. }
-            | LocalRecord::Damage { .. } => {}
+            | LocalRecord::Damage { .. }
+            | LocalRecord::TakenOff { .. } => {}
             LocalRecord::Space { space, row } => self.put(keys::space_key(space), rows::encode(row))?,
             LocalRecord::Read { root, position } => self.put(keys::read_key(root), rows::encode(position))?,
             LocalRecord::Delivery { id, row } => self.own(id, row)?,

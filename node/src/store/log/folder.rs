@@ -4,13 +4,14 @@ use std::{
     collections::BTreeMap,
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
     super::{
+        disk::{Disk, DiskFile},
         journal::JournalError,
         segment::{After, FILE_HEADER_BYTES, Segment, Step, check_file_header, file_header},
     },
@@ -26,13 +27,14 @@ pub(super) struct Recovered {
 
 /// Reads the last segment from end to end, and cuts what follows its last sound record.
 pub(super) fn recover_last(
+    disk: &Disk,
     folder: &Path,
     number: u32,
     length: u32,
     report: &mut OpenReport,
 ) -> Result<Recovered, JournalError> {
     let path = segment_path(folder, number);
-    let file = OpenOptions::new().read(true).write(true).open(&path);
+    let file = disk.open(OpenOptions::new().read(true).write(true), &path);
     let file = file.map_err(|source| io_error("open", &path, source))?;
     if length < FILE_HEADER_BYTES {
         // It was being made when the node stopped, and never held a record.
@@ -65,31 +67,36 @@ pub(super) fn recover_last(
     }
     if offset < length {
         report.torn_bytes_cut = u64::from(length - offset);
-        let cut = file.set_len(u64::from(offset)).and_then(|()| file.sync_all());
+        let cut = file.cut(u64::from(offset)).and_then(|()| file.sync());
         cut.map_err(|source| io_error("cut the torn end of", &path, source))?;
     }
     Ok(Recovered { writer: Writer { number, file: Arc::new(file), length: offset }, is_complete })
 }
 
 /// Makes a segment file that survives a power cut.
-pub(super) fn create_segment(folder: &Path, folder_handle: &File, number: u32) -> Result<Writer, JournalError> {
+pub(super) fn create_segment(
+    disk: &Disk,
+    folder: &Path,
+    folder_handle: &File,
+    number: u32,
+) -> Result<Writer, JournalError> {
     let path = segment_path(folder, number);
-    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
+    let file = disk.open(OpenOptions::new().read(true).write(true).create_new(true).mode(0o600), &path);
     let file = file.map_err(|source| io_error("create", &path, source))?;
     let made = write_file_header(&path, &file, number)
-        .and_then(|()| folder_handle.sync_all().map_err(|source| io_error("sync", folder, source)));
+        .and_then(|()| disk.sync_names(folder, folder_handle).map_err(|source| io_error("sync", folder, source)));
     if let Err(error) = made {
         // Otherwise its name would be in the way of the next attempt. If it stays, opening repairs it.
-        let _ = std::fs::remove_file(&path);
+        let _ = disk.remove(&path);
         return Err(error);
     }
     Ok(Writer { number, file: Arc::new(file), length: FILE_HEADER_BYTES })
 }
 
-fn write_file_header(path: &Path, file: &File, number: u32) -> Result<(), JournalError> {
-    file.set_len(0)
-        .and_then(|()| file.write_all_at(&file_header(number), 0))
-        .and_then(|()| file.sync_all())
+fn write_file_header(path: &Path, file: &DiskFile, number: u32) -> Result<(), JournalError> {
+    file.cut(0)
+        .and_then(|()| file.write_at(&file_header(number), 0))
+        .and_then(|()| file.sync())
         .map_err(|source| io_error("write the header of", path, source))
 }
 

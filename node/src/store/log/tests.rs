@@ -6,44 +6,16 @@ use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
 
-use super::{super::segment::file_header, *};
+use super::{
+    super::{segment::file_header, tape::Fault},
+    *,
+};
 
 const EVENT: RecordKind = RecordKind::Event;
 
 impl FileLog {
-    pub(super) fn before_write(&self, file: &File, bytes: &[u8], offset: u32) -> io::Result<()> {
-        let ordered = *lock(&self.fault);
-        let Some(Fault::Write { after_bytes }) = ordered else {
-            return Ok(());
-        };
-        *lock(&self.fault) = None;
-        file.write_all_at(&bytes[..after_bytes.min(bytes.len())], u64::from(offset))?;
-        Err(io::ErrorKind::StorageFull.into())
-    }
-
-    pub(super) fn before_sync(&self) -> io::Result<()> {
-        if self.takes(Fault::Sync) { Err(io::Error::other("the disk is gone")) } else { Ok(()) }
-    }
-
-    pub(super) fn before_create(&self, number: u32) -> Result<(), JournalError> {
-        if self.takes(Fault::Create) {
-            let path = segment_path(&self.folder, number);
-            return Err(io_error("create", &path, io::ErrorKind::StorageFull.into()));
-        }
-        Ok(())
-    }
-
-    fn takes(&self, fault: Fault) -> bool {
-        let mut ordered = lock(&self.fault);
-        let is_ordered = *ordered == Some(fault);
-        if is_ordered {
-            *ordered = None;
-        }
-        is_ordered
-    }
-
     fn order(&self, fault: Fault) {
-        *lock(&self.fault) = Some(fault);
+        self.disk.tape.as_ref().expect("it was opened by a test").order(fault);
     }
 }
 
@@ -71,7 +43,7 @@ impl Fixture {
     }
 
     fn try_open(&self) -> Result<(FileLog, OpenReport), JournalError> {
-        FileLog::open_with(&self.folder(), self.segment_bytes_max)
+        FileLog::open_with(&self.folder(), self.segment_bytes_max, Disk { tape: Some(Arc::default()) })
     }
 
     /// A closed log with these events.
@@ -186,6 +158,33 @@ fn a_scrub_that_was_interrupted_leaves_a_sound_record_and_can_be_repeated() {
     log.scrub(position, b"header").expect("a scrub");
     assert!(!fixture.bytes(1).windows(5).any(|run| run == b"words"));
     assert_eq!(replay_all(&log).records.len(), 2);
+}
+
+#[test]
+fn a_scrub_that_was_torn_anywhere_is_made_good_by_its_repetition() {
+    for last in [true, false] {
+        let (fixture, positions) = Fixture::new().with_events(if last {
+            &[b"a neighbour", b"header|secret words of a post"]
+        } else {
+            &[b"header|secret words of a post", b"a neighbour"]
+        });
+        let position = positions[usize::from(last)];
+        let whole = fixture.bytes(1);
+        let head = encode_scrubbed(position, b"header|secret words of a post".len() as u32, b"header");
+        for torn in 0..=head.len() {
+            let mut bytes = whole.clone();
+            bytes[position.offset() as usize..][..torn].copy_from_slice(&head[..torn]);
+            // The end of a log that doesn't hold is cut when it is opened; here it is torn behind the log's back.
+            fixture.set_bytes(1, &whole);
+            let (log, _) = fixture.open();
+            fixture.set_bytes(1, &bytes);
+            log.scrub(position, b"header").expect("a scrub");
+            assert_eq!(payloads_of(&replay_all(&log)).len(), 2, "torn after {torn} bytes");
+            let record = log.read(position).expect("a read");
+            assert_eq!((record.kind, &*record.payload), (RecordKind::Scrubbed, &b"header"[..]));
+            assert!(!fixture.bytes(1).windows(5).any(|run| run == b"words"));
+        }
+    }
 }
 
 #[test]
