@@ -92,7 +92,9 @@ impl From<QueryRejection> for ApiError {
 pub(super) fn refused(verdict: Verdict) -> ApiError {
     match verdict {
         Verdict::Failed => {
-            ApiError::new("storage", "the disk did not take it, so nothing was stored", "make room or check the disk")
+            let hint =
+                "`roda doctor` says why; make room or check the disk, and see `roda outbox` before you write it again";
+            ApiError::new("storage", "the disk did not take it, so it is not stored for certain", hint)
         }
         Verdict::Invalid(invalid) => ApiError::invalid(format!("the event is not valid: {invalid}"), ""),
         Verdict::Ignored(_, Ignored::NotFollowed) => {

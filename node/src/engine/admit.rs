@@ -302,6 +302,8 @@ impl Engine {
             let _ = self.failed(&error);
             return false;
         }
+        // The disk takes what it is given.
+        self.storage_problem = None;
         for (arrival, sender) in staged.iter().zip(senders) {
             self.after_commit(arrival, sender);
         }
@@ -344,11 +346,15 @@ impl Engine {
     }
 
     pub(super) fn failed(&mut self, error: &StoreError) -> Verdict {
-        tracing::error!(%error, "the store failed");
+        let text = error.to_string();
+        // A disk that is full stays so for a while, and whatever comes in meanwhile would add a line to the node's log.
+        if self.storage_problem.as_ref() != Some(&text) {
+            tracing::error!(%error, "the store failed");
+        }
         if error.is_of_index() {
             self.wants_index = true;
         } else {
-            self.storage_problem = Some(error.to_string());
+            self.storage_problem = Some(text);
         }
         Verdict::Failed
     }

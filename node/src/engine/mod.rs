@@ -469,13 +469,16 @@ impl Engine {
     }
 
     fn tick(&mut self, now: Now) {
-        if self.wants_index || self.store.has_damaged_index() {
+        let is_stopped = self.store.has_stopped_index();
+        if self.wants_index || is_stopped || self.store.has_damaged_index() {
             if self.index_asked_ms.is_none_or(|asked| asked + INDEX_RETRY_MS <= now.steady_ms) {
                 self.index_asked_ms = Some(now.steady_ms);
                 self.wants_index = false;
                 self.out.push(Output::ReplaceIndex);
             }
-            return;
+            if !is_stopped {
+                return;
+            }
         }
         if self.store.take_found_lost() {
             let _ = self.fetch_lost();

@@ -134,15 +134,16 @@ impl Driver {
 
     /// Gives the engine an empty index, which it fills from the log.
     fn replace_index(&mut self) {
-        tracing::warn!("the index turned out damaged and is rebuilt from the log");
         match super::replace_index(&self.home) {
             Ok(empty) => {
+                tracing::warn!("the index is damaged or stopped, and is rebuilt from the log");
                 let reply = self.name();
                 let outputs =
                     self.engine.handle(vec![Input::Local { ask: Local::Rebuild { empty }, reply }], self.now());
                 self.carry_out(outputs);
-                self.said
-                    .add("the index turned out damaged while it was read, and was rebuilt from the log".to_owned());
+                self.said.add(
+                    "the index was damaged, or the disk refused a write of it; it was rebuilt from the log".to_owned(),
+                );
             }
             Err(error) => tracing::error!(%error, "the index can't be replaced"),
         }

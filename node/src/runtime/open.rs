@@ -3,7 +3,9 @@
 
 use crate::engine::EmptyIndex;
 use crate::home::Home;
-use crate::store::{CatchUp, EventStore, FileLog, Index, Journal as _, SledIndex, StoreError, set_aside};
+use crate::store::{
+    CatchUp, EventStore, FREE_BYTES_MIN, FileLog, Index, Journal as _, SledIndex, StoreError, set_aside,
+};
 use roda_protocol::id::{AuthorKey, NetworkId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,14 +89,34 @@ fn remove_index(folder: &Path) -> Result<(), StoreError> {
     std::fs::remove_dir_all(folder).map_err(|source| StoreError::Remove { folder: folder.to_path_buf(), source })
 }
 
-/// Sets the index aside and makes an empty one. The old one goes on to serve readers from its open files until then.
+/// Sets the index aside and makes an empty one. The old one goes on to serve readers from its open files until then, so there
+/// has to be room for both.
 ///
 /// # Errors
 ///
 /// [`StoreError`].
 pub(crate) fn replace_index(home: &Home) -> Result<EmptyIndex, StoreError> {
-    set_index_aside(home, &format!("{:015}", super::wall_ms()))?;
-    Ok(EmptyIndex(Arc::new(SledIndex::open(&index_folder(home))?)))
+    let folder = index_folder(home);
+    let bytes_needed = FREE_BYTES_MIN + folder_bytes(&folder);
+    if free_bytes(&home.data).is_some_and(|free| free < bytes_needed) {
+        return Err(StoreError::NoRoom { folder, bytes_needed });
+    }
+    if folder.exists() {
+        set_index_aside(home, &format!("{:015}", super::wall_ms()))?;
+    }
+    let empty = SledIndex::open(&folder)?;
+    Ok(EmptyIndex(Arc::new(empty)))
+}
+
+/// Bytes of the files of an index; none if there is none.
+fn folder_bytes(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()
+}
+
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let room = rustix::fs::statvfs(folder).ok()?;
+    Some(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
 fn note_damage(damaged: u64, notices: &mut Vec<String>) {

@@ -10,6 +10,10 @@ use std::ops::Deref;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+/// Bytes that appends leave free on the disk: 16 MiB. An index meets a full disk badly, amid a batch, so the log stops
+/// growing before it; what is known stays readable, and there is room for sled's segments of 512 KiB and for a clean stop.
+pub const FREE_BYTES_MIN: u64 = 16 << 20;
+
 /// Where files are opened. Clones are the same disk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
@@ -33,6 +37,11 @@ impl Disk {
         }
         let file = options.open(path)?;
         Ok(DiskFile { file, path: path.into(), disk: self.clone() })
+    }
+
+    /// Whether there is room for further appends where this folder is. What can't be told is no reason to stop.
+    pub(super) fn has_room(&self, folder: &File) -> bool {
+        self.free_bytes(folder).is_none_or(|free| free >= FREE_BYTES_MIN)
     }
 
     /// Removes a file's name.
@@ -84,8 +93,17 @@ impl Deref for DiskFile {
     }
 }
 
+fn free_bytes(folder: &File) -> Option<u64> {
+    let room = rustix::fs::fstatvfs(folder).ok()?;
+    Some(room.f_bavail.saturating_mul(room.f_frsize))
+}
+
 #[cfg(not(test))]
 impl Disk {
+    fn free_bytes(&self, folder: &File) -> Option<u64> {
+        free_bytes(folder)
+    }
+
     fn before_made(&self, _: &Path) -> io::Result<()> {
         Ok(())
     }
@@ -109,6 +127,10 @@ impl Disk {
 
 #[cfg(test)]
 impl Disk {
+    fn free_bytes(&self, folder: &File) -> Option<u64> {
+        self.tape.as_ref().and_then(|tape| tape.free_bytes()).or_else(|| free_bytes(folder))
+    }
+
     fn before_made(&self, path: &Path) -> io::Result<()> {
         self.tape.as_ref().map_or(Ok(()), |tape| tape.made(path))
     }

@@ -71,6 +71,18 @@ pub enum StoreError {
         /// The format on disk.
         found: u32,
     },
+    /// There is no room for a new index beside the present one.
+    #[error(
+        "a new index needs {} MiB of room where {} is. Make room: it is made by itself then",
+        (bytes_needed >> 20) + 1,
+        folder.display()
+    )]
+    NoRoom {
+        /// The index.
+        folder: std::path::PathBuf,
+        /// What has to be free.
+        bytes_needed: u64,
+    },
     /// An index of an older format can't be removed.
     #[error("the index {} has an older format and can't be removed: {source}. Remove it; it is rebuilt", folder.display())]
     Remove {
@@ -157,6 +169,12 @@ impl EventStore {
     #[must_use]
     pub fn has_damaged_index(&self) -> bool {
         self.is_incomplete.load(Ordering::Relaxed) || self.index().is_damaged()
+    }
+
+    /// Whether the index takes nothing more because the disk refused a write. What it has can be read.
+    #[must_use]
+    pub fn has_stopped_index(&self) -> bool {
+        self.index().is_stopped()
     }
 
     /// Whether the index was empty when the store was opened: it is new, or was lost and is rebuilt.

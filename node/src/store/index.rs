@@ -220,6 +220,12 @@ pub trait Index: Send + Sync {
     fn is_damaged(&self) -> bool {
         false
     }
+
+    /// Whether a write has failed since it was opened: it takes nothing more, answers what it can, and wants to be replaced
+    /// when the disk takes writes again.
+    fn is_stopped(&self) -> bool {
+        false
+    }
 }
 
 /// Why an index couldn't do what it was asked.
@@ -251,7 +257,11 @@ pub enum IndexError {
         source: io::Error,
     },
     /// An earlier write failed, so what it shows may be half of a commit.
-    #[error("the index {} stopped after an error: {text}. Restart the node to open it again", path.display())]
+    #[error(
+        "the index {} stopped after an error: {text}. It is made anew when the disk has room and works, or by a restart of \
+         the node",
+        path.display()
+    )]
     Stopped {
         /// The index.
         path: PathBuf,

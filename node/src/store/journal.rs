@@ -269,6 +269,19 @@ pub enum JournalError {
         /// What was tried, as a past participle.
         operation: &'static str,
     },
+    /// The disk is as good as full.
+    #[error(
+        "less than {} MiB are free where {} is, and these are kept for what is there already. Make room: writing goes \
+         on by itself then",
+        bytes_min >> 20,
+        path.display()
+    )]
+    Full {
+        /// The log.
+        path: PathBuf,
+        /// What has to stay free.
+        bytes_min: u64,
+    },
     /// An earlier sync failed.
     #[error(
         "the log {} stopped writing after the disk failed to keep what was written: nobody knows which \

@@ -21,7 +21,7 @@ use std::{
 
 use self::folder::{Recovered, create_segment, io_error, open_folder, recover_last, segment_lengths, segment_path};
 use super::{
-    disk::{Disk, DiskFile},
+    disk::{Disk, DiskFile, FREE_BYTES_MIN},
     journal::{Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub},
     segment::{
         After, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, Segment, Step, check_file_header, encode, encode_scrubbed,
@@ -224,6 +224,9 @@ impl Journal for FileLog {
         }
         let mut writer = lock(&self.writer);
         self.refuse_when_stopped()?;
+        if !self.disk.has_room(&self.folder_handle) {
+            return Err(JournalError::Full { path: self.folder.clone(), bytes_min: FREE_BYTES_MIN });
+        }
         if writer.length as usize + bytes > self.segment_bytes_max as usize && writer.length > FILE_HEADER_BYTES {
             self.start_segment(&mut writer)?;
         }

@@ -60,6 +60,7 @@ mod samples;
 mod tape;
 
 pub use self::{
+    disk::FREE_BYTES_MIN,
     events::{Arrival, EventStore, HOLDERS_MAX, INDEX_FORMAT, StoreError, Stored},
     fsck::{FoundDamage, Fsck},
     index::{

@@ -52,6 +52,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How many damaged folders are kept for study, the newest included: 2, that bounds their space.
 const SET_ASIDE_MAX: usize = 2;
 
+/// What readers do, as a verb. The one thing that goes on after a write has failed.
+const READ: &str = "read";
+
 /// From this size on sled keeps a page in a file of its own: a quarter of its 512 KiB segment.
 const PAGE_BYTES_MAX: usize = 128 << 10;
 
@@ -83,7 +86,7 @@ pub struct SledIndex {
 enum Broken {
     /// It panicked or reported damage: what it has in memory can't be trusted.
     Damaged(String),
-    /// A write failed, perhaps half-way.
+    /// A write failed, perhaps half-way: it takes none any more, and what it has can be read.
     Stopped(String),
 }
 
@@ -141,6 +144,7 @@ impl SledIndex {
             (Some(Broken::Damaged(text)), _) => {
                 return Err(IndexError::Damaged { path: path(), text: text.clone() });
             }
+            (Some(Broken::Stopped(_)), Some(database)) if action == READ => database,
             (Some(Broken::Stopped(text)), _) => {
                 return Err(IndexError::Stopped { path: path(), text: text.clone() });
             }
@@ -180,7 +184,7 @@ impl SledIndex {
 impl Index for SledIndex {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
         let _shared = self.shared();
-        self.ask("read", |database| Ok(database.get(key)?.map(|value| value.to_vec())))
+        self.ask(READ, |database| Ok(database.get(key)?.map(|value| value.to_vec())))
     }
 
     fn scan(
@@ -194,7 +198,7 @@ impl Index for SledIndex {
             return Ok(Vec::new());
         }
         let _shared = self.shared();
-        self.ask("read", |database| {
+        self.ask(READ, |database| {
             let range = database.range::<&[u8], _>(bounds(start, end));
             match direction {
                 Direction::Ascending => range.take(limit).map(copy_row).collect(),
@@ -208,7 +212,7 @@ impl Index for SledIndex {
             return Ok(0);
         }
         let _shared = self.shared();
-        self.ask("read", |database| {
+        self.ask(READ, |database| {
             let mut keys = database.range::<&[u8], _>(bounds(start, end)).keys().take(limit);
             keys.try_fold(0, |count, key| key.map(|_| count + 1))
         })
@@ -220,17 +224,17 @@ impl Index for SledIndex {
 
     fn entry(&self, number: u32) -> Result<Option<Entry>, IndexError> {
         let entries = self.shared();
-        self.ask("read", |_| Ok(entries.get(number)?))
+        self.ask(READ, |_| Ok(entries.get(number)?))
     }
 
     fn entries(&self, from: u32, limit: usize) -> Result<Vec<Entry>, IndexError> {
         let entries = self.shared();
-        self.ask("read", |_| Ok(entries.page(from, limit)?))
+        self.ask(READ, |_| Ok(entries.page(from, limit)?))
     }
 
     fn find(&self, name: &[u8; ENTRY_NAME_BYTES]) -> Result<Option<u32>, IndexError> {
         let entries = self.shared();
-        self.ask("read", |_| Ok(entries.find(name)?))
+        self.ask(READ, |_| Ok(entries.find(name)?))
     }
 
     fn named(
@@ -240,7 +244,7 @@ impl Index for SledIndex {
         is_meant: &dyn Fn(&Entry) -> bool,
     ) -> Result<Vec<Entry>, IndexError> {
         let entries = self.shared();
-        self.ask("read", |_| Ok(entries.named(first_bytes, limit, is_meant)?))
+        self.ask(READ, |_| Ok(entries.named(first_bytes, limit, is_meant)?))
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), IndexError> {
@@ -290,6 +294,10 @@ impl Index for SledIndex {
 
     fn is_damaged(&self) -> bool {
         matches!(self.broken.get(), Some(Broken::Damaged(_)))
+    }
+
+    fn is_stopped(&self) -> bool {
+        matches!(self.broken.get(), Some(Broken::Stopped(_)))
     }
 
     fn disk_bytes(&self) -> Result<u64, IndexError> {

@@ -36,6 +36,8 @@ pub(super) enum Fault {
 pub(super) struct Tape {
     steps: Mutex<Vec<Step>>,
     fault: Mutex<Option<Fault>>,
+    /// What the disk says is free, instead of the real one.
+    free_bytes: Mutex<Option<u64>>,
     /// A disk that says it has synced, and hasn't.
     is_lying: bool,
     /// Where copies of sled's files are kept, one for each time that they were made durable. sled writes them past us.
@@ -69,6 +71,14 @@ impl Tape {
     /// How much happened so far: the power can go after each step.
     pub(super) fn len(&self) -> usize {
         lock(&self.steps).len()
+    }
+
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        *lock(&self.free_bytes)
+    }
+
+    pub(super) fn set_free_bytes(&self, bytes: u64) {
+        *lock(&self.free_bytes) = Some(bytes);
     }
 
     pub(super) fn order(&self, fault: Fault) {

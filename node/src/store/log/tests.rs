@@ -208,6 +208,24 @@ fn a_write_that_the_disk_refuses_leaves_no_trace_and_the_log_usable() {
 }
 
 #[test]
+fn a_disk_that_is_nearly_full_takes_no_records_until_there_is_room() {
+    let fixture = Fixture::new();
+    let (log, _) = fixture.open();
+    let position = append_each(&log, &[b"header|secret words of a post"])[0];
+    let tape = log.disk.tape.clone().expect("it was opened by a test");
+    tape.set_free_bytes(FREE_BYTES_MIN - 1);
+    let refused = log.append(&[(EVENT, b"two")]).expect_err("there is no room");
+    assert!(refused.to_string().contains("Make room"), "{refused}");
+    // What is there is kept in order.
+    assert_eq!(replay_all(&log).records.len(), 1);
+    log.sync().expect("a sync");
+    log.scrub(position, b"header").expect("a scrub");
+    tape.set_free_bytes(FREE_BYTES_MIN);
+    append_each(&log, &[b"two"]);
+    assert_eq!(payloads_of(&replay_all(&log)), [&b"header"[..], b"two"]);
+}
+
+#[test]
 fn a_segment_that_cannot_be_made_is_made_later() {
     let fixture = Fixture::with_segments_of(60);
     let (log, _) = fixture.open();
