@@ -2,9 +2,10 @@
 //! that an older version wrote is made anew.
 
 use crate::engine::EmptyIndex;
-use crate::home::Home;
+use crate::home::{Home, write_private};
 use crate::store::{
-    CatchUp, EventStore, FREE_BYTES_MIN, FileLog, Index, Journal as _, SledIndex, StoreError, set_aside,
+    CatchUp, EventStore, FREE_BYTES_MIN, FileLog, INDEX_FORMAT, Index, IndexError, Journal as _, SledIndex, StoreError,
+    set_aside,
 };
 use roda_protocol::id::{AuthorKey, NetworkId};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(super) fn open<T>(
     make: impl Fn(&Arc<EventStore>) -> Result<T, StoreError>,
 ) -> Result<(Arc<EventStore>, T, Vec<String>), StoreError> {
     let mut notices = Vec::new();
+    refuse_newer(&index_folder(home))?;
     let (log, report) = FileLog::open(&log_folder(home))?;
     if report.torn_bytes_cut > 0 {
         notices.push(format!("cut {} bytes of an unfinished write from the end of the log", report.torn_bytes_cut));
@@ -76,12 +78,35 @@ pub(super) fn open<T>(
         notices.push(format!("the index was missing and was rebuilt from {} records", caught_up.records));
     }
     note_damage(caught_up.damaged, &mut notices);
+    tell_format(&folder).map_err(|source| IndexError::Io { action: "write the format of", path: folder, source })?;
     Ok((store, made, notices))
 }
 
 fn set_index_aside(home: &Home, stamp: &str) -> Result<PathBuf, StoreError> {
     let folder = index_folder(home);
     set_aside(&folder, stamp).map_err(|source| StoreError::SetAside { folder, source })
+}
+
+/// The file that says of which format the index is, for a version that can't even open it.
+fn format_file(folder: &Path) -> PathBuf {
+    folder.join("format")
+}
+
+/// Refuses an index of a newer version before anything of it is opened: opening writes, and what this version doesn't know it
+/// would take for damage.
+fn refuse_newer(folder: &Path) -> Result<(), StoreError> {
+    // Without the file it is of an older version, or damaged; what opens it sees that.
+    let found = std::fs::read_to_string(format_file(folder)).ok().and_then(|text| text.trim().parse().ok());
+    match found {
+        Some(found) if found > INDEX_FORMAT => Err(StoreError::NewerFormat { found }),
+        _ => Ok(()),
+    }
+}
+
+fn tell_format(folder: &Path) -> std::io::Result<()> {
+    let (file, text) = (format_file(folder), format!("{INDEX_FORMAT}\n"));
+    let is_told = std::fs::read_to_string(&file).is_ok_and(|found| found == text);
+    if is_told { Ok(()) } else { write_private(&file, text.as_bytes()) }
 }
 
 /// Removes an index of an older version. Nothing is lost: all of it is derived from the log.
@@ -105,6 +130,7 @@ pub(crate) fn replace_index(home: &Home) -> Result<EmptyIndex, StoreError> {
         set_index_aside(home, &format!("{:015}", super::wall_ms()))?;
     }
     let empty = SledIndex::open(&folder)?;
+    tell_format(&folder).map_err(|source| IndexError::Io { action: "write the format of", path: folder, source })?;
     Ok(EmptyIndex(Arc::new(empty)))
 }
 
