@@ -11,6 +11,8 @@ mod open;
 
 pub(crate) use driver::wall_ms;
 pub use foresight::check_ahead;
+#[cfg(test)]
+pub(crate) use open::open as open_store;
 pub(crate) use open::replace_index;
 
 use crate::api;

@@ -26,7 +26,7 @@ fn index_folder(home: &Home) -> PathBuf {
 /// # Errors
 ///
 /// [`StoreError`] if the log can't be used, or the index can't even be made anew.
-pub(super) fn open<T>(
+pub(crate) fn open<T>(
     home: &Home,
     (reader, network): (AuthorKey, NetworkId),
     stamp: &str,

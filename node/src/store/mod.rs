@@ -57,6 +57,8 @@ mod power_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod sweep_tests;
+#[cfg(test)]
 mod tape;
 
 pub use self::{
