@@ -29,7 +29,8 @@ struct Scene {
 
 fn open(home: &Home) -> (Arc<EventStore>, String) {
     let (store, (), notices) =
-        open_store(home, network(), "sweep", |_| Ok(())).expect("whatever the index is, it opens");
+        open_store(home, (roda_protocol::id::AuthorKey([1; 32]), network()), "sweep", |_| Ok(()))
+            .expect("whatever the index is, it opens");
     (store, notices.concat())
 }
 

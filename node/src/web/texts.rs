@@ -88,15 +88,12 @@ catalogue! {
         "Mais votos a favor, menos os votos contra, no período escolhido.";
     sort_balanced_why: "Newest first, but each further post of the same author stands further down.",
         "Recentes primeiro, mas cada nova publicação do mesmo autor desce um pouco.";
-    range: "Time", "Período";
     range_day: "day", "dia";
     range_week: "week", "semana";
     range_month: "month", "mês";
     range_year: "year", "ano";
     range_all: "all", "sempre";
     next_page: "Next page", "Página seguinte";
-    first_page: "First page", "Primeira página";
-    page_has_changed: "What this page went on from is gone.", "O ponto de onde esta página continuava já não existe.";
     empty_feed: "Nothing here yet.", "Ainda não há nada aqui.";
     empty_feed_no_boards: "You follow no boards yet. Open one, or join one with an invite.",
         "Ainda não segue nenhum fórum. Abra um, ou entre num com um convite.";
@@ -145,7 +142,6 @@ catalogue! {
     why: "why", "porquê";
     vote_up: "Vote up", "Votar a favor";
     vote_down: "Vote down", "Votar contra";
-    vote_none: "Withdraw vote", "Retirar o voto";
     collapse_hint: "fold or unfold", "dobrar ou desdobrar";
     level: "Level %n, by", "Nível %n, de";
     link_label: "Link:", "Ligação:";
@@ -206,12 +202,11 @@ catalogue! {
     kind: "Kind", "Tipo";
     threads: "Threads", "Conversas";
     events: "Events", "Eventos";
-    unread_head: "New", "Novas";
-    state: "State", "Estado";
     board_log: "Log", "Registo";
     no_charter: "The charter of this board has not arrived yet.", "A carta deste fórum ainda não chegou.";
     board_id: "Id", "Id";
     author: "Author", "Autor";
+    author_of: "author", "autor";
     author_key_note: "Anybody can take any name. The key is what tells authors apart.",
         "Qualquer pessoa pode usar qualquer nome. É a chave que distingue os autores.";
     mixed_name: "This name mixes alphabets or looks like another one. Look at the key.",
@@ -343,7 +338,6 @@ catalogue! {
     sorts_help: "Orders", "Ordens";
     help_intro: "Roda has no server. This page is served by your own node, to you alone. What you see is what your node holds; what you write is signed with your key and spreads from node to node.",
         "A Roda não tem servidor. Esta página é servida pelo seu próprio nó, só para si. Vê o que o seu nó guarda; o que escreve é assinado com a sua chave e espalha-se de nó em nó.";
-    power: "Power", "Poder";
     stewards: "Stewards", "Responsáveis";
     work_bits: "Bits of work that an event needs", "Bits de trabalho que um evento precisa";
 }

@@ -83,7 +83,7 @@ pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Tab
     let mut mixture = Mixture::new(network, options.seed, Mixture::start_for(3 * count, now().wall_ms));
     let charters = mixture.take(BOARDS);
     let halves: Vec<Vec<Signed>> = (0..2).map(|_| mixture.take(count)).collect();
-    let mut bytes: u64 = halves.iter().flatten().map(|event| event.bytes().len() as u64).sum();
+    let bytes: u64 = halves.iter().flatten().map(|event| event.bytes().len() as u64).sum();
     let mean = bytes as f64 / (2 * count) as f64;
     let folder = tempfile::Builder::new().prefix("roda-bench").tempdir_in(".").expect("a folder");
     let (one, all) = bounds::verifications(&halves[0][..1000.min(count)]);
