@@ -96,9 +96,31 @@ impl TestNode {
     /// If it does not start.
     #[must_use]
     pub fn start_at(network: &str, place: Place, connect: &[&str]) -> Self {
-        let home = tempfile::Builder::new().prefix("roda-").tempdir().expect("a temporary folder");
-        let mut node = Self { home, network: network.to_owned(), place, running: None, ready: Value::Null };
+        let mut node = Self::stopped(network, place, &std::env::temp_dir());
         node.launch(connect);
+        node
+    }
+
+    /// A node that was not started yet, with a new home in a folder.
+    ///
+    /// # Panics
+    ///
+    /// If the home can't be made.
+    #[must_use]
+    pub fn stopped(network: &str, place: Place, folder: &Path) -> Self {
+        let home = tempfile::Builder::new().prefix("roda-").tempdir_in(folder).expect("a folder for the home");
+        Self { home, network: network.to_owned(), place, running: None, ready: Value::Null }
+    }
+
+    /// A node that was not started yet, whose home is a copy of another.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be copied.
+    #[must_use]
+    pub fn of_copy(network: &str, home: &Path) -> Self {
+        let node = Self::stopped(network, Place::loopback(), &std::env::temp_dir());
+        copy_folder(home, node.home());
         node
     }
 
@@ -108,6 +130,44 @@ impl TestNode {
     ///
     /// If it runs, or does not start.
     pub fn launch(&mut self, connect: &[&str]) {
+        self.try_launch(connect).unwrap_or_else(|said| panic!("{said}"));
+    }
+
+    /// The same, and what the node said if it does not start.
+    ///
+    /// # Errors
+    ///
+    /// It ended with no line that says that it is ready.
+    pub fn try_launch(&mut self, connect: &[&str]) -> Result<(), String> {
+        let mut child = self.spawn(connect);
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("the node says something");
+        match serde_json::from_str(&line) {
+            Ok(ready) => self.ready = ready,
+            Err(_) => {
+                child.wait().expect("it is ours");
+                return Err(format!("no ready line but {line:?}: {}", self.log()));
+            }
+        }
+        self.running = Some(Running { child, _stdout: stdout });
+        Ok(())
+    }
+
+    /// Starts the stopped node and ends it with SIGKILL after so long, wherever it is by then.
+    ///
+    /// # Panics
+    ///
+    /// If it runs, or can't be started.
+    pub fn launch_and_kill9(&mut self, after: Duration) {
+        let mut child = self.spawn(&[]);
+        // The point of time is what is random here, not something that is waited for.
+        std::thread::sleep(after);
+        child.kill().expect("it is ours");
+        child.wait().expect("it is ours");
+    }
+
+    fn spawn(&self, connect: &[&str]) -> Child {
         assert!(self.running.is_none(), "the node runs already");
         let mut command = self.command_behind(&self.place.prefix);
         command.args(["--json", "up", "--network", &self.network]).args(&self.place.up);
@@ -115,13 +175,7 @@ impl TestNode {
             command.args(["--connect", address]);
         }
         let log = File::options().create(true).append(true).open(self.log_file()).expect("a file for the node's log");
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("`roda` starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut line = String::new();
-        stdout.read_line(&mut line).expect("the node says something");
-        self.running = Some(Running { child, _stdout: stdout });
-        self.ready =
-            serde_json::from_str(&line).unwrap_or_else(|_| panic!("no ready line but {line:?}: {}", self.log()));
+        command.stdout(Stdio::piped()).stderr(log).spawn().expect("`roda` starts")
     }
 
     /// Stops and starts it again.
@@ -389,9 +443,21 @@ impl TestNode {
     ///
     /// If there are problems.
     pub fn assert_sound(&self) {
+        self.soundness().unwrap_or_else(|report| panic!("{report}"));
+    }
+
+    /// Checks index and log.
+    ///
+    /// # Errors
+    ///
+    /// The problems, with the node's log.
+    pub fn soundness(&self) -> Result<(), String> {
         let output = self.run(&["fsck"]);
         let report = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "fsck of {}: {report}{}", self.home().display(), self.log());
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!("fsck of {}: {report}{}", self.home().display(), self.log()))
     }
 
     /// A figure of the process in bytes: `VmRSS`, resident now, or `VmHWM`, resident at most so far.
@@ -444,6 +510,23 @@ impl Drop for TestNode {
         // It may have ended just now; then this does nothing.
         let _ = running.child.kill();
         let _ = running.child.wait();
+    }
+}
+
+/// Copies a folder with all that is in it but sockets.
+///
+/// # Panics
+///
+/// If the disk refuses.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("the folder is there").flatten() {
+        let (kind, target) = (entry.file_type().expect("the file is there"), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else if kind.is_file() {
+            fs::copy(entry.path(), target).expect("there is room");
+        }
     }
 }
 

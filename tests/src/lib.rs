@@ -19,6 +19,7 @@
 //! | `chance` | random numbers from a seed that is printed |
 //! | `sim` | whole networks of engines on virtual time, with faults, hostile nodes and checkers |
 //! | `hosts` | networks of hosts: namespaces, routers, NAT, weather |
+//! | `crash` | a node that is killed at random points amid its work |
 //! | `wait` | deadlines |
 
 pub mod attack;
@@ -28,6 +29,7 @@ pub mod book;
 pub mod chance;
 pub mod clock;
 pub mod cluster;
+pub mod crash;
 pub mod exchange;
 pub mod forge;
 pub mod homes;

@@ -13,10 +13,21 @@ use std::time::{Duration, Instant};
 ///
 /// The connection failed, or the node refused; the answer is then in the error.
 pub fn post(socket: &Path, path: &str, body: &Value) -> io::Result<Value> {
-    let body = body.to_string();
-    let head =
-        format!("POST {path} HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
-    answer(socket, &[head, body].concat())
+    post_text(socket, path, "application/json", &body.to_string())
+}
+
+/// Posts lines of JSON and gives the answer's body.
+///
+/// # Errors
+///
+/// As [`post`].
+pub fn post_lines(socket: &Path, path: &str, lines: &str) -> io::Result<Value> {
+    post_text(socket, path, "application/x-ndjson", lines)
+}
+
+fn post_text(socket: &Path, path: &str, kind: &str, body: &str) -> io::Result<Value> {
+    let head = format!("POST {path} HTTP/1.0\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
+    answer(socket, &[&head, body].concat())
 }
 
 /// Gets an answer's body.

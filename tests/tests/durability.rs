@@ -1,63 +1,12 @@
-//! What was acknowledged stays: through kills, damaged files and restarts.
+//! What was acknowledged stays: through damaged files, copies and restarts.
 
 use roda_tests::chance::Chance;
-use roda_tests::cluster::{TestNode, flat, network_name, nodes, refusal, text};
+use roda_tests::cluster::{TestNode, copy_folder, flat, network_name, nodes, refusal, text};
 use roda_tests::forge::Forge;
-use roda_tests::socket;
 use roda_tests::wait::{DEADLINE, eventually};
-use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::Duration;
-
-/// Kills of a node amid posts. None of 50 failing bounds the rate of failures at 6 % (95 % confidence).
-const KILLS: usize = 50;
-
-/// Who writes at once while the node is killed: their events share groups of the log.
-const WRITERS: usize = 4;
-
-/// A kill comes this long after the writers began, at most.
-const KILL_WITHIN_MS: usize = 150;
-
-#[test]
-fn every_acknowledged_post_outlives_fifty_kills() {
-    let mut chance = Chance::new("kills");
-    let mut node = TestNode::start(&network_name());
-    let board = node.found("kills");
-    let acknowledged = Mutex::new(BTreeSet::new());
-    for cycle in 0..KILLS {
-        let patience = Duration::from_millis(chance.below(KILL_WITHIN_MS) as u64);
-        let (path, acknowledged, board) = (node.socket(), &acknowledged, &board);
-        std::thread::scope(|scope| {
-            for writer in 0..WRITERS {
-                let path = path.clone();
-                scope.spawn(move || write_until_refused(&path, board, &format!("{cycle}-{writer}"), acknowledged));
-            }
-            // The point of time is what is random here, not something that is waited for.
-            std::thread::sleep(patience);
-            node.kill9();
-        });
-        node.launch(&[]);
-        let held: BTreeSet<String> = node.ids().into_iter().collect();
-        let acknowledged = acknowledged.lock().expect("no writer panicked");
-        let lost: Vec<_> = acknowledged.difference(&held).collect();
-        assert!(lost.is_empty(), "cycle {cycle} lost {} of {}: {lost:?}", lost.len(), acknowledged.len());
-        node.assert_sound();
-    }
-    let count = acknowledged.lock().expect("no writer panicked").len();
-    println!("{count} acknowledged posts, {} held, {KILLS} kills", node.ids().len());
-    assert!(count >= KILLS, "the posts were too few to prove anything: {count}");
-}
-
-fn write_until_refused(path: &Path, board: &str, writer: &str, acknowledged: &Mutex<BTreeSet<String>>) {
-    for number in 0.. {
-        let body = json!({ "board": board, "title": format!("{writer}-{number}"), "text": "words" });
-        let Ok(written) = socket::post(path, "/api/v1/posts", &body) else { return };
-        acknowledged.lock().expect("no writer panicked").insert(text(&written["id"]));
-    }
-}
 
 /// A stopped node with 400 events of one thread, and their ids.
 fn stopped_node() -> (TestNode, Vec<String>) {
@@ -69,18 +18,6 @@ fn stopped_node() -> (TestNode, Vec<String>) {
     assert_eq!(ids.len(), 400);
     node.stop();
     (node, ids)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("the folder is there").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("there is room");
-        }
-    }
 }
 
 /// Starts over damage, checks that nothing is missing, and gives what the node said about it.
@@ -98,10 +35,10 @@ fn the_loss_of_the_index_costs_nothing() {
     let mut chance = Chance::new("index");
     let (mut node, ids) = stopped_node();
     let (index, sound) = (node.index_folder(), node.home().join("sound"));
-    copy(&index, &sound);
+    copy_folder(&index, &sound);
     let restore = |index: &Path| {
         fs::remove_dir_all(index).expect("it is there");
-        copy(&sound, index);
+        copy_folder(&sound, index);
     };
     assert_eq!(starts_whole(&mut node, &ids, "nothing at all"), "[]");
 
