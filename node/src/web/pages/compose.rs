@@ -181,7 +181,7 @@ pub(super) async fn edit(State(web): State<Shared>, frame: Frame, Path(id): Path
     if let Some(words) = web.draft(&what) {
         return show_form(&web, frame, what, words, Said { is_draft: true, ..Said::default() }).await;
     }
-    match show_thread(&web.context, id.clone(), ThreadAsk { hidden: true, ..ThreadAsk::default() }).await {
+    match show_thread(&web.context, id.clone(), one(&id)).await {
         Ok(thread) => {
             let node = thread.nodes.into_iter().find(|node| node.id == id);
             let words = node.map(|node| Words {
@@ -207,6 +207,11 @@ pub(super) async fn submit_edit(
         Ok(id) => submit(&web, frame, What::Edit(id), words).await,
         Err(error) => frame.failed(error),
     }
+}
+
+/// A thread's page that holds nothing but one place, hidden or not.
+fn one(id: &str) -> ThreadAsk {
+    ThreadAsk { hidden: true, under: Some(id.to_owned()), depth: Some(1), limit: Some(1), after: None }
 }
 
 #[derive(Template)]
@@ -326,8 +331,7 @@ async fn form(
     let target = match what {
         What::Post => None,
         What::Reply(id) | What::Edit(id) => {
-            let thread =
-                show_thread(&web.context, id.clone(), ThreadAsk { hidden: true, ..ThreadAsk::default() }).await?;
+            let thread = show_thread(&web.context, id.clone(), one(id)).await?;
             let root = thread.root.clone();
             thread.nodes.into_iter().find(|node| node.id == *id).map(|node| (root, node))
         }

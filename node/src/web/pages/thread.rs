@@ -1,7 +1,7 @@
 //! A thread, or one branch of it: as a tree of nested lists, a page of it at a time.
 
 use super::board::completeness_words;
-use crate::api::dto::{Hidden, ThreadNode, ThreadPage};
+use crate::api::dto::{Hidden, ThreadNode};
 use crate::api::error::ApiError;
 use crate::api::read::{ThreadAsk, show_thread, state_word};
 use crate::runtime::Context;
@@ -81,7 +81,7 @@ struct ThreadTemplate {
     board_name: String,
     root: String,
     /// Places of the thread when the page was made.
-    seen: usize,
+    seen: u64,
     post: Option<Row>,
     is_branch: bool,
     comments: u64,
@@ -104,37 +104,52 @@ pub(super) async fn read(
     Path(id): Path<String>,
     Query(ask): Query<Ask>,
 ) -> Response {
-    match page(&web, &frame, id, ask.after.as_deref()).await {
+    match page(&web, &frame, id, ask.after).await {
         Ok(page) => Frame::page(&page),
         Err(error) => frame.failed(error),
     }
 }
 
-async fn page(web: &Shared, frame: &Frame, id: String, after: Option<&str>) -> Result<ThreadTemplate, ApiError> {
-    let thread = show_thread(&web.context, id, ThreadAsk { hidden: true, ..ThreadAsk::default() }).await?;
-    let layout = Layout::of(&thread.nodes, &thread.asked, after);
-    let seen = thread.nodes.len();
-    let comments = thread.nodes.iter().skip(1).filter(|node| !node.missing).count() as u64;
-    let heading = heading(frame.t, &thread);
-    let head = (thread.nodes.iter().position(|node| node.id == thread.root)).unwrap_or(0);
-    let is_branch = thread.asked != thread.root && !layout.rows.is_empty();
+async fn page(web: &Shared, frame: &Frame, id: String, after: Option<String>) -> Result<ThreadTemplate, ApiError> {
+    let is_first_page = after.is_none();
+    let asked =
+        ThreadAsk { hidden: true, under: Some(id.clone()), after, depth: Some(LEVELS_MAX), limit: Some(ROWS_MAX) };
+    let thread = show_thread(&web.context, id, asked).await?;
+    let is_branch = thread.asked != thread.root;
+    // The post stands above a branch, too.
+    let top = if is_branch {
+        let one =
+            ThreadAsk { under: Some(thread.root.clone()), depth: Some(1), limit: Some(1), ..ThreadAsk::default() };
+        show_thread(&web.context, thread.root.clone(), one).await?.nodes.into_iter().next()
+    } else {
+        thread.nodes.first().cloned()
+    };
     let frame = frame.clone();
     web.reading(move |context| {
         let t = frame.t;
-        let mut rows =
-            layout.rows.iter().map(|place| row(context, t, &thread, *place)).collect::<Result<Vec<_>, _>>()?;
+        let counted = thread.root.parse().map(|root| context.store.thread_counts(&root, &context.me()));
+        let comments = counted.ok().transpose()?.map_or(0, |counts| counts.comments);
+        let mut rows = Vec::with_capacity(thread.nodes.len());
+        for (node, level) in levels(&thread.nodes, is_branch) {
+            if level > 0 && (is_first_page || node.id != thread.asked) {
+                // What the head of a branch leaves out has a page of its own: the next one.
+                let row = row(context, t, node, level)?;
+                let continues = row.continues.filter(|_| node.id != thread.asked);
+                rows.push(Row { continues, ..row });
+            }
+        }
         nest(&mut rows);
-        let post_place = Place { index: head, level: 0, continues: 0 };
-        let post = thread.nodes.get(head).map(|_| row(context, t, &thread, post_place)).transpose()?;
-        let next = layout.next.map(|last| format!("/t/{}?after={}", thread.asked, thread.nodes[last].id));
+        let more = thread.nodes.first().and_then(|first| first.more.as_ref());
+        let next = more.and_then(|more| more.after.as_ref());
+        let next = next.map(|last| format!("/t/{}?after={last}", thread.asked));
         Ok(ThreadTemplate {
-            heading,
+            heading: heading(t, top.as_ref()),
             board_name: show::board(&thread.board, &thread.board_name),
             state: completeness_words(t, &thread.completeness),
             board: thread.board,
             root: thread.root,
-            seen,
-            post,
+            seen: comments + 1,
+            post: top.as_ref().map(|post| row(context, t, post, 0)).transpose()?,
             is_branch,
             comments,
             rows,
@@ -145,86 +160,25 @@ async fn page(web: &Shared, frame: &Frame, id: String, after: Option<&str>) -> R
     .await
 }
 
-fn heading(t: &Texts, thread: &ThreadPage) -> String {
-    let title = thread.nodes.first().map(|post| show::line(&post.title)).unwrap_or_default();
-    match thread.nodes.first() {
+fn heading(t: &Texts, post: Option<&ThreadNode>) -> String {
+    match post {
         Some(post) if post.retracted => t.retracted.to_owned(),
-        _ if title.trim().is_empty() => t.no_title.to_owned(),
-        _ => title,
+        Some(post) if !post.title.trim().is_empty() => show::line(&post.title),
+        _ => t.no_title.to_owned(),
     }
 }
 
-/// A node's place on the page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    /// Among the thread's nodes.
-    index: usize,
-    /// 1 for answers to the post; the head of a branch has 1, too.
-    level: usize,
-    /// Answers below that are left out.
-    continues: usize,
-}
-
-/// Which nodes a page holds.
-#[derive(Debug, PartialEq, Eq)]
-struct Layout {
-    rows: Vec<Place>,
-    /// The last answer of the first level, if more follow on a next page.
-    next: Option<usize>,
-}
-
-impl Layout {
-    /// Chooses the nodes below `focus`, in reading order: at most [`ROWS_MAX`], at most [`LEVELS_MAX`] deep. What is left
-    /// out is counted at the nearest place above it; whole answers of the first level wait for the next page.
-    fn of(nodes: &[ThreadNode], focus: &str, after: Option<&str>) -> Self {
-        Self::bounded(nodes, focus, after, ROWS_MAX)
-    }
-
-    fn bounded(nodes: &[ThreadNode], focus: &str, after: Option<&str>, rows_max: usize) -> Self {
-        let by_id: HashMap<&str, usize> = nodes.iter().enumerate().map(|(at, node)| (node.id.as_str(), at)).collect();
-        let focus_at = by_id.get(focus).copied().unwrap_or(0);
-        // A comment that is asked for stands on its page itself.
-        let is_branch = focus_at > 0;
-        let mut levels: HashMap<usize, usize> = HashMap::from([(focus_at, usize::from(is_branch))]);
-        let mut rows: Vec<Place> = Vec::new();
-        if is_branch && after.is_none() {
-            rows.push(Place { index: focus_at, level: 1, continues: 0 });
-        }
-        let first_level = 1 + usize::from(is_branch);
-        let mut above: Vec<(usize, usize)> = if rows.is_empty() { Vec::new() } else { vec![(1, 0)] };
-        let (mut skipping, mut last, mut next) = (after.is_some(), None, None);
-        for (index, node) in nodes.iter().enumerate().skip(focus_at + 1) {
-            // Who answers nothing that is known answers the post.
-            let parent = node.parent.as_deref().and_then(|parent| by_id.get(parent)).copied().unwrap_or(0);
-            let Some(level) = levels.get(&parent).map(|level| level + 1) else { continue };
-            levels.insert(index, level);
-            if level == first_level {
-                if skipping {
-                    skipping = last.is_none_or(|last: usize| Some(nodes[last].id.as_str()) != after);
-                }
-                if !skipping && rows.len() >= rows_max {
-                    next = last;
-                    break;
-                }
-                last = Some(index);
-            }
-            if skipping || last.is_some_and(|last| Some(nodes[last].id.as_str()) == after) {
-                continue;
-            }
-            while above.last().is_some_and(|(of, _)| *of >= level) {
-                above.pop();
-            }
-            let has_room = rows.len() < rows_max && level <= LEVELS_MAX;
-            match above.last() {
-                Some((_, row)) if !has_room => rows[*row].continues += 1,
-                _ => {
-                    above.push((level, rows.len()));
-                    rows.push(Place { index, level, continues: 0 });
-                }
-            }
-        }
-        Self { rows, next }
-    }
+/// Each node with its level on the page: the first has 0, or 1 if it is the head of a branch, and answers one more than what
+/// they answer. Who answers nothing on the page answers the first.
+fn levels(nodes: &[ThreadNode], is_branch: bool) -> impl Iterator<Item = (&ThreadNode, usize)> {
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    let first = usize::from(is_branch);
+    nodes.iter().enumerate().map(move |(at, node)| {
+        let above = node.parent.as_deref().and_then(|parent| known.get(parent)).copied().unwrap_or(first);
+        let level = if at == 0 { first } else { above + 1 };
+        known.insert(&node.id, level);
+        (node, level)
+    })
 }
 
 /// Says after each row which lists begin and end.
@@ -238,8 +192,7 @@ fn nest(rows: &mut [Row]) {
     }
 }
 
-fn row(context: &Context, t: &Texts, thread: &ThreadPage, place: Place) -> Result<Row, ApiError> {
-    let node = &thread.nodes[place.index];
+fn row(context: &Context, t: &Texts, node: &ThreadNode, level: usize) -> Result<Row, ApiError> {
     let short = show::short_id(&node.id);
     let author = (!node.missing).then(|| show::Author::new(&node.author, node.name.as_deref(), node.mine));
     let shown = match &node.hidden {
@@ -257,14 +210,14 @@ fn row(context: &Context, t: &Texts, thread: &ThreadPage, place: Place) -> Resul
         Some(id) if node.votes.up + node.votes.down > 0 => vote_of(context, &id, &context.me())?,
         _ => 0,
     };
-    let parent = node.parent.as_deref().map(|parent| match place.level {
+    let parent = node.parent.as_deref().map(|parent| match level {
         0 | 1 => format!("/t/{parent}"),
         _ => format!("#e-{}", show::short_id(parent)),
     });
     Ok(Row {
-        level: place.level,
-        level_text: place.level.to_string(),
-        heading_level: (2 + place.level).min(6),
+        level,
+        level_text: level.to_string(),
+        heading_level: (2 + level).min(6),
         label: format!("{} {short}", name.trim()),
         shown,
         html: markdown::html(&node.text),
@@ -286,7 +239,7 @@ fn row(context: &Context, t: &Texts, thread: &ThreadPage, place: Place) -> Resul
         parent,
         opens: false,
         closes: 0,
-        continues: (place.continues > 0).then_some(place.continues),
+        continues: node.more.as_ref().map(|more| more.count as usize),
         author,
         short,
         id: node.id.clone(),
@@ -401,8 +354,8 @@ mod tests {
     use super::*;
     use crate::api::dto::Votes;
 
-    /// A thread from (id, parent) pairs in reading order.
-    fn thread(pairs: &[(&str, Option<&str>)]) -> Vec<ThreadNode> {
+    /// A page of a thread from (id, parent) pairs in reading order.
+    fn page(pairs: &[(&str, Option<&str>)]) -> Vec<ThreadNode> {
         let node = |(id, parent): &(&str, Option<&str>)| ThreadNode {
             id: (*id).to_owned(),
             parent: parent.map(str::to_owned),
@@ -427,78 +380,16 @@ mod tests {
         pairs.iter().map(node).collect()
     }
 
-    fn ids(nodes: &[ThreadNode], layout: &Layout) -> Vec<(String, usize, usize)> {
-        layout.rows.iter().map(|row| (nodes[row.index].id.clone(), row.level, row.continues)).collect()
-    }
-
-    fn place(id: &str, level: usize, continues: usize) -> (String, usize, usize) {
-        (id.to_owned(), level, continues)
+    fn leveled(pairs: &[(&str, Option<&str>)], is_branch: bool) -> Vec<(String, usize)> {
+        levels(&page(pairs), is_branch).map(|(node, level)| (node.id.clone(), level)).collect()
     }
 
     #[test]
-    fn a_thread_is_a_tree_and_a_branch_a_part_of_it() {
-        let nodes = thread(&[
-            ("p", None),
-            ("a", Some("p")),
-            ("b", Some("a")),
-            ("c", Some("p")),
-            ("d", Some("c")),
-            ("e", Some("d")),
-        ]);
-        let whole = Layout::of(&nodes, "p", None);
-        let expected = [place("a", 1, 0), place("b", 2, 0), place("c", 1, 0), place("d", 2, 0), place("e", 3, 0)];
-        assert_eq!(ids(&nodes, &whole), expected);
-        let branch = Layout::of(&nodes, "c", None);
-        assert_eq!(ids(&nodes, &branch), [place("c", 1, 0), place("d", 2, 0), place("e", 3, 0)]);
-    }
-
-    #[test]
-    fn what_is_too_deep_is_counted_where_it_goes_on() {
-        let names: Vec<String> = (0..LEVELS_MAX + 4).map(|at| format!("n{at}")).collect();
-        let mut pairs = vec![(names[0].as_str(), None)];
-        pairs.extend(names.windows(2).map(|pair| (pair[1].as_str(), Some(pair[0].as_str()))));
-        let nodes = thread(&pairs);
-        let layout = Layout::of(&nodes, "n0", None);
-        assert_eq!(layout.rows.len(), LEVELS_MAX);
-        assert_eq!(layout.rows.last().unwrap().continues, 3);
-        let deeper = Layout::of(&nodes, &names[LEVELS_MAX], None);
-        assert_eq!(ids(&nodes, &deeper).len(), 4);
-    }
-
-    #[test]
-    fn pages_follow_one_another_without_gap_or_double() {
-        let names: Vec<String> = (0..40).map(|at| format!("c{at}")).collect();
-        let mut pairs = vec![("p", None)];
-        for (at, name) in names.iter().enumerate() {
-            let parent = if at % 4 == 0 { "p" } else { names[at - 1].as_str() };
-            pairs.push((name.as_str(), Some(parent)));
-        }
-        let nodes = thread(&pairs);
-        let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
-        loop {
-            let layout = Layout::bounded(&nodes, "p", after.as_deref(), 8);
-            seen.extend(ids(&nodes, &layout).into_iter().map(|(id, _, _)| id));
-            assert!(layout.rows.iter().all(|row| row.continues == 0));
-            pages += 1;
-            let Some(next) = layout.next else { break };
-            after = Some(nodes[next].id.clone());
-        }
-        assert_eq!(seen, names);
-        assert_eq!(pages, 5);
-    }
-
-    #[test]
-    fn one_answer_that_is_larger_than_a_page_is_cut_with_the_count() {
-        let names: Vec<String> = (0..20).map(|at| format!("c{at}")).collect();
-        let mut pairs = vec![("p", None), ("a", Some("p"))];
-        pairs.extend(names.iter().map(|name| (name.as_str(), Some("a"))));
-        pairs.push(("z", Some("p")));
-        let nodes = thread(&pairs);
-        let layout = Layout::bounded(&nodes, "p", None, 8);
-        assert_eq!(layout.rows.len(), 8);
-        assert_eq!(layout.rows[0].continues, 13);
-        assert_eq!(layout.next.map(|at| nodes[at].id.as_str()), Some("a"));
-        let second = Layout::bounded(&nodes, "p", Some("a"), 8);
-        assert_eq!(ids(&nodes, &second), [place("z", 1, 0)]);
+    fn a_page_is_a_tree_also_where_it_begins_with_a_branch() {
+        let pairs = [("p", None), ("a", Some("p")), ("b", Some("a")), ("c", Some("p")), ("hole", None)];
+        let expected = [("p", 0), ("a", 1), ("b", 2), ("c", 1), ("hole", 1)];
+        assert_eq!(leveled(&pairs, false), expected.map(|(id, level)| (id.to_owned(), level)));
+        let branch = [("c", Some("elsewhere")), ("d", Some("c")), ("e", Some("d"))];
+        assert_eq!(leveled(&branch, true), [("c", 1), ("d", 2), ("e", 3)].map(|(id, level)| (id.to_owned(), level)));
     }
 }
