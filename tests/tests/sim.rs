@@ -1,7 +1,7 @@
 //! The simulator, as a part of all tests: 300 seeds, the named scenarios, and every seed that ever failed.
 
 use roda_tests::sim::hostile::Behaviour;
-use roda_tests::sim::{Cut, NAMES, Sabotage, Scenario, run, run_named};
+use roda_tests::sim::{Cut, NAMES, Sabotage, Scenario, Topology, run, run_named};
 use std::collections::BTreeSet;
 
 /// Runs these seeds of a scenario; whatever a checker saw is said together with the command that replays it.
@@ -52,6 +52,25 @@ fn what_must_hold_holds_in_every_named_scenario() {
 #[test]
 fn a_crowd_of_200_agrees() {
     hold("crowd", 0..1);
+}
+
+#[test]
+fn whoever_shows_nothing_of_what_others_bring_loses_points_and_no_honest_node_does() {
+    let lossy = Scenario::named("lossy", 0).unwrap();
+    let scenario = Scenario {
+        nodes: 10,
+        hostile: vec![Behaviour::Silent; 2],
+        topology: Topology::Full,
+        writes: 120,
+        run_ms: 40 * 60_000,
+        tick_ms: 1000,
+        skew_ms: 10 * 60_000,
+        ..lossy
+    };
+    for seed in 0..3 {
+        let report = run(&scenario, seed, false);
+        assert_eq!((report.violations, report.marked), (Vec::new(), 2), "seed {seed}");
+    }
 }
 
 #[test]

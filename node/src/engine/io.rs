@@ -2,6 +2,7 @@
 
 use crate::engine::admit::{Admitted, Verdict};
 use crate::engine::arrivals::Bringer;
+use crate::engine::probes::MessageName;
 use crate::peer::Peer;
 use crate::store::{Index, LocalRecord};
 use roda_protocol::id::{EventId, SpaceId};
@@ -79,6 +80,16 @@ pub enum Input {
     Slow {
         /// Which.
         peer: Peer,
+    },
+    /// Further copies of messages came, each from a peer that the message had not come from before. Some may be left out.
+    Copies {
+        /// Who brought one, and of which message.
+        copies: Vec<(Peer, MessageName)>,
+    },
+    /// Who is in this node's meshes now.
+    Mesh {
+        /// Peers, in any order.
+        peers: Vec<Peer>,
     },
     /// Gossip from others was dropped for lack of room here.
     Missed,
@@ -278,6 +289,13 @@ pub enum Output {
         peer: Peer,
         /// Why, for the log.
         reason: String,
+    },
+    /// Let a peer lose points in gossip's score, or have them back.
+    Mark {
+        /// Whom.
+        peer: Peer,
+        /// Whether it lacks what others bring.
+        lacks: bool,
     },
     /// Answer own people.
     Reply {

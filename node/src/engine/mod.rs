@@ -11,6 +11,7 @@ mod deferred;
 mod io;
 mod outbox;
 mod peers;
+mod probes;
 mod random;
 mod relay;
 mod sync;
@@ -24,6 +25,7 @@ pub use io::{
     Answer, Completeness, Delivery, EmptyIndex, FirstDeliveries, Input, Judgement, Local, Notice, Output, PeerInfo,
     Publication, ReplyTo, SyncSummary, Token,
 };
+pub use probes::MessageName;
 
 use crate::peer::Peer;
 use crate::store::{Arrival, EventStore, LocalRecord, SpaceRow, StoreError};
@@ -32,6 +34,7 @@ use arrivals::Arrivals;
 use deferred::Deferred;
 use outbox::Outbox;
 use peers::Peers;
+use probes::Probes;
 use random::Random;
 use relay::{Relay, Relays};
 use roda_protocol::event::{Authentic, Kind};
@@ -104,6 +107,7 @@ pub struct Engine {
     topics: BTreeMap<String, Option<SpaceId>>,
     peers: Peers,
     relays: Relays,
+    probes: Probes,
     syncs: Syncs,
     deferred: Deferred,
     wants: Wants,
@@ -148,6 +152,7 @@ impl Engine {
         let mut engine = Self {
             network: store.network(),
             random: Random::new(config.seed),
+            probes: Probes::new(config.seed),
             store,
             me,
             config,
@@ -260,6 +265,8 @@ impl Engine {
             Input::Unsubscribed { peer, topic } => self.peers.unsubscribed(&peer, &topic),
             Input::Latency { peer, ms } => self.peers.latency(&peer, ms),
             Input::Slow { peer } => self.sync_soon(&peer, now),
+            Input::Copies { copies } => self.copies_came(&copies),
+            Input::Mesh { peers } => self.meshed(peers),
             Input::Missed => self.syncs.suspect(),
             Input::NetworkRestarted => self.network_restarted(now),
             Input::Asked { peer, body, reply } => self.asked(&peer, &body, reply, now),
@@ -277,6 +284,7 @@ impl Engine {
 
     fn network_restarted(&mut self, now: Now) {
         self.count("network_restarts");
+        self.probes.network_restarted();
         for peer in self.peers.names() {
             self.peer_down(&peer, now);
         }
@@ -496,6 +504,7 @@ impl Engine {
             self.flushed_ms = now.steady_ms + pause_ms;
         }
         self.tick_syncs(now);
+        self.tick_probes(now);
         self.tick_wants(now);
         self.tick_outbox(now);
     }
@@ -538,6 +547,7 @@ impl Engine {
         all.insert("deferred".into(), self.deferred.len() as u64);
         all.insert("wanted".into(), self.wants.len() as u64);
         all.insert("fetching".into(), self.syncs.wanted() as u64);
+        all.insert("marked".into(), self.probes.marked() as u64);
         all.insert("known".into(), self.store.known().total() as u64);
         all
     }

@@ -6,7 +6,7 @@ use roda_protocol::gossip;
 use roda_protocol::id::SpaceId;
 use roda_protocol::limits::TOPICS_MAX;
 use roda_protocol::time::Now;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Requests that a peer may make in one burst.
 const REQUESTS_BURST: u64 = 400;
@@ -31,7 +31,8 @@ pub(super) struct PeerState {
     outbound: bool,
     since_ms: u64,
     latency_ms: Option<u64>,
-    topics: BTreeSet<String>,
+    /// Since when it is on which topic, steady milliseconds.
+    topics: BTreeMap<String, u64>,
     allowance: u64,
     /// Units of work that the peer may still cause; below zero it waits.
     work: i64,
@@ -58,11 +59,11 @@ impl Peers {
         }
     }
 
-    pub(super) fn subscribed(&mut self, peer: &Peer, topic: String) {
+    pub(super) fn subscribed(&mut self, peer: &Peer, topic: String, now: Now) {
         if let Some(state) = self.0.get_mut(peer)
             && state.topics.len() < TOPICS_MAX
         {
-            state.topics.insert(topic);
+            state.topics.entry(topic).or_insert(now.steady_ms);
         }
     }
 
@@ -79,7 +80,12 @@ impl Peers {
     }
 
     pub(super) fn listens(&self, peer: &Peer, topic: &str) -> bool {
-        self.0.get(peer).is_some_and(|state| state.topics.contains(topic))
+        self.0.get(peer).is_some_and(|state| state.topics.contains_key(topic))
+    }
+
+    /// Since when the peer listens to a topic, steady milliseconds.
+    pub(super) fn listens_since(&self, peer: &Peer, topic: &str) -> Option<u64> {
+        self.0.get(peer)?.topics.get(topic).copied()
     }
 
     /// Whether the peer may ask once more now; takes one from its allowance.
@@ -112,7 +118,7 @@ impl Engine {
             outbound,
             since_ms: now.wall_ms,
             latency_ms: None,
-            topics: BTreeSet::new(),
+            topics: BTreeMap::new(),
             allowance: REQUESTS_BURST,
             work: WORK_BURST,
             allowance_at_ms: now.steady_ms,
@@ -126,7 +132,7 @@ impl Engine {
     /// A peer listens to a topic. If it is one of ours the peer may know what this node lacks: it follows the board anew.
     pub(super) fn subscribed(&mut self, peer: &Peer, topic: String, now: Now) {
         let is_board = self.topics.get(&topic).is_some_and(Option::is_some);
-        self.peers.subscribed(peer, topic);
+        self.peers.subscribed(peer, topic, now);
         if is_board {
             self.sync_soon(peer, now);
         }
@@ -135,6 +141,7 @@ impl Engine {
     pub(super) fn peer_down(&mut self, peer: &Peer, now: Now) {
         if self.peers.0.remove(peer).is_some() {
             self.relays.forget(peer);
+            self.probes.forget_peer(peer);
             self.forget_syncs(peer, now);
             self.emit(Notice::PeerDown { peer: peer.clone() });
         }
@@ -153,7 +160,7 @@ impl Engine {
 
     pub(super) fn peer_infos(&self) -> Vec<PeerInfo> {
         let boards_of = |state: &PeerState| -> Vec<SpaceId> {
-            let shared = |board: &&SpaceId| state.topics.contains(&gossip::board_topic(&self.network, **board));
+            let shared = |board: &&SpaceId| state.topics.contains_key(&gossip::board_topic(&self.network, **board));
             self.follows.keys().filter(shared).copied().collect()
         };
         let info = |(peer, state): (&Peer, &PeerState)| PeerInfo {
@@ -175,6 +182,7 @@ impl Input {
         match self {
             Self::Gossip { bytes, .. } | Self::Asked { body: bytes, .. } => bytes.len(),
             Self::Answered { body, .. } => body.as_ref().map_or(0, Vec::len),
+            Self::Copies { copies } => size_of_val(copies.as_slice()),
             _ => 0,
         }
     }

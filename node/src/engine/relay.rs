@@ -125,6 +125,10 @@ impl Engine {
                 self.syncs.suspect();
                 (verdict, Relay::Not)
             }
+            Verdict::Admitted(id) => {
+                self.was_brought(peer, bytes, id, now);
+                (verdict, Relay::AsJudged)
+            }
             _ => (verdict, Relay::AsJudged),
         }
     }

@@ -16,6 +16,7 @@ use libp2p::gossipsub::{
 use super::NetworkError;
 use super::allowance::{OWN_PER_SECOND, POOL_PER_SECOND};
 use super::behaviour::CONNECTIONS_MAX;
+use super::conduct::LACKING_POINTS;
 use super::interface::Counters;
 use super::throttle::{Doorstep, Throttled};
 
@@ -54,6 +55,8 @@ const _: () = {
     assert!(messages * REMEMBERED_MESSAGE_BYTES <= 200 * 1024 * 1024);
     // Nothing buys forgiveness: the best conduct on all topics weighs less than one invalid message.
     assert!(TOPICS_PER_PEER_MAX as f64 * TOPIC_SCORE_MAX < -INVALID_WEIGHT);
+    // Whoever lacks what others bring is out of every mesh, whatever good it did, and is neither shut up nor sent away.
+    assert!(LACKING_POINTS > ALL_TOPICS_SCORE_MAX && LACKING_POINTS < -NO_GOSSIP);
     // A crowd behind one address never falls silent for being one.
     let crowd = CONNECTIONS_MAX as f64 - CROWD;
     assert!(crowd * crowd * CROWD_WEIGHT > GRAYLIST);
@@ -232,7 +235,8 @@ pub(super) fn topic_score() -> TopicScoreParams {
         first_message_deliveries_weight: TOPIC_SCORE_MAX / 15.0,
         first_message_deliveries_decay: score_parameter_decay(Duration::from_secs(600)),
         first_message_deliveries_cap: 10.0,
-        // Off: they punish whoever is on a quiet topic, up to the graylist in the library's defaults.
+        // Off: they punish whoever is on a quiet topic, up to the graylist in the library's defaults. The engine's probes are
+        // in their place.
         mesh_message_deliveries_weight: 0.0,
         mesh_failure_penalty_weight: 0.0,
         invalid_message_deliveries_weight: INVALID_WEIGHT,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::proxy::Proxy;
-use crate::engine::Judgement;
+use crate::engine::{Judgement, MessageName};
 use crate::peer::Peer;
 use libp2p::PeerId;
 use libp2p::gossipsub::MessageId;
@@ -154,6 +154,13 @@ pub enum Command {
         /// Why; for the log.
         reason: String,
     },
+    /// Takes points from a peer that lacks what others bring, or gives them back.
+    Mark {
+        /// Whom.
+        peer: Peer,
+        /// Whether it does.
+        lacks: bool,
+    },
     /// Closes everything, saves the address book and ends.
     Shutdown,
     /// Behaves as a bug would.
@@ -225,6 +232,17 @@ pub enum Event {
         bytes: Vec<u8>,
         /// To judge it with.
         delivery: Delivery,
+    },
+    /// Messages came from these peers: the first copy of each, and further ones. Told a few times a second, and dropped when
+    /// the inbox has no room.
+    Copies {
+        /// Who brought one, and of which message.
+        copies: Vec<(Peer, MessageName)>,
+    },
+    /// These peers are in this node's meshes. Told every minute, and dropped when the inbox has no room.
+    Mesh {
+        /// In any order.
+        peers: Vec<Peer>,
     },
     /// What became of [`Command::Publish`]: handed to at least one peer's queue, or why not.
     Published {

@@ -146,6 +146,7 @@ async fn assemble(mut config: NetworkConfig, inbox: impl Inbox, counters: Arc<Co
         outbox: Outbox::new(inbox, counters),
         requests: BTreeMap::new(),
         scores_seen: Instant::now(),
+        mesh_told: Instant::now(),
         book_file: config.address_book,
         saving: None,
     };

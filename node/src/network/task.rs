@@ -39,6 +39,8 @@ const TICK: Duration = Duration::from_millis(250);
 const SCORES_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the sweeps run and the address book is saved.
 const MAINTENANCE: Duration = Duration::from_secs(10);
+/// How often the engine is told who is in the meshes: several times in a period of its probes.
+const MESH_TOLD: Duration = Duration::from_secs(60);
 /// Commands taken in one turn, so that a busy engine doesn't starve the swarm.
 const COMMANDS_PER_TURN: usize = 16;
 /// Requests of this node that wait for an answer: at most 24 MiB of answers at once.
@@ -65,6 +67,7 @@ pub(super) struct Task {
     pub(super) outbox: Outbox,
     pub(super) requests: BTreeMap<OutboundRequestId, u64>,
     pub(super) scores_seen: Instant,
+    pub(super) mesh_told: Instant,
     pub(super) book_file: Option<PathBuf>,
     pub(super) saving: Option<JoinHandle<()>>,
 }
@@ -137,6 +140,7 @@ impl Task {
             Command::Disconnect { peer, reason } => {
                 id_of(&peer).into_iter().for_each(|id| self.send_away(id, &reason));
             }
+            Command::Mark { peer, lacks } => id_of(&peer).into_iter().for_each(|id| self.mark(id, lacks)),
             // The caller has looked for it.
             Command::Shutdown => {}
             #[cfg(test)]
@@ -186,6 +190,11 @@ impl Task {
 
     fn rejected(&mut self, peer: PeerId) {
         let score = self.conduct.rejected(peer, Instant::now());
+        self.swarm.behaviour_mut().gossip.set_application_score(&peer, score);
+    }
+
+    fn mark(&mut self, peer: PeerId, lacks: bool) {
+        let score = self.conduct.lacks(peer, lacks, Instant::now());
         self.swarm.behaviour_mut().gossip.set_application_score(&peer, score);
     }
 
@@ -269,6 +278,11 @@ impl Task {
         if self.scores_seen.elapsed() >= SCORES_INTERVAL {
             self.scores_seen = Instant::now();
             self.send_away_graylisted();
+        }
+        self.tell_copies();
+        if self.mesh_told.elapsed() >= MESH_TOLD {
+            self.mesh_told = Instant::now();
+            self.tell_mesh();
         }
         self.dialler.expire(Instant::now());
         for peer in self.peers.foreign_due(Instant::now()) {

@@ -26,9 +26,14 @@ use tokio::time::{Sleep, sleep};
 
 use super::allowance::{Allowances, cost};
 use super::interface::Counters;
+use crate::engine::MessageName;
 
 /// Strange topics that are counted of one peer: more than enough to send it away.
 const STRANGE_MAX: usize = 16;
+
+/// Copies that are noted until they are asked for: what is read in a second, and its bursts, in the quarter of one after
+/// which the task asks. Of what is beyond nobody is told, and nobody is the worse for it.
+const COPIES_MAX: usize = 4096;
 
 /// Something that tasks of connections and the swarm's share. It is held for a few instructions at a time.
 type Shared<T> = Arc<Mutex<T>>;
@@ -42,6 +47,8 @@ fn held<T>(shared: &Shared<T>) -> MutexGuard<'_, T> {
 struct Meter {
     messages: u64,
     bytes: u64,
+    /// Those on topics of this node, by name.
+    names: Vec<MessageName>,
     /// Topics of messages that this node has never joined. Nobody has a reason to send it such.
     strange: BTreeSet<TopicHash>,
 }
@@ -88,6 +95,7 @@ impl DataTransform for Doorstep {
             return Err(io::Error::from(io::ErrorKind::InvalidData));
         }
         self.counters.count_copy();
+        held(&self.meter).names.push(roda_protocol::gossip::message_id(&message.data));
         let RawMessage { source, data, sequence_number, topic, .. } = message;
         Ok(Message { source, data, sequence_number, topic })
     }
@@ -104,13 +112,14 @@ pub(super) struct Throttled<F: TopicSubscriptionFilter> {
     allowances: Shared<Allowances>,
     /// Strange topics by peer, and how many of them are news.
     strangers: BTreeMap<PeerId, (BTreeSet<TopicHash>, usize)>,
+    copies: Vec<(PeerId, MessageName)>,
 }
 
 impl<F: TopicSubscriptionFilter> Throttled<F> {
     /// Wraps the library's behaviour, which was made with this doorstep.
     pub(super) fn new(inner: Behaviour<Doorstep, F>, doorstep: Doorstep) -> Self {
         let allowances = Arc::new(Mutex::new(Allowances::new(Instant::now())));
-        Self { inner, doorstep, allowances, strangers: BTreeMap::new() }
+        Self { inner, doorstep, allowances, strangers: BTreeMap::new(), copies: Vec::new() }
     }
 
     /// Who has sent messages on topics that this node has never joined since this was last asked, and on how many that were
@@ -118,6 +127,11 @@ impl<F: TopicSubscriptionFilter> Throttled<F> {
     pub(super) fn take_strangers(&mut self) -> Vec<(PeerId, usize)> {
         let news = |(peer, (_, news)): (&PeerId, &mut (BTreeSet<TopicHash>, usize))| (*peer, std::mem::take(news));
         self.strangers.iter_mut().map(news).filter(|(_, news)| *news > 0).collect()
+    }
+
+    /// Which messages came from whom since this was last asked, the first copy of each and every further one.
+    pub(super) fn take_copies(&mut self) -> Vec<(PeerId, MessageName)> {
+        std::mem::take(&mut self.copies)
     }
 
     pub(super) fn doorstep(&self) -> &Doorstep {
@@ -193,7 +207,9 @@ impl<F: TopicSubscriptionFilter + Send + 'static> NetworkBehaviour for Throttled
     fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
         *held(&self.doorstep.meter) = Meter::default();
         self.inner.on_connection_handler_event(peer, connection, event);
-        let Meter { messages, bytes, strange } = std::mem::take(&mut *held(&self.doorstep.meter));
+        let Meter { messages, bytes, names, strange } = std::mem::take(&mut *held(&self.doorstep.meter));
+        let room = COPIES_MAX.saturating_sub(self.copies.len());
+        self.copies.extend(names.into_iter().take(room).map(|name| (peer, name)));
         if !strange.is_empty() {
             let (known, news) = self.strangers.entry(peer).or_default();
             for topic in strange {

@@ -15,6 +15,7 @@ use super::interface::{Claim, Delivery, Event, ReplyToken, RequestFailure};
 use super::reach::{Reach, host, is_relayed, reach, split};
 use super::task::{Task, now_ms};
 use crate::engine::Judgement;
+use crate::peer::Peer;
 
 /// Addresses of a peer behind a relay that are dialled directly: two families, two transports.
 const STRAIGHT_MAX: usize = 4;
@@ -219,6 +220,27 @@ impl Task {
             }
             gossipsub::Event::GossipsubNotSupported { peer_id } => tracing::debug!(peer = %peer_id, "no gossip"),
         }
+    }
+
+    /// Tells which messages came from whom.
+    pub(super) fn tell_copies(&mut self) {
+        let copies = self.swarm.behaviour_mut().gossip.take_copies();
+        let copies: Vec<_> = copies.into_iter().filter_map(|(id, name)| Some((self.known(&id)?, name))).collect();
+        if !copies.is_empty() {
+            self.offer(Event::Copies { copies });
+        }
+    }
+
+    /// Tells who is in the meshes.
+    pub(super) fn tell_mesh(&mut self) {
+        let mesh = self.swarm.behaviour().gossip.all_mesh_peers();
+        let peers = mesh.filter_map(|id| self.known(id)).collect();
+        self.offer(Event::Mesh { peers });
+    }
+
+    /// The name of a peer of which the rest of the node knows.
+    fn known(&self, id: &PeerId) -> Option<Peer> {
+        self.peers.name(id).filter(|_| self.peers.is_up(id))
     }
 
     fn on_message(&mut self, delivery: Delivery, message: gossipsub::Message) {

@@ -128,6 +128,8 @@ impl Driver {
             Event::Response { token, result } => Input::Answered { token, body: result.ok() },
             Event::Listening { .. } | Event::NotListening { .. } => return None,
             Event::SlowPeer { peer, .. } => Input::Slow { peer },
+            Event::Copies { copies } => Input::Copies { copies },
+            Event::Mesh { peers } => Input::Mesh { peers },
             Event::Restarted => Input::NetworkRestarted,
         })
     }
@@ -181,6 +183,7 @@ impl Driver {
                 Output::Unsubscribe { topic } => Command::Unsubscribe { topic },
                 Output::Request { peer, body, token } => Command::Request { peer, token, body },
                 Output::Disconnect { peer, reason } => Command::Disconnect { peer, reason },
+                Output::Mark { peer, lacks } => Command::Mark { peer, lacks },
             };
             // The network always drains its commands and never waits for this thread, so waiting here can't deadlock.
             if self.commands.blocking_send(command).is_err() {

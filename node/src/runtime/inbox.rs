@@ -159,6 +159,10 @@ impl crate::network::Inbox for Inbox {
             // the network would take no commands while the engine waits to give it some.
             Event::Response { .. } | Event::Published { .. } => false,
             Event::Message { peer, .. } | Event::Request { peer, .. } => !queues.has_room(peer, bytes),
+            // Evidence that may be lost: it takes no more than its part of the room.
+            Event::Copies { .. } => {
+                queues.remote.len() >= REMOTE_MAX / 2 || queues.remote_bytes + bytes > REMOTE_BYTES_MAX / 2
+            }
             _ => queues.remote.len() >= NEWS_MAX,
         };
         if queues.is_closed || is_full {
@@ -197,6 +201,8 @@ fn subject_of(event: &Event) -> Option<&Peer> {
         | Event::NotListening { .. }
         | Event::Published { .. }
         | Event::Response { .. }
+        | Event::Copies { .. }
+        | Event::Mesh { .. }
         | Event::Restarted => None,
     }
 }
@@ -206,6 +212,7 @@ fn bytes_of(event: &Event) -> usize {
         Event::Message { bytes, .. } => bytes.len(),
         Event::Request { body, .. } => body.len(),
         Event::Response { result: Ok(body), .. } => body.len(),
+        Event::Copies { copies } => size_of_val(copies.as_slice()),
         _ => 0,
     }
 }

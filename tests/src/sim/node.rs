@@ -3,7 +3,7 @@
 use super::hostile::Hostile;
 use super::scenario::Scenario;
 use crate::forge::Forge;
-use roda_node::engine::{Config, Delivery, Engine, Output};
+use roda_node::engine::{Config, Delivery, Engine, MessageName, Output};
 use roda_node::peer::Peer;
 use roda_node::store::{EventStore, MemoryIndex, MemoryJournal, StoreError};
 use roda_protocol::gossip;
@@ -65,6 +65,10 @@ pub(super) struct Running {
     pub(super) open_calls: usize,
     /// Whether messages were dropped for lack of room since the engine was told last.
     pub(super) has_missed: bool,
+    /// Further copies of messages, of which the engine hears with the next tick.
+    pub(super) copies: Vec<(Peer, MessageName)>,
+    /// When the engine was told last who is in its meshes.
+    pub(super) mesh_told_ms: u64,
     /// The tick in which the last message came, and how many came in it.
     taken: (u64, usize),
     seen: BTreeSet<[u8; 20]>,
@@ -159,6 +163,8 @@ impl Node {
             next_name: 0,
             open_calls: 0,
             has_missed: false,
+            copies: Vec::new(),
+            mesh_told_ms: now_ms,
             taken: (0, 0),
             seen: BTreeSet::new(),
             seen_in_order: VecDeque::new(),

@@ -8,6 +8,7 @@ use super::plan::Event;
 use super::world::World;
 use roda_node::engine::{Delivery, Input, Judgement, Publication, TICK_MS, Token};
 use roda_protocol::event::Signed;
+use roda_protocol::gossip::message_id;
 use roda_protocol::limits::EVENT_BYTES_MAX;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,10 +98,15 @@ impl World {
         if self.links.connection(from, to) != Some(connection) {
             return;
         }
+        let peer = self.nodes[from].peer.clone();
         let Some(running) = &mut self.nodes[to].running else { return };
         let is_graylisted = running.rejected.get(&from).is_some_and(|rejected| *rejected >= REJECTED_MAX);
         let is_wanted = !is_graylisted && running.topics.contains(&*topic);
-        if !is_wanted || !running.is_first(&bytes) {
+        if !is_wanted {
+            return;
+        }
+        if !running.is_first(&bytes) {
+            running.copies.push((peer, message_id(&bytes)));
             return;
         }
         // What is dropped here counts as seen: nobody sends it again.
@@ -114,7 +120,6 @@ impl World {
         }
         let Some(running) = &mut self.nodes[to].running else { return };
         running.deliveries.insert(delivery, Message { from, topic: Arc::clone(&topic), bytes: Arc::clone(&bytes) });
-        let peer = self.nodes[from].peer.clone();
         let input = Input::Gossip { peer, topic: topic.to_string(), bytes: bytes.to_vec(), delivery };
         self.feed(to, vec![input]);
     }

@@ -23,6 +23,9 @@ use std::sync::Arc;
 /// A round of anti-entropy, milliseconds: the engine's own period.
 pub(super) const ROUND_MS: u64 = 60_000;
 
+/// How often an engine is told who is in its meshes, milliseconds, as by the network.
+const MESH_TOLD_MS: u64 = 60_000;
+
 /// How often a hostile node acts on its own account, milliseconds.
 const HOSTILE_MS: u64 = 1000;
 
@@ -48,6 +51,8 @@ pub struct Report {
     pub deliveries: u64,
     /// Virtual time, milliseconds.
     pub lasted_ms: u64,
+    /// Hostile nodes of which some honest one noted that they lack what others bring.
+    pub marked: usize,
 }
 
 impl Report {
@@ -157,6 +162,7 @@ impl World {
             events: self.checks.known.total(first),
             deliveries: self.trace.deliveries(),
             lasted_ms: self.now_ms,
+            marked: self.checks.conduct.marked_hostile(),
             violations: self.checks.into_violations(),
         }
     }
@@ -242,12 +248,24 @@ impl World {
         }
         running.next_tick_ms = self.now_ms + tick_ms;
         let has_missed = std::mem::take(&mut running.has_missed);
+        let copies = std::mem::take(&mut running.copies);
+        let tells_mesh = running.mesh_told_ms + MESH_TOLD_MS <= self.now_ms;
+        if tells_mesh {
+            running.mesh_told_ms = self.now_ms;
+        }
         self.plan.at(running.next_tick_ms, Event::Tick { node: at, incarnation });
         if self.now_ms % HOSTILE_MS < tick_ms.min(HOSTILE_MS) {
             self.with_hostile(at, |hostile, hand| hostile.ticks(hand));
         }
         let missed = has_missed.then_some(Input::Missed);
-        self.turn(at, missed.into_iter().chain([Input::Tick]).collect());
+        let copies = (!copies.is_empty()).then_some(Input::Copies { copies });
+        let mesh = tells_mesh.then(|| Input::Mesh { peers: self.neighbours_of(at) });
+        self.turn(at, missed.into_iter().chain(copies).chain(mesh).chain([Input::Tick]).collect());
+    }
+
+    /// Connected nodes, by name: in this model gossip passes a message on to any of them.
+    fn neighbours_of(&self, at: usize) -> Vec<Peer> {
+        self.links.neighbours(at).into_iter().map(|node| self.nodes[node].peer.clone()).collect()
     }
 
     pub(super) fn carry_out(&mut self, at: usize, outputs: Vec<Output>) {
@@ -267,6 +285,7 @@ impl World {
                 }
                 Output::Respond { reply, body } => self.respond(at, reply, body),
                 Output::Disconnect { peer, reason } => self.disconnected(at, &peer, &reason),
+                Output::Mark { peer, lacks } => self.marked(at, &peer, lacks),
                 Output::Reply { reply, answer } => self.replied(at, reply, answer),
                 Output::ReplaceIndex => {
                     self.nodes[at].index = Arc::new(MemoryIndex::new());
@@ -295,6 +314,16 @@ impl World {
             self.checks.conduct.banned(by, whom, self.nodes[whom].is_hostile(), reason, self.now_ms);
         }
         self.shun(by, whom);
+    }
+
+    fn marked(&mut self, by: usize, peer: &Peer, lacks: bool) {
+        let whom = self.number_of(peer);
+        self.trace
+            .say(self.now_ms, || format!("node {by} notes of node {whom} that it lacks what others bring: {lacks}"));
+        let is_hostile = self.nodes[whom].is_hostile();
+        if !self.nodes[by].is_hostile() && lacks {
+            self.checks.conduct.marked(by, whom, is_hostile, self.now_ms);
+        }
     }
 
     fn subscription(&mut self, at: usize, topic: String, listens: bool) {

@@ -57,6 +57,7 @@ enum Purpose {
     Fetch,
     Want(SpaceId),
     Holds(Vec<EventId>),
+    Shown(SpaceId),
 }
 
 impl Purpose {
@@ -69,7 +70,7 @@ impl Purpose {
             | Self::Recheck(number, _)
             | Self::Push(number, ..)
             | Self::Confirm(number, _) => Some(*number),
-            Self::Fetch | Self::Want(_) | Self::Holds(_) => None,
+            Self::Fetch | Self::Want(_) | Self::Holds(_) | Self::Shown(_) => None,
         }
     }
 
@@ -162,6 +163,7 @@ impl Engine {
     /// The space is followed no more.
     pub(super) fn forget_space(&mut self, space: SpaceId) {
         self.syncs.fetches.forget_space(space);
+        self.probes.forget_space(space);
         for peer in self.peers.names() {
             self.syncs.comparisons.forget(space, &peer);
         }
@@ -279,6 +281,7 @@ impl Engine {
                     self.confirmed(&peer, &ids, &held);
                 }
             }
+            Purpose::Shown(space) => self.shown(&peer, space, response, now),
             Purpose::Fetch => self.fetch_came(token, response, bytes, now),
             purpose => self.session_came(&peer, purpose, response, bytes, now),
         }
@@ -311,7 +314,7 @@ impl Engine {
                     self.syncs.fetches.busy(&fetched, now);
                 }
             }
-            Purpose::Want(_) | Purpose::Holds(_) => {}
+            Purpose::Want(_) | Purpose::Holds(_) | Purpose::Shown(_) => {}
             _ => {
                 if self.is_in_session(&under_way)
                     && let Some(session) = self.syncs.sessions.get_mut(&under_way.peer)
@@ -367,5 +370,10 @@ impl Engine {
     /// Asks a peer which own events it holds.
     pub(super) fn ask_holds(&mut self, peer: Peer, space: SpaceId, ids: Vec<EventId>) {
         self.ask(peer, Purpose::Holds(ids.clone()), Request::Holds { space, ids });
+    }
+
+    /// Asks a peer to show events that it has to know.
+    pub(super) fn ask_shown(&mut self, peer: Peer, space: SpaceId, request: Request) {
+        self.ask(peer, Purpose::Shown(space), request);
     }
 }

@@ -3,6 +3,7 @@
 mod admission;
 mod catching_up;
 mod liars;
+mod probing;
 
 use super::*;
 use crate::store::{MemoryIndex, MemoryJournal};
@@ -13,6 +14,7 @@ use roda_protocol::event::{
 use roda_protocol::id::KeyCommitment;
 use roda_protocol::keys::SecretKey;
 use roda_protocol::thread;
+use roda_protocol::wire::Response;
 use std::collections::VecDeque;
 
 /// Some engines on one clock, joined by perfect links; gossip can be cut, so that comparison has to do the work.
@@ -25,6 +27,8 @@ struct World {
     answers: Vec<(usize, ReplyTo, Answer)>,
     judgements: Vec<Judgement>,
     disconnects: Vec<String>,
+    /// Who took points from whom, or gave them back.
+    marks: Vec<(usize, usize, bool)>,
     now: Now,
     queue: VecDeque<(usize, Input)>,
     /// Requests on their way: (asker, token) by the reply name that the responder was given.
@@ -32,6 +36,10 @@ struct World {
     next_reply: ReplyTo,
     /// Requests get no answer.
     is_deaf: bool,
+    /// Requests to this node get no answer, and it hears nothing of them.
+    mute: Option<usize>,
+    /// This node leaves every second event, by its id, out of its answers to requests for them.
+    stingy: Option<usize>,
     /// The request after so many gets none.
     lost_after: Option<usize>,
     /// Every request and response: to whom, and its bytes.
@@ -71,11 +79,14 @@ impl World {
             answers: Vec::new(),
             judgements: Vec::new(),
             disconnects: Vec::new(),
+            marks: Vec::new(),
             now: Now { wall_ms: 1_000_000_000, steady_ms: 0 },
             queue: VecDeque::new(),
             asked: BTreeMap::new(),
             next_reply: 1,
             is_deaf: false,
+            mute: None,
+            stingy: None,
             lost_after: None,
             messages: Vec::new(),
         };
@@ -143,7 +154,7 @@ impl World {
                     self.asked.insert(self.next_reply, (from, token));
                     let is_lost = self.lost_after == Some(0);
                     self.lost_after = self.lost_after.and_then(|after| after.checked_sub(1));
-                    if self.links.contains(&(from, to)) && !self.is_deaf && !is_lost {
+                    if self.links.contains(&(from, to)) && !self.is_deaf && self.mute != Some(to) && !is_lost {
                         self.messages.push((to, body.clone()));
                         let reply = self.next_reply;
                         self.queue.push_back((to, Input::Asked { peer: peer(from), body, reply }));
@@ -151,7 +162,16 @@ impl World {
                         self.queue.push_back((from, Input::Answered { token, body: None }));
                     }
                 }
-                Output::Respond { reply, body } => {
+                Output::Respond { reply, mut body } => {
+                    if self.stingy == Some(from)
+                        && let Ok(Response::Events { mut events, answered }) = Response::from_bytes(&body)
+                    {
+                        let is_given = |event: &Signed| event.id().0[31].is_multiple_of(2);
+                        events.retain(|event| {
+                            Signed::decode(&self.network, &event.0).is_ok_and(|event| is_given(&event))
+                        });
+                        body = Response::Events { events, answered }.to_bytes();
+                    }
                     let (asker, token) = self.asked.remove(&reply).unwrap();
                     self.messages.push((asker, body.clone()));
                     self.queue.push_back((asker, Input::Answered { token, body: Some(body) }));
@@ -159,6 +179,7 @@ impl World {
                 Output::Reply { reply, answer } => self.answers.push((from, reply, answer)),
                 Output::Judge { judgement, .. } => self.judgements.push(judgement),
                 Output::Disconnect { reason, .. } => self.disconnects.push(reason),
+                Output::Mark { peer, lacks } => self.marks.push((from, number_of(&peer), lacks)),
                 Output::Emit(_) | Output::ReplaceIndex => {}
             }
         }

@@ -70,6 +70,23 @@ async fn every_copy_is_counted_and_one_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_brought_a_copy_of_a_message_is_told() {
+    let (mut one, mut two, mut third) = chain().await;
+    for node in [&mut one, &mut third] {
+        node.publish(TOPIC, b"the same".to_vec()).await.expect("published");
+    }
+    let name = roda_protocol::gossip::message_id(b"the same");
+    let mut missing = BTreeSet::from([one.peer(), third.peer()]);
+    let told = |event| {
+        if let Event::Copies { copies } = event {
+            copies.iter().filter(|(_, of)| *of == name).for_each(|(peer, _)| drop(missing.remove(peer)));
+        }
+        missing.is_empty().then_some(())
+    };
+    two.until("word of both copies", told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_followers_a_message_can_be_published_again_later() {
     let (mut one, two) = pair().await;
     one.subscribe(TOPIC).await;

@@ -134,9 +134,12 @@ fn an_honest_node_that_is_banned_or_relays_a_forgery_is_found() {
     let mut conduct = Conduct::default();
     conduct.banned(0, 1, true, "lied", 0);
     conduct.rejected(0, 1, true, 0);
+    conduct.marked(0, 1, true, 0);
+    assert_eq!(conduct.marked_hostile(), 1);
     assert_eq!(conduct.found.0, []);
     conduct.banned(0, 2, false, "sent 8 invalid events", 0);
     conduct.rejected(0, 2, false, 0);
+    conduct.marked(0, 2, false, 0);
     conduct.relayed(0, "nobody signed it", 0);
-    assert_eq!(conduct.found.0.len(), 3);
+    assert_eq!((conduct.found.0.len(), conduct.marked_hostile()), (4, 1));
 }
