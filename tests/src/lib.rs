@@ -15,7 +15,7 @@
 //! | `attack` | crowds of attackers, and what they cost a node and its honest peers |
 //! | `exchange`, `pairs` | two sets in memory that compare themselves through real messages |
 //! | `negentropy` | the same sets, compared by the crate of that name |
-//! | `clock` | a thread's time |
+//! | `clock`, `fast` | a thread's time; processes whose clocks run faster |
 //! | `chance` | random numbers from a seed that is printed |
 //! | `sim` | whole networks of engines on virtual time, with faults, hostile nodes and checkers |
 //! | `hosts` | networks of hosts: namespaces, routers, NAT, weather |
@@ -31,6 +31,7 @@ pub mod clock;
 pub mod cluster;
 pub mod crash;
 pub mod exchange;
+pub mod fast;
 pub mod forge;
 pub mod homes;
 pub mod hosts;

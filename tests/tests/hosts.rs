@@ -151,3 +151,49 @@ fn a_relay_that_restarts_is_asked_again() {
         took("from the relay's restart until a host behind a router is connected through it", trial::renewal());
     }
 }
+
+#[test]
+fn a_host_with_ipv6_alone_joins_reads_finds_others_and_is_heard() {
+    if can_run("a host with IPv6 alone", possible()) {
+        let six = trial::only_six();
+        took("from `roda join` until the first thread is shown, over IPv6 alone", six.joined);
+        took("from then until it has found another node", six.found);
+    }
+}
+
+#[test]
+fn two_hosts_of_one_household_find_each_other_on_their_lan_and_nobody_takes_harm() {
+    if can_run("a household", possible()) {
+        took(
+            "from the start of the second of a household until both are connected, with multicast",
+            trial::household(true),
+        );
+    }
+}
+
+#[test]
+fn two_hosts_of_one_household_find_each_other_through_others_where_multicast_is_off() {
+    if can_run("a household without multicast", possible()) {
+        took("from the start of the second of a household until both are connected", trial::household(false));
+    }
+}
+
+#[test]
+fn nothing_leaves_the_host_of_a_node_behind_a_proxy_but_tcp_to_the_proxy() {
+    if !can_run("a proxy", possible()) {
+        return;
+    }
+    let [hidden, plain] = trial::proxied();
+    println!("packets with a proxy: {hidden:?}; without: {plain:?}");
+    assert!(hidden.keys().eq(["allowed"]), "{hidden:?}");
+    for kind in ["multicast", "datagrams", "streams", "names"] {
+        assert!(plain.contains_key(kind), "the counters see {kind} where there is some: {plain:?}");
+    }
+}
+
+#[test]
+fn a_router_that_forwards_ports_makes_a_node_public_that_is_told_to_ask_and_no_other() {
+    if can_run("a router that forwards ports", trial::forwarding_possible()) {
+        took("from the start of a node until its router's port makes it public", trial::forwarded_port());
+    }
+}

@@ -3,8 +3,11 @@
 use super::Namespace;
 use super::internet::parse;
 use crate::cluster::{Place, TestNode};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+
+/// The internet's own address of IPv6 on every link.
+const GATEWAY_SIX: &str = "fe80::1";
 
 /// A machine with one link and one address. Its nodes must end before it.
 #[derive(Debug)]
@@ -55,6 +58,34 @@ impl Host {
     #[must_use]
     pub fn node(&self, network: &str, connect: &[&str]) -> TestNode {
         TestNode::start_at(network, self.place(), connect)
+    }
+
+    /// Gives it an address of IPv6 on the internet, beside the one that it has.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be.
+    pub fn give_six(&self, address: &str) {
+        let address: Ipv6Addr = address.parse().expect("a test writes addresses that are ones");
+        self.namespace.allow_six();
+        self.far.allow_six();
+        self.far.set("net/ipv6/conf/all/forwarding", "1");
+        let link = &self.link;
+        let lines = format!("addr replace {GATEWAY_SIX}/64 dev {link} nodad\nroute add {address}/128 dev {link}");
+        self.far.ip(&lines).expect("a link of IPv6");
+        let lines =
+            format!("addr add {address}/128 dev eth0 nodad\nroute add default via {GATEWAY_SIX} dev eth0 onlink");
+        self.namespace.ip(&lines).expect("a link of IPv6");
+    }
+
+    /// Takes its address of IPv4 from it.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    pub fn take_four(&self) {
+        self.namespace.ip(&format!("route del default\naddr del {}/32 dev eth0", self.address)).expect("it has one");
+        self.far.ip(&format!("route del {}/32", self.address)).expect("it had one");
     }
 
     /// Where others reach a node of this host, by TCP.

@@ -5,7 +5,8 @@
 //! leaves the namespaces. All of it is gone when it is dropped, also while a test panics; what a process left that was
 //! killed is removed by the next one.
 //!
-//! It takes root, and the programs `ip` and `nft`; `iptables` for [`Weather`], `libfaketime` for a host that sleeps.
+//! It takes root, and the programs `ip` and `nft`; `iptables` for [`Weather`], `libfaketime` for a host that sleeps,
+//! `miniupnpd` for a router that forwards ports.
 //! [`possible`] says whether this machine has what it takes.
 //!
 //! | file | what it owns |
@@ -15,6 +16,8 @@
 //! | `switch` | a LAN, and the router that joins it to an internet |
 //! | `nat` | kinds of address translation, as rules of `nft` |
 //! | `host` | one host: its address, its link, nodes on it |
+//! | `proxy` | a SOCKS5 proxy on a host |
+//! | `seen` | counts what leaves a host, by kind |
 //! | `weather`, `queue` | loss and delay of every packet |
 //! | `trial` | what is measured: by the tests once, by the program `hosts` in tables |
 
@@ -22,7 +25,9 @@ mod host;
 mod internet;
 mod namespace;
 mod nat;
+mod proxy;
 mod queue;
+mod seen;
 mod switch;
 pub mod trial;
 mod weather;
@@ -31,6 +36,8 @@ pub use host::Host;
 pub use internet::Internet;
 pub use namespace::Namespace;
 pub use nat::Nat;
+pub use proxy::Proxy;
+pub use seen::Seen;
 pub use switch::Switch;
 pub use weather::{Weather, weather_possible};
 

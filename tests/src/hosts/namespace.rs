@@ -101,6 +101,14 @@ impl Namespace {
         self.enter(|| drop(std::fs::write(Path::new("/proc/sys").join(name), value)));
     }
 
+    /// Lets it have addresses of IPv6, which count at once.
+    pub(super) fn allow_six(&self) {
+        for interfaces in ["default", "all"] {
+            self.set(&format!("net/ipv6/conf/{interfaces}/accept_dad"), "0");
+            self.set(&format!("net/ipv6/conf/{interfaces}/disable_ipv6"), "0");
+        }
+    }
+
     fn path(&self) -> PathBuf {
         Path::new(FOLDER).join(&self.name)
     }

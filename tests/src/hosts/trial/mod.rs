@@ -3,16 +3,24 @@
 
 mod delivery;
 mod finding;
+mod forwarded;
 mod heal;
+mod household;
 mod moving;
 mod nat;
+mod proxied;
+mod six;
 mod sleep;
 
 pub use delivery::{Delivery, Scene, delivery};
 pub use finding::{Alone, alone, poisoned};
+pub use forwarded::{forwarded_port, forwarding_possible};
 pub use heal::{Cut, heal};
+pub use household::household;
 pub use moving::moving;
 pub use nat::{Meeting, Way, meeting, renewal};
+pub use proxied::{Packets, proxied};
+pub use six::{Six, only_six};
 pub use sleep::{sleep, sleep_possible};
 
 use crate::cluster::TestNode;

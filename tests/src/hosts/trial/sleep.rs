@@ -2,14 +2,11 @@
 
 use super::{DEADLINE, agree, has, id, peers};
 use crate::cluster::{TestNode, network_name};
+use crate::fast;
 use crate::hosts::Internet;
 use crate::wait::eventually;
 use rustix::process::{Signal, kill_process};
-use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// The library that tells a process another time, in its folders on Debian and Ubuntu.
-const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 
 /// Why this machine can't have sleeping hosts; nothing if it can.
 ///
@@ -18,13 +15,7 @@ const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 /// What is missing, in a line.
 pub fn sleep_possible() -> Result<(), String> {
     super::super::possible()?;
-    library().map(drop).ok_or_else(|| format!("{LIBRARY} is not there (on Debian: libfaketime)"))
-}
-
-fn library() -> Option<String> {
-    let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path().join(LIBRARY));
-    let found = folders.chain([Path::new("/usr/lib").join(LIBRARY)]).find(|path| path.is_file())?;
-    Some(found.display().to_string())
+    fast::possible()
 }
 
 /// A host sleeps for an hour: the process does nothing, its link is down, and afterwards the time of day is an hour
@@ -47,7 +38,7 @@ pub fn sleep() -> Duration {
     let mut place = laptop.place();
     place.prefix.extend([
         "env".to_owned(),
-        format!("LD_PRELOAD={}", library().expect("sleep is possible")),
+        format!("LD_PRELOAD={}", fast::library().expect("sleep is possible")),
         format!("FAKETIME_TIMESTAMP_FILE={}", clock.path().display()),
         "FAKETIME_NO_CACHE=1".to_owned(),
         "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
