@@ -2,6 +2,8 @@
 
 #[path = "hostile/lies.rs"]
 mod lies;
+#[path = "hostile/withholding.rs"]
+mod withholding;
 
 use roda_protocol::event::Signed;
 use roda_protocol::id::{EventId, SpaceId};
