@@ -2,7 +2,7 @@
 //! by the program `attacks`.
 
 use roda_tests::attack::ATTACKS;
-use roda_tests::attack::scene::Scene;
+use roda_tests::attack::scene::{Figures, Scene};
 use std::time::Duration;
 
 /// A node's most resident memory under attack: what it promises to those who run it.
@@ -15,9 +15,14 @@ const LASTS: Duration = Duration::from_secs(10);
 /// What a node may write into its log meanwhile. An attack that is told in the log fills the disk.
 const LOG_BYTES_MAX: usize = 20_000;
 
+/// What a relay carries at once, in all and of those that one peer began: as `node/README.md` says. Attackers ask for more
+/// than both.
+const CIRCUITS_MAX: usize = 32;
+const CIRCUITS_PER_PEER_MAX: usize = 4;
+
 /// One node endures these, one after the other.
-fn endures(names: &[&str]) {
-    let mut scene = Scene::new();
+fn endures(names: &[&str]) -> Vec<Figures> {
+    let (mut scene, mut all) = (Scene::new(), Vec::new());
     for name in names {
         let attack = ATTACKS.iter().find(|attack| attack.name == *name).expect("it is one of the attacks");
         let figures = scene.endure(attack, LASTS);
@@ -33,36 +38,41 @@ fn endures(names: &[&str]) {
         let sent_away = figures.tally.lives().len();
         assert!(sent_away > 0 || !attack.is_forbidden, "who breaks the rules is sent away: {name}");
         assert!(sent_away == 0 || attack.name != "valid-spam", "what one may not like is no offence");
+        all.push(figures);
     }
     scene.victim().assert_sound();
+    all
 }
 
 #[test]
 fn floods_of_messages() {
-    endures(&["invalid-messages", "valid-spam", "unfollowed-topics"]);
+    drop(endures(&["invalid-messages", "valid-spam", "unfollowed-topics"]));
 }
 
 #[test]
 fn storms_of_names_and_memberships() {
-    endures(&["subscriptions", "announcements", "wishes", "grafts", "backoff"]);
+    drop(endures(&["subscriptions", "announcements", "wishes", "grafts", "backoff"]));
 }
 
 #[test]
 fn strangers_on_the_port() {
-    endures(&["silence", "dribble"]);
+    drop(endures(&["silence", "dribble"]));
 }
 
 #[test]
 fn requests_without_measure() {
-    endures(&["endless-requests", "oversized-requests", "huge-ranges"]);
+    drop(endures(&["endless-requests", "oversized-requests", "huge-ranges"]));
 }
 
 #[test]
 fn peers_that_tell_lies_of_peers() {
-    endures(&["poisoned-exchange", "eclipse"]);
+    drop(endures(&["poisoned-exchange", "eclipse"]));
 }
 
 #[test]
 fn a_relay_that_is_made_to_carry_all_it_can() {
-    endures(&["relay-abuse"]);
+    let figures = endures(&["relay-abuse"]).pop().expect("one attack");
+    let (most, of_one) = figures.tally.circuits().expect("this attack counts circuits");
+    assert!((CIRCUITS_PER_PEER_MAX + 1..=CIRCUITS_MAX).contains(&most), "{most} circuits at once");
+    assert!((1..=CIRCUITS_PER_PEER_MAX).contains(&of_one), "{of_one} circuits of one peer");
 }

@@ -63,7 +63,7 @@ const RELAY_PLACES_MAX: usize = 128;
 const RELAY_PLACES_PER_PEER_MAX: usize = 2;
 /// Connections that this node relays at once, each with two buffers of 8 KiB.
 const RELAY_CIRCUITS_MAX: usize = 32;
-/// Of these, those of one peer.
+/// Of these, those of one peer: whoever has as many, calling or called, calls no further.
 const RELAY_CIRCUITS_PER_PEER_MAX: usize = 4;
 /// Bytes of one relayed connection, each way: enough to read and write for a day, and to catch up with some 20,000
 /// events; not to move everything. libp2p's 128 KiB serve hole punching alone, and gossip would be cut within minutes.
@@ -212,7 +212,8 @@ fn relay_server(local: libp2p::PeerId, is_machine: bool) -> relay::Behaviour {
         max_reservations: RELAY_PLACES_MAX,
         max_reservations_per_peer: RELAY_PLACES_PER_PEER_MAX,
         max_circuits: RELAY_CIRCUITS_MAX,
-        max_circuits_per_peer: RELAY_CIRCUITS_PER_PEER_MAX,
+        // The library lets a peer that has as many as this begin one more (measured, and read in its source).
+        max_circuits_per_peer: RELAY_CIRCUITS_PER_PEER_MAX - 1,
         max_circuit_duration: RELAY_CIRCUIT_LASTS,
         max_circuit_bytes: RELAY_CIRCUIT_BYTES_MAX,
         ..relay::Config::default()

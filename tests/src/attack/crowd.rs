@@ -37,6 +37,7 @@ pub struct Tally {
     refused: AtomicU64,
     lives: Mutex<Vec<Duration>>,
     started: Mutex<Option<Instant>>,
+    circuits: Mutex<Option<(usize, usize)>>,
 }
 
 impl Tally {
@@ -70,6 +71,17 @@ impl Tally {
     /// Notes that the node ended a connection.
     pub fn ended(&self, life: Duration) {
         self.lives.lock().unwrap_or_else(PoisonError::into_inner).push(life);
+    }
+
+    /// Circuits through the node that were carried at one moment: the most of all together, and of those that one peer had
+    /// begun. Nothing if the attack has to do with others.
+    pub fn circuits(&self) -> Option<(usize, usize)> {
+        *self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that.
+    pub fn carried(&self, most: usize, of_one: usize) {
+        *self.circuits.lock().unwrap_or_else(PoisonError::into_inner) = Some((most, of_one));
     }
 
     /// When the first attacker was there.

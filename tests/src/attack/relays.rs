@@ -2,19 +2,33 @@
 //!
 //! They speak the relay protocol (circuit v2 of the libp2p specification) by hand: a message is a length (varint) and
 //! protobuf, whose field numbers are the specification's own.
+//!
+//! Some of them carry as much as they can over what they are granted; the others hold it, and say and hear a byte at every
+//! beat. Who hears its byte back had a circuit at the moment of the beat: those are counted, and nothing is counted twice
+//! because its end was noticed late.
 
 use super::crowd::{Crowd, Pace};
 use super::frames::{field, varint};
 use super::link::Link;
 use futures::prelude::*;
 use libp2p::{PeerId, Stream};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Peers that reserve places and call each other.
 const PEERS: usize = 40;
 
-/// What each asks the relay for in a second: places and circuits in turn.
+/// Those of them that call. Each asks for more circuits than one may have, and all together for more than there are; a relay
+/// grants 60 a minute to one host.
+const CALLERS: usize = 12;
+
+/// Every so many callers one carries as much as it can.
+const PUMPS: usize = 4;
+
+/// What each asks the relay for in a second: places, and callers circuits in turn.
 const ASKS_PER_SECOND: f64 = 20.0;
 
 /// Bytes that are written at once, for as long as they are taken.
@@ -23,16 +37,38 @@ const PUMPED: usize = 64 * 1024;
 /// The relay's longest answer.
 const ANSWER_BYTES_MAX: usize = 4096;
 
+/// Time between two beats.
+const BEAT: Duration = Duration::from_millis(200);
+
+/// What a caller says first: what it wants to do with the circuit.
+const HOLD: u8 = b'h';
+const PUMP: u8 = b'p';
+
 /// "OK", in answers.
 const OK: u8 = 100;
 
 /// Field 5 of an answer, `status`, as a tag of the wire.
 const STATUS: u8 = 5 << 3;
 
+/// Who has a place at the relay.
+type Names = Arc<Mutex<Vec<PeerId>>>;
+
+/// Circuits that were held at each beat, by who had begun them.
+type Held = Arc<Mutex<BTreeMap<u64, BTreeMap<PeerId, usize>>>>;
+
 pub(super) async fn relay_abuse(crowd: Crowd) {
-    let names: Arc<Mutex<Vec<PeerId>>> = Arc::default();
-    let act = move |crowd: Crowd, link: Arc<Link>, _| {
-        let names = Arc::clone(&names);
+    let names = Names::default();
+    let (held, end) = (Held::default(), crowd.end);
+    let (beat, beats) = watch::channel(0_u64);
+    tokio::spawn(async move {
+        while Instant::now() < end {
+            tokio::time::sleep(BEAT).await;
+            beat.send_modify(|beat| *beat += 1);
+        }
+    });
+    let counted = Arc::clone(&held);
+    let act = move |crowd: Crowd, link: Arc<Link>, number: usize| {
+        let (names, held, beats) = (Arc::clone(&names), Arc::clone(&held), beats.clone());
         async move {
             let answering = async {
                 while let Some(call) = link.called().await {
@@ -47,20 +83,27 @@ pub(super) async fn relay_abuse(crowd: Crowd) {
                     crowd.tally.sent(1);
                     count += 1;
                     let target = {
-                        let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
-                        if count == 1 {
-                            names.push(link.name());
-                        }
-                        names[(count * 7) % names.len()]
+                        let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+                        names.get((count * 7) % names.len().max(1)).copied()
                     };
-                    let ask = if count % 2 == 1 { reservation() } else { circuit(&target) };
-                    tokio::spawn(carry(stream, ask));
+                    match target.filter(|_| count.is_multiple_of(2) && number < CALLERS) {
+                        None => drop(tokio::spawn(place(stream, link.name(), Arc::clone(&names)))),
+                        Some(target) if number % PUMPS == 0 => drop(tokio::spawn(carry(stream, target))),
+                        Some(target) => {
+                            let (beats, held) = (beats.clone(), Arc::clone(&held));
+                            tokio::spawn(hold(stream, target, link.name(), beats, held));
+                        }
+                    }
                 }
             };
             tokio::join!(answering, asking);
         }
     };
     crowd.peers(PEERS, act).await;
+    let held = counted.lock().unwrap_or_else(PoisonError::into_inner);
+    let most = held.values().map(|beat| beat.values().sum()).max().unwrap_or(0);
+    let of_one = held.values().flat_map(BTreeMap::values).copied().max().unwrap_or(0);
+    crowd.tally.carried(most, of_one);
 }
 
 /// Asks for a place.
@@ -80,30 +123,83 @@ fn message(body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Asks, and carries bytes for as long as the relay does. That ends it is what it is for.
-async fn carry(mut stream: Stream, ask: Vec<u8>) {
-    let granted = async {
-        stream.write_all(&ask).await?;
-        stream.flush().await?;
-        let answer = read(&mut stream).await?;
-        Ok::<_, io::Error>(answer.windows(2).any(|pair| pair == [STATUS, OK]))
-    };
-    let is_circuit = ask.len() > reservation().len();
-    if granted.await.unwrap_or(false) && is_circuit {
+/// Asks for a place. Whoever has one can be called.
+async fn place(mut stream: Stream, name: PeerId, names: Names) {
+    if ask(&mut stream, &reservation()).await.unwrap_or(false) {
+        let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+}
+
+/// Asks the relay, and returns whether it says yes.
+async fn ask(stream: &mut Stream, words: &[u8]) -> io::Result<bool> {
+    stream.write_all(words).await?;
+    stream.flush().await?;
+    let answer = read(stream).await?;
+    Ok(answer.windows(2).any(|pair| pair == [STATUS, OK]))
+}
+
+/// Asks to be connected. Returns whether it is.
+async fn call(stream: &mut Stream, target: &PeerId) -> io::Result<bool> {
+    ask(stream, &circuit(target)).await
+}
+
+/// Calls, and carries bytes for as long as the relay does. That ends it is what it is for.
+async fn carry(mut stream: Stream, target: PeerId) {
+    if call(&mut stream, &target).await.unwrap_or(false) && stream.write_all(&[PUMP]).await.is_ok() {
         pump(stream).await;
     }
 }
 
-/// Takes a call, and carries bytes.
+/// Calls, and holds the line.
+async fn hold(mut stream: Stream, target: PeerId, name: PeerId, mut beats: watch::Receiver<u64>, held: Held) {
+    if !call(&mut stream, &target).await.unwrap_or(false) || stream.write_all(&[HOLD]).await.is_err() {
+        return;
+    }
+    // Only beats from now on: it has a circuit since now.
+    beats.mark_unchanged();
+    while beats.changed().await.is_ok() {
+        let beat = *beats.borrow_and_update();
+        let mut byte = [beat.to_le_bytes()[0]];
+        let echo = async {
+            stream.write_all(&byte).await?;
+            stream.flush().await?;
+            stream.read_exact(&mut byte).await
+        };
+        if echo.await.is_err() {
+            return;
+        }
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held.entry(beat).or_default().entry(name).or_default() += 1;
+    }
+}
+
+/// Takes a call, and does what the caller does.
 async fn answer(mut stream: Stream) {
     let taken = async {
         read(&mut stream).await?;
         stream.write_all(&message(&[1 << 3, 1, 4 << 3, OK])).await?;
-        stream.flush().await
+        stream.flush().await?;
+        let mut byte = [0];
+        stream.read_exact(&mut byte).await?;
+        Ok::<_, io::Error>(byte[0])
     };
-    if taken.await.is_ok() {
-        pump(stream).await;
+    match taken.await {
+        Ok(PUMP) => pump(stream).await,
+        Ok(_) => echo(stream).await,
+        Err(_) => {}
     }
+}
+
+/// Says what it hears.
+async fn echo(mut stream: Stream) {
+    let mut byte = [0];
+    while stream.read_exact(&mut byte).await.is_ok()
+        && stream.write_all(&byte).await.is_ok()
+        && stream.flush().await.is_ok()
+    {}
 }
 
 /// Writes and reads until the other side has enough.

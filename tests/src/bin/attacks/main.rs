@@ -45,6 +45,9 @@ fn main() -> ExitCode {
                 eprintln!("{}: {}", attack.name, attack.what);
                 let figures = Scene::new().endure(attack, Duration::from_secs(seconds));
                 eprintln!("  lacking at node and other: {:?}, {:?}", figures.lacking, figures.counters);
+                if let Some((most, of_one)) = figures.tally.circuits() {
+                    eprintln!("  circuits at once: {most}, of one peer: {of_one}");
+                }
                 table.add(row(attack, &figures));
                 if is_json {
                     let mut alone = Table::new(title.clone(), COLUMNS);
