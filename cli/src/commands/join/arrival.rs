@@ -24,6 +24,8 @@ pub(super) struct Line<'a> {
     events: u64,
     first_thread_ms: Option<u64>,
     is_own: bool,
+    stewards: &'a [String],
+    authors: &'a [String],
     addresses: &'a [Dialled],
 }
 
@@ -33,8 +35,9 @@ pub(super) struct Arrival {
     board: String,
     name: String,
     network: String,
-    /// Whom the inviter proposes to trust first, and as what.
-    trust: Vec<String>,
+    /// Whom the inviter proposes to trust first: the board's stewards, by its word, and others.
+    stewards: Vec<String>,
+    authors: Vec<String>,
     peers: usize,
     threads: u64,
     events: u64,
@@ -70,15 +73,14 @@ impl Arrival {
         let (threads, events) = held.as_ref().map_or((0, 0), |held| (held.threads, held.events));
         // The charter's name, once it is here; the inviter's word until then.
         let name = held.map(|held| held.name).filter(|name| !name.is_empty());
-        let as_what = |what: &'static str| move |key: &_| format!("{key}, {what}");
-        let stewards = said.stewards.iter().map(as_what("a steward of the board"));
         let is_dialled = waited.joined.is_some();
         let (is_own, dials) = waited.joined.map_or((false, Vec::new()), |joined| (joined.is_own, joined.dials));
         Ok(Self {
             board,
             name: name.unwrap_or_else(|| said.board.name().to_owned()),
             network: said.network.clone(),
-            trust: stewards.chain(said.authors.iter().map(as_what("who invited you"))).collect(),
+            stewards: said.stewards.iter().map(ToString::to_string).collect(),
+            authors: said.authors.iter().map(ToString::to_string).collect(),
             peers: peers.len(),
             threads,
             events,
@@ -102,6 +104,8 @@ impl Arrival {
             events: self.events,
             first_thread_ms: self.first_thread_ms,
             is_own: self.is_own,
+            stewards: &self.stewards,
+            authors: &self.authors,
             addresses: &self.dials,
         }
     }
@@ -116,8 +120,10 @@ impl Arrival {
         if let Some(first_thread_ms) = self.first_thread_ms {
             pairs.push(("after", format!("{}.{} s", first_thread_ms / 1000, first_thread_ms % 1000 / 100)));
         }
-        for (index, line) in self.trust.iter().enumerate() {
-            pairs.push((if index == 0 { "trust first" } else { "" }, words::line(line)));
+        let stewards = self.stewards.iter().map(|key| format!("{key}, a steward of the board"));
+        let authors = self.authors.iter().map(|key| format!("{key}, who invited you"));
+        for (index, line) in stewards.chain(authors).enumerate() {
+            pairs.push((if index == 0 { "trust first" } else { "" }, words::line(&line)));
         }
         let head = format!("{} you follow {name} on network {network}\n", look.green("✓"));
         let facts = words::facts(look, &pairs);
@@ -194,7 +200,8 @@ mod tests {
             board: "ab".repeat(32),
             name: "x\u{1b}[2J".into(),
             network: "n".into(),
-            trust: vec!["@k, a steward of the board".into()],
+            stewards: vec!["@k".into()],
+            authors: Vec::new(),
             peers: 0,
             threads: 0,
             events: 0,
