@@ -52,7 +52,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How many damaged folders are kept for study, the newest included: 2, that bounds their space.
 const SET_ASIDE_MAX: usize = 2;
 
-/// What readers do, as a verb. The one thing that goes on after a write has failed.
+/// What readers do, as a verb. The one thing that can go on after a write has failed.
 const READ: &str = "read";
 
 /// From this size on sled keeps a page in a file of its own: a quarter of its 512 KiB segment.
@@ -86,8 +86,16 @@ pub struct SledIndex {
 enum Broken {
     /// It panicked or reported damage: what it has in memory can't be trusted.
     Damaged(String),
-    /// A write failed, perhaps half-way: it takes none any more, and what it has can be read.
-    Stopped(String),
+    /// A write failed: it takes none any more.
+    Stopped(Stopped),
+}
+
+/// How a write failed.
+#[derive(Clone, Debug)]
+struct Stopped {
+    text: String,
+    /// Whether every commit is there entirely or not at all: then what there is can be read.
+    is_whole: bool,
 }
 
 impl SledIndex {
@@ -144,9 +152,9 @@ impl SledIndex {
             (Some(Broken::Damaged(text)), _) => {
                 return Err(IndexError::Damaged { path: path(), text: text.clone() });
             }
-            (Some(Broken::Stopped(_)), Some(database)) if action == READ => database,
-            (Some(Broken::Stopped(text)), _) => {
-                return Err(IndexError::Stopped { path: path(), text: text.clone() });
+            (Some(Broken::Stopped(Stopped { is_whole: true, .. })), Some(database)) if action == READ => database,
+            (Some(Broken::Stopped(stopped)), _) => {
+                return Err(IndexError::Stopped { path: path(), text: stopped.text.clone() });
             }
             (None, None) => {
                 return Err(IndexError::Stopped { path: path(), text: "it is closed".to_owned() });
@@ -174,9 +182,9 @@ impl SledIndex {
         self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets no further use follow a write that failed.
-    fn stop_after(&self, error: IndexError) -> IndexError {
-        let _ = self.broken.set(Broken::Stopped(error.to_string()));
+    /// Lets no further write follow one that failed, and readers only where no commit was left half-done.
+    fn stop_after(&self, error: IndexError, is_whole: bool) -> IndexError {
+        let _ = self.broken.set(Broken::Stopped(Stopped { text: error.to_string(), is_whole }));
         error
     }
 }
@@ -264,11 +272,11 @@ impl Index for SledIndex {
         if count > entries.count() {
             rows.insert(&COUNT_KEY, &count.to_be_bytes());
         }
-        let apply = |database: &Db| {
-            entries.append(batch.entries())?;
-            database.apply_batch(rows)
-        };
-        self.ask("write", apply).map_err(|error| self.stop_after(error))?;
+        // Entries that were appended count for nothing until sled counts them.
+        let append = |_: &Db| Ok(entries.append(batch.entries())?);
+        self.ask("write", append).map_err(|error| self.stop_after(error, true))?;
+        let apply = |database: &Db| database.apply_batch(rows);
+        self.ask("write", apply).map_err(|error| self.stop_after(error, false))?;
         entries.take(batch.entries());
         Ok(())
     }
@@ -289,7 +297,7 @@ impl Index for SledIndex {
             entries.settle(&written);
             Ok(entries.overwrite(&changed)?)
         })
-        .map_err(|error| self.stop_after(error))
+        .map_err(|error| self.stop_after(error, true))
     }
 
     fn is_damaged(&self) -> bool {

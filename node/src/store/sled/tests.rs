@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use super::super::tape::{Fault, Tape};
 use super::*;
 
 const ROWS: u32 = 4000;
@@ -159,20 +160,36 @@ fn a_panic_in_use_is_damage_and_ends_all_use() {
 }
 
 #[test]
-fn after_a_failed_write_reading_goes_on_and_nothing_more_is_written() {
+fn after_a_failed_write_nothing_half_done_is_shown() {
     let temporary = TempDir::new().expect("a temporary folder");
     let folder = temporary.path().join("index");
     let index = SledIndex::open(&folder).expect("a new index");
     fill(&index, 0..100);
     let full = SledError::Io(io::ErrorKind::StorageFull.into());
-    index.stop_after(explain(&folder, "write", full));
-    assert_eq!(count(&index).expect("what was there can be read"), 100);
-    for outcome in [index.flush(), index.commit(&Batch::new())] {
-        assert!(matches!(outcome, Err(IndexError::Stopped { .. })));
-    }
+    index.stop_after(explain(&folder, "write", full), false);
+    assert!(matches!(count(&index), Err(IndexError::Stopped { .. })));
+    assert!(index.is_stopped());
     drop(index);
     let index = SledIndex::open(&folder).expect("it opens again");
     assert_eq!(count(&index).expect("a count"), 100);
+}
+
+#[test]
+fn after_a_flush_that_failed_what_there_is_can_be_read_and_nothing_be_written() {
+    let temporary = TempDir::new().expect("a temporary folder");
+    let tape = std::sync::Arc::new(Tape::default());
+    let disk = Disk { tape: Some(std::sync::Arc::clone(&tape)) };
+    let index = SledIndex::open_on(disk, &temporary.path().join("index")).expect("a new index");
+    fill(&index, 0..100);
+    tape.order(Fault::Sync);
+    assert!(index.flush().is_err());
+    assert!(index.is_stopped() && !index.is_damaged());
+    assert_eq!(count(&index).expect("a count"), 100);
+    assert_eq!(index.entries(0, 200).expect("the entries").len(), 100);
+    let mut batch = Batch::new();
+    batch.put(vec![1], vec![1]);
+    assert!(matches!(index.commit(&batch), Err(IndexError::Stopped { .. })));
+    assert!(matches!(index.flush(), Err(IndexError::Stopped { .. })));
 }
 
 #[test]
