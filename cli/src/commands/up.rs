@@ -266,7 +266,23 @@ fn start_log() {
         filter = filter.add_directive(directive);
     }
     // Fails only if there is a log already.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).try_init();
+    let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Forgiving(std::io::stderr()));
+    let _ = format.log_internal_errors(false).with_target(true).try_init();
+}
+
+/// Standard error, which is never worth an error itself: it may lead to a file on the very disk that fails, and a node that
+/// can't log goes on.
+struct Forgiving(std::io::Stderr);
+
+impl std::io::Write for Forgiving {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// SIGINT and SIGTERM.
