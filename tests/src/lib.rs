@@ -20,6 +20,8 @@
 //! | `sim` | whole networks of engines on virtual time, with faults, hostile nodes and checkers |
 //! | `hosts` | networks of hosts: namespaces, routers, NAT, weather |
 //! | `crash` | a node that is killed at random points amid its work |
+//! | `powercut` | a node under which the power goes |
+//! | `loopdisk` | disks that a test has for itself |
 //! | `wait` | deadlines |
 
 pub mod attack;
@@ -35,10 +37,12 @@ pub mod fast;
 pub mod forge;
 pub mod homes;
 pub mod hosts;
+pub mod loopdisk;
 pub mod mixture;
 pub mod negentropy;
 pub mod page;
 pub mod pairs;
+pub mod powercut;
 pub mod sim;
 pub mod socket;
 pub mod wait;
