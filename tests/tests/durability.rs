@@ -2,11 +2,15 @@
 
 use roda_tests::chance::Chance;
 use roda_tests::cluster::{TestNode, copy_folder, flat, network_name, nodes, refusal, text};
+use roda_tests::crash::{Acknowledged, Load, lock};
 use roda_tests::forge::Forge;
 use roda_tests::wait::{DEADLINE, eventually};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// A stopped node with 400 events of one thread, and their ids.
 fn stopped_node() -> (TestNode, Vec<String>) {
@@ -265,6 +269,108 @@ fn a_log_of_a_newer_format_is_refused_and_left_as_it_is() {
     assert!(fs::read(&file).expect("it is there") == newer, "nothing was changed");
     fs::write(&file, sound).expect("there is room");
     assert_eq!(starts_whole(&mut node, &ids, "a visit of a newer version"), "[]");
+}
+
+/// Every file below a folder with its bytes, but for the lock, which has the number of whoever tried last.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("the folder is there").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if !path.ends_with("lock") {
+            found.insert(path.clone(), fs::read(path).expect("it can be read"));
+        }
+    }
+    found
+}
+
+#[test]
+fn an_index_of_a_newer_format_is_refused_and_left_as_it_is() {
+    let (mut node, ids) = stopped_node();
+    let file = node.index_folder().join("format");
+    let sound = fs::read(&file).expect("every index says of which format it is");
+    fs::write(&file, "99\n").expect("there is room");
+    // What a newer version may have made of the entries.
+    let entries = node.index_folder().join("entries");
+    let mut longer = fs::read(&entries).expect("it is there");
+    longer.extend([7; 1000]);
+    fs::write(&entries, longer).expect("there is room");
+    let before = files(&node.home().join("data"));
+    let words = ["up", "--mdns", "off", "--listen", "/ip4/127.0.0.1/tcp/0", "--network", node.network()];
+    let error = refusal(&node.run(&words));
+    assert_eq!(error["code"], "format", "{error}");
+    assert!(text(&error["message"]).contains("99"), "{error}");
+    assert!(files(&node.home().join("data")) == before, "nothing was changed");
+    fs::write(&file, sound).expect("there is room");
+    assert_eq!(starts_whole(&mut node, &ids, "a visit of a newer version"), "[]");
+}
+
+#[test]
+fn a_home_of_the_previous_format_is_taken_over_whole() {
+    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/home-format-3");
+    let mut node = TestNode::of_copy("test-migration", &stored);
+    // Version control keeps no modes of this kind.
+    for key in ["author.key", "network.key"] {
+        fs::set_permissions(node.home().join(key), fs::Permissions::from_mode(0o600)).expect("it is ours");
+    }
+    let ids: Vec<String> =
+        fs::read_to_string(stored.join("ids")).expect("it is there").lines().map(str::to_owned).collect();
+    assert!(ids.len() > 100);
+    let said = starts_whole(&mut node, &ids, "a change of format");
+    assert!(said.contains("older version"), "{said}");
+    assert_eq!(starts_whole(&mut node, &ids, "the start after"), "[]");
+    node.launch(&[]);
+    assert_eq!(node.object(&["id", "show"])["name"], "Old Ada");
+    let boards = node.json(&["boards"]);
+    let kept: Vec<_> = boards.iter().filter(|board| board["followed"] == true).collect();
+    assert_eq!(kept.len(), 1, "what was followed is, and what was not is not: {boards:?}");
+    let feed = node.json(&["feed"]);
+    assert_eq!(feed.len(), 20, "{feed:?}");
+    let first = feed.iter().find(|line| line["title"] == "Post 0").expect("the first post");
+    let thread = node.read(&text(&first["id"]))["thread"].take();
+    let comments = flat(&thread);
+    assert_eq!(comments.len(), 51);
+    assert_eq!(comments.iter().filter(|comment| comment["retracted"] == true).count(), 5);
+    assert!(thread.to_string().contains("Better words 0"));
+    node.written(&["post", "kept", "-t", "Of the present format"]);
+    node.assert_sound();
+}
+
+/// Copies of a log that are taken while a node writes, and how long that goes on.
+const BACKUPS: usize = 12;
+
+#[test]
+fn a_copy_of_the_log_taken_while_the_node_writes_is_a_backup() {
+    let mut node = TestNode::start(&network_name());
+    let board = node.found("backup");
+    let acknowledged = Mutex::new(Acknowledged::default());
+    let load = Load { node: node.socket(), board: &board, point: 0 };
+    let backups = tempfile::tempdir().expect("a folder");
+    let mut promised = Vec::new();
+    std::thread::scope(|scope| {
+        for writer in 0..2 {
+            let (load, acknowledged) = (&load, &acknowledged);
+            scope.spawn(move || load.write(writer, acknowledged));
+        }
+        for number in 0..BACKUPS {
+            let more = 20 * (number + 1);
+            eventually("further posts", DEADLINE, || (lock(&acknowledged).own.len() >= more).then_some(()));
+            promised.push(lock(&acknowledged).clone());
+            let home = backups.path().join(number.to_string());
+            fs::create_dir_all(home.join("data")).expect("there is room");
+            fs::copy(node.home().join("author.key"), home.join("author.key")).expect("there is room");
+            copy_folder(&node.log_folder(), &home.join("data/log"));
+        }
+        node.kill9();
+    });
+    for (number, promised) in promised.iter().enumerate() {
+        let mut restored = TestNode::of_copy(node.network(), &backups.path().join(number.to_string()));
+        restored.launch(&[]);
+        assert_eq!(restored.ready()["author"], node.ready()["author"]);
+        promised.is_kept_by(&restored).unwrap_or_else(|broken| panic!("backup {number}: {broken}"));
+        restored.written(&["post", "backup", "-t", "And on it goes"]);
+    }
 }
 
 /// CRC-32 of IEEE 802.3, bit by bit.
