@@ -226,7 +226,7 @@ fn rule_and_explain(homes: &mut Homes) {
     assert_eq!(why["hidden"]["why"], "author");
     assert_eq!(why["ranks"].as_array().unwrap().len(), 5);
     let power = homes.holds("ana", &["power"], "power");
-    assert_eq!(power["overall"]["comments"]["holders"], 1);
+    assert_eq!(power["overall"]["comments"]["holders"], 2, "{power}");
     homes.holds("ana", &["power", "b", "--days", "1"], "power");
 
     let state = homes.run("ana", &["export", "--reader"], 0).stdout;
