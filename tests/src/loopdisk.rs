@@ -137,7 +137,7 @@ impl LoopDisk {
         let mut length = 0;
         // The file system needs some of the room for its own lists, so it is asked for less and less.
         for step in [1 << 20, 64 << 10, 4 << 10] {
-            let free = || rustix::fs::statvfs(&self.path()).map_or(0, |room| room.f_bavail * room.f_frsize);
+            let free = || rustix::fs::statvfs(self.path()).map_or(0, |room| room.f_bavail * room.f_frsize);
             let none = rustix::fs::FallocateFlags::empty();
             while free() >= free_bytes + step && rustix::fs::fallocate(&file, none, length, step).is_ok() {
                 length += step;

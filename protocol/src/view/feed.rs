@@ -159,7 +159,7 @@ fn stand_back(places: &mut [Place], threads: &[FeedStats]) {
 /// What a score is worth in `hot`: [`HOT_DOUBLING_MS`] times the binary logarithm of 1 + |score|, with the score's sign.
 fn votes_ms(score: i64) -> i64 {
     let logarithm = i64::from(log2_q16(score.unsigned_abs().saturating_add(1)));
-    score.signum() * (HOT_DOUBLING_MS * logarithm >> 16)
+    score.signum() * ((HOT_DOUBLING_MS * logarithm) >> 16)
 }
 
 /// The binary logarithm in units of 2^-16, rounded down. Of 0 it is 0.
@@ -169,7 +169,7 @@ fn log2_q16(number: u64) -> u32 {
     let mut mantissa = u128::from(number) << (63 - whole);
     let mut result = whole;
     for _ in 0..16 {
-        mantissa = mantissa * mantissa >> 63;
+        mantissa = (mantissa * mantissa) >> 63;
         let carry = u32::from(mantissa >> 64 != 0);
         mantissa >>= carry;
         result = result << 1 | carry;

@@ -88,7 +88,7 @@ pub(super) async fn relay_abuse(crowd: Crowd) {
                     };
                     match target.filter(|_| count.is_multiple_of(2) && number < CALLERS) {
                         None => drop(tokio::spawn(place(stream, link.name(), Arc::clone(&names)))),
-                        Some(target) if number % PUMPS == 0 => drop(tokio::spawn(carry(stream, target))),
+                        Some(target) if number.is_multiple_of(PUMPS) => drop(tokio::spawn(carry(stream, target))),
                         Some(target) => {
                             let (beats, held) = (beats.clone(), Arc::clone(&held));
                             tokio::spawn(hold(stream, target, link.name(), beats, held));

@@ -79,7 +79,9 @@ async fn who_brought_a_copy_of_a_message_is_told() {
     let mut missing = BTreeSet::from([one.peer(), third.peer()]);
     let told = |event| {
         if let Event::Copies { copies } = event {
-            copies.iter().filter(|(_, of)| *of == name).for_each(|(peer, _)| drop(missing.remove(peer)));
+            copies.iter().filter(|(_, of)| *of == name).for_each(|(peer, _)| {
+                missing.remove(peer);
+            });
         }
         missing.is_empty().then_some(())
     };
