@@ -197,6 +197,7 @@ mod tests {
             "roda boards",
             "roda follow rust",
             "roda unfollow rust",
+            "roda keep rust 30d",
             "roda post rust -t T -m M --link https://example.org --tag a --tag b --wait 2 --timeout 5",
             "roda post rust -t T -F file",
             "roda post rust -t T -",

@@ -125,6 +125,7 @@ fn every_command_on_real_nodes_prints_what_its_schema_says() {
     move_and_check(homes, board);
     run_a_test_network(homes);
 
+    homes.holds("bo", &["keep", board, "30d"], "keep");
     homes.holds("bo", &["unfollow", board], "board");
     homes.holds("bo", &["down"], "down");
     let schemas = std::fs::read_dir(validator::folder()).unwrap();

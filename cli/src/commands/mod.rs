@@ -17,6 +17,7 @@ mod import;
 mod inbox;
 mod invite;
 mod join;
+mod keep;
 mod logs;
 mod next;
 mod outbox;
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Follow(follow::Args),
     /// Stop following a board or an author
     Unfollow(follow::Args),
+    /// How long this node keeps the words of a board: for ever, days, or a size
+    Keep(keep::Args),
     /// Start a thread
     Post(post::Args),
     /// Answer a post or a comment
@@ -177,6 +180,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Boards => boards::run(context, output).await,
         Command::Follow(args) => follow::follow(args, context, output).await,
         Command::Unfollow(args) => follow::unfollow(args, context, output).await,
+        Command::Keep(args) => keep::run(args, context, output).await,
         Command::Post(args) => post::run(args, context, output).await,
         Command::Reply(args) => reply::run(args, context, output).await,
         Command::Edit(args) => edit::run(args, context, output).await,

@@ -32,10 +32,11 @@ fn answer(what: &str) -> Value {
         "GET /api/v1/identity" | "POST /api/v1/identity" => json!({ "author": author, "name": null }),
         "GET /api/v1/boards" => json!([{
             "board": board, "name": "b", "kind": "open", "followed": true, "events": 1, "threads": 1, "unread": 0,
-            "title": null, "completeness": {
+            "title": null, "keep": "forever", "completeness": {
                 "held": 1, "declined": 0, "missing": [id], "peers_equal": 1, "peers_asked": 2, "checked_ms": 3,
             },
         }]),
+        "POST /api/v1/keep" => json!({ "board": board, "name": "b", "keep": "30d" }),
         "POST /api/v1/boards" | "POST /api/v1/boards/open" | "POST /api/v1/follow" | "POST /api/v1/unfollow" => {
             json!({ "board": board, "name": "b" })
         }
@@ -106,6 +107,7 @@ fn every_command_prints_what_its_schema_says() {
         (&["boards"], "boards"),
         (&["follow", "b"], "board"),
         (&["unfollow", "b"], "board"),
+        (&["keep", "b", "30d"], "keep"),
         (&["post", "b", "-t", "t", "-m", "x"], "written"),
         (&["reply", "abab", "-m", "x"], "written"),
         (&["edit", "abab", "-m", "x"], "written"),

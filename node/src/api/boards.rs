@@ -81,6 +81,7 @@ fn summary(context: &Context, board: KnownBoard) -> Result<Board, ApiError> {
         unread,
         title: board.title,
         name: board.name,
+        keep: super::keeping::word(store.keep(board.space)?),
         completeness: Completeness::default(),
     })
 }

@@ -189,6 +189,9 @@ pub struct Board {
     pub unread: u64,
     /// The charter's title.
     pub title: Option<String>,
+    /// How long its words are kept here: `forever`, `30d`, `2GiB`.
+    #[serde(default)]
+    pub keep: String,
     /// What of it may be missing.
     #[serde(default)]
     pub completeness: Completeness,
@@ -461,6 +464,26 @@ pub struct PeerEntry {
 pub struct Connect {
     /// A multiaddr, such as `/ip4/192.0.2.7/tcp/7716`.
     pub address: String,
+}
+
+/// `POST /api/v1/keep`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeepAsk {
+    /// A full id, a unique prefix, or a local name.
+    pub board: String,
+    /// `forever`, days such as `30d`, or a size such as `2GiB`.
+    pub keep: String,
+}
+
+/// How long the words of a board are kept on this node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Keeping {
+    /// Its id.
+    pub board: String,
+    /// Its name here.
+    pub name: String,
+    /// As in [`Board`].
+    pub keep: String,
 }
 
 /// Answer of `POST /api/v1/connect`.

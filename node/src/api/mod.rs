@@ -10,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod feed;
 pub(crate) mod inbox;
 pub(crate) mod invites;
+pub(crate) mod keeping;
 mod moving;
 mod news;
 pub(crate) mod next;
@@ -52,6 +53,7 @@ pub(crate) fn router(context: Shared) -> Router {
         .route("/api/v1/boards/open", post(boards::open))
         .route("/api/v1/follow", post(boards::follow))
         .route("/api/v1/unfollow", post(boards::unfollow))
+        .route("/api/v1/keep", post(keeping::keep))
         .route("/api/v1/invites", post(invites::make))
         .route("/api/v1/join", post(invites::join))
         .route("/api/v1/sync", post(boards::sync))

@@ -162,9 +162,11 @@ fn present(
 ) -> Result<(ThreadPage, ThreadFacts), ApiError> {
     let Read { nodes, positions, held, holes, last_position } = read;
     let read_mark = context.store.read_mark(&root)?;
-    // Words that never came along are asked for again.
-    let is_wordless = |(node, _): &&(Node, Option<OnPage>)| node.shown == Shown::Dropped;
-    let wordless = nodes.iter().filter(is_wordless).map(|(node, _)| node.id).collect();
+    // Words that never came along are asked for again; not those that this node chose to keep no longer.
+    let mut wordless = Vec::new();
+    for (node, _) in nodes.iter().filter(|(node, _)| node.shown == Shown::Dropped) {
+        wordless.extend(context.store.wants_words(&node.id)?.then_some(node.id));
+    }
     // A parent that stands in another thread is a hole here and yet not missing.
     let mut missing = Vec::new();
     for id in holes {

@@ -218,7 +218,7 @@ impl Engine {
         }
         Ok(match self.store.row(&id)?.map(|row| row.presence) {
             None | Some(Presence::Lost) => false,
-            Some(Presence::Held | Presence::Declined) => true,
+            Some(Presence::Held | Presence::Declined | Presence::Pruned) => true,
             Some(Presence::BodyDropped) => {
                 let brings_words = event.header().body.len > 0 && event.has_body();
                 !brings_words || self.store.is_taken_back(&id, &event.header().author)?

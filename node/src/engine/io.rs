@@ -4,7 +4,7 @@ use crate::engine::admit::{Admitted, Verdict};
 use crate::engine::arrivals::Bringer;
 use crate::engine::probes::MessageName;
 use crate::peer::Peer;
-use crate::store::{Index, LocalRecord};
+use crate::store::{Index, Keep, LocalRecord};
 use roda_protocol::id::{EventId, SpaceId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -154,6 +154,13 @@ impl std::fmt::Debug for EmptyIndex {
 /// What this node's own people want.
 #[derive(Debug)]
 pub enum Local {
+    /// Keep the words of a board so long.
+    Keep {
+        /// Which.
+        space: SpaceId,
+        /// How long.
+        keep: Keep,
+    },
     /// Store and spread an own event.
     Write {
         /// The signed event.

@@ -298,6 +298,7 @@ impl Engine {
             Local::Import { events } => self.import(&events, now),
             Local::Follow { space, open_name } => self.follow(space, open_name, now),
             Local::Unfollow { space } => self.unfollow(space),
+            Local::Keep { space, keep } => self.note(&[LocalRecord::Keep { space, keep }]),
             Local::Read { root, position } => self.note(&[LocalRecord::Read { root, position }]),
             Local::Note { records } => self.note(&records),
             Local::Want { space, ids } => {

@@ -6,7 +6,7 @@
 
 use super::{Answer, Engine, Notice, Output, Publication, Token};
 use crate::peer::Peer;
-use crate::store::{EventStore, HOLDERS_MAX, LocalRecord, OwnRow, Presence, StoreError};
+use crate::store::{EventStore, HOLDERS_MAX, LocalRecord, OwnRow, StoreError};
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use roda_protocol::time::Now;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,7 +55,7 @@ impl Outbox {
         own.sort_by_key(|(_, state)| !state.holders.is_empty());
         own.truncate(ENTRIES_MAX);
         for (row, state) in own {
-            if !matches!(row.presence, Presence::Held | Presence::BodyDropped) {
+            if !row.presence.is_shown() {
                 continue;
             }
             if let Some(stored) = store.event(&row.id)? {

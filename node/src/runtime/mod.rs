@@ -8,6 +8,7 @@ mod foresight;
 mod inbox;
 mod notices;
 mod open;
+mod upkeep;
 
 pub(crate) use driver::wall_ms;
 pub use foresight::check_ahead;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use upkeep::Bell;
 
 /// Notices that a slow reader may fall behind before it is told that it missed some.
 const NOTICES_MAX: usize = 4096;
@@ -174,6 +176,7 @@ pub(crate) struct Context {
     pub(crate) home: Home,
     pub(crate) peer_id: String,
     pub(crate) disk_bytes_max: u64,
+    pub(crate) upkeep: Bell,
     pub(crate) notices: Notices,
     pub(crate) started: Instant,
     pub(crate) stop: mpsc::Sender<()>,
@@ -196,6 +199,7 @@ pub struct Node {
     network: Network,
     engine: Option<std::thread::JoinHandle<()>>,
     engine_ended: oneshot::Receiver<String>,
+    upkeep: Option<(std::thread::JoinHandle<()>, Bell)>,
     api: api::Server,
     /// Tells the web page to end.
     web: watch::Sender<bool>,
@@ -281,6 +285,9 @@ impl Node {
             notices,
         };
         let (stop_sender, stop) = mpsc::channel(1);
+        let bell = Bell::default();
+        let upkeep = upkeep::start(Arc::clone(&store), key.public(), config.admission.disk_bytes_max, bell.clone())
+            .map_err(|error| internal(&error.to_string()))?;
         let context = Arc::new(Context {
             handle: handle.clone(),
             store: Arc::clone(&store),
@@ -290,6 +297,7 @@ impl Node {
             home,
             peer_id: ready.peer_id.clone(),
             disk_bytes_max: config.admission.disk_bytes_max,
+            upkeep: bell.clone(),
             notices: said,
             started: Instant::now(),
             stop: stop_sender,
@@ -307,7 +315,8 @@ impl Node {
             tokio::spawn(web::serve(listener, web::router(Arc::clone(&context), access), stop_web));
         }
         look_for_damage(context);
-        Ok(Self { ready, inbox, network, engine: Some(thread), engine_ended, api, web, stop, _lock: lock })
+        let (engine, upkeep) = (Some(thread), Some((upkeep, bell)));
+        Ok(Self { ready, inbox, network, engine, engine_ended, upkeep, api, web, stop, _lock: lock })
     }
 
     /// Facts for the first line of output.
@@ -331,12 +340,22 @@ impl Node {
     /// Stops within five seconds. Everything that was acknowledged is on disk already.
     pub async fn shutdown(mut self) {
         self.web.send_replace(true);
+        if let Some((_, bell)) = &self.upkeep {
+            bell.end();
+        }
         self.api.stop(STOP_PART).await;
         self.inbox.close();
         if let Some(thread) = self.engine.take() {
             let ended = tokio::task::spawn_blocking(move || thread.join());
             if tokio::time::timeout(STOP_PART, ended).await.is_err() {
                 tracing::warn!("the engine did not end in time");
+            }
+        }
+        if let Some((thread, _)) = self.upkeep.take() {
+            let ended = tokio::task::spawn_blocking(move || thread.join());
+            if tokio::time::timeout(STOP_PART, ended).await.is_err() {
+                // What it writes has another name until it is whole.
+                tracing::warn!("the upkeep of the store did not end in time");
             }
         }
         self.network.stop().await;

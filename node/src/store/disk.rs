@@ -51,6 +51,11 @@ impl Disk {
         Ok(())
     }
 
+    /// Gives a file the name of another one, which is gone by that, in one step.
+    pub(super) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
     /// Makes the names in a folder durable.
     pub(super) fn sync_names(&self, folder: &Path, handle: &File) -> io::Result<()> {
         handle.sync_all()?;

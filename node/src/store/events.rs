@@ -9,19 +9,20 @@ use super::journal::{Journal, JournalError, Position, RecordKind};
 use super::keys;
 use super::known::KnownSets;
 use super::recent::Recent;
+use super::retention::Bare;
 use super::rows::{self, EventRow, LocalRecord, OwnRow, Presence};
 use super::shapes::Shapes;
 use super::writing::{Interner, Writing};
 use roda_protocol::event::{Kind, Verified};
 use roda_protocol::id::{AuthorKey, EventId, NetworkId};
 use roda_protocol::validate::Invalid;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Format of the index's rows. A newer one on disk is refused; an older index is made anew from the log, whose segments
 /// have a format of their own.
-pub const INDEX_FORMAT: u32 = 6;
+pub const INDEX_FORMAT: u32 = 7;
 
 /// Peers that are remembered as holders of an own event: enough for any `--wait`.
 pub const HOLDERS_MAX: usize = 32;
@@ -133,6 +134,11 @@ pub struct EventStore {
     pub(super) names: RwLock<HashMap<AuthorKey, Option<String>>>,
     pub(super) recent: Mutex<Recent>,
     pub(super) shapes: Shapes,
+    /// Bytes of each segment of the log that are of known events, about.
+    pub(super) live: Mutex<BTreeMap<u32, u64>>,
+    /// And those that each segment had when it was written anew.
+    pub(super) compacted: Mutex<BTreeMap<u32, u64>>,
+    pub(super) bare: Mutex<Bare>,
     /// Events whose words were taken back since the last flush.
     pub(super) scrubs: Mutex<Vec<EventRow>>,
     /// Whether anything was stored since the last flush.

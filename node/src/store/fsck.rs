@@ -109,7 +109,7 @@ impl EventStore {
             match row.presence {
                 Presence::Declined if self.has_old_record(&row)? => {}
                 Presence::Lost => found.problem(format!("event {} is lost: it is asked from peers", row.id)),
-                Presence::Held | Presence::BodyDropped | Presence::Declined => {
+                Presence::Held | Presence::BodyDropped | Presence::Declined | Presence::Pruned => {
                     found.problem(format!("event {} has no whole record in the log", row.id));
                     self.mark_lost(&row)?;
                 }
@@ -128,7 +128,7 @@ impl EventStore {
         let index = self.index();
         let mut listed = Listed::default();
         self.each_entry(|number, row| {
-            if matches!(row.presence, Presence::Held | Presence::BodyDropped) {
+            if row.presence.is_shown() {
                 listed.expect(number, row.tag);
             }
             Ok(())

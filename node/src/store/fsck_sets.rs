@@ -84,7 +84,8 @@ impl EventStore {
                 let state = epochs.entry(place).or_default();
                 state.digest.get_or_insert_with(LtHash::default);
                 state.add(&row.id, &expanded);
-                state.declined += u64::from(row.presence == Presence::Declined);
+                state.declined += u64::from(row.presence.is_declined());
+                state.bytes += row.size.bytes();
             };
             add(&mut of_events);
             if written.get(&place).is_some_and(|digest| row.position < digest.until) {

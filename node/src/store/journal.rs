@@ -1,9 +1,10 @@
 //! The append-only log as a trait: the truth of the node.
 //!
 //! Everything that a node knows is a record in its journal; every index can be rebuilt from it. A
-//! journal stores bytes and gives them back. It knows nothing of what they mean, it never reorders
-//! and it never deletes: the one change to a record after it was written is [`Journal::scrub`],
-//! which takes words off the disk.
+//! journal stores bytes and gives them back. It knows nothing of what they mean and it never reorders.
+//! A record changes after it was written in two ways alone: [`Journal::scrub`] takes words off the disk
+//! in place, and [`Journal::rewrite`] takes what its owner calls dead out of a full segment. Positions
+//! never change.
 //!
 //! Two implementations, [`FileLog`](super::FileLog) and [`MemoryJournal`](super::MemoryJournal),
 //! are held to one conformance suite.
@@ -64,6 +65,8 @@ pub enum RecordKind {
     Local = 2,
     /// What [`Journal::scrub`] left of an event. It cannot be appended.
     Scrubbed = 3,
+    /// What [`Journal::rewrite`] left of an event whose words this node keeps no longer. It cannot be appended.
+    Pruned = 4,
 }
 
 impl RecordKind {
@@ -78,6 +81,7 @@ impl RecordKind {
             1 => Some(Self::Event),
             2 => Some(Self::Local),
             3 => Some(Self::Scrubbed),
+            4 => Some(Self::Pruned),
             _ => None,
         }
     }
@@ -112,6 +116,17 @@ pub struct Replay {
     pub damaged: Vec<Damage>,
     /// Where the next page starts; all was read when it equals [`Journal::end`].
     pub next: Position,
+}
+
+/// What becomes of a record when its segment is rewritten.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It stays as it is; of a scrubbed record the zeroes go.
+    Keep,
+    /// Of an event only these bytes stay, as [`RecordKind::Pruned`].
+    Prune(Vec<u8>),
+    /// Nobody names its position any more.
+    Drop,
 }
 
 /// An append-only log of checksummed records.
@@ -152,11 +167,23 @@ pub trait Journal: Send + Sync {
     /// This is how the words of a retracted post leave the disk while its header stays. The position
     /// and the length on disk stay. When it returns, the change is durable. It is idempotent; a record
     /// that is scrubbed already can be scrubbed further. After a crash before it returned, the record
-    /// is scrubbed, or not, or damaged; the caller repeats the call with the same `keep`, which makes it good.
+    /// is scrubbed, or not, or damaged; the caller repeats the call with the same `keep`, which makes it good. A pruned record
+    /// has no words, and stays as it is.
     ///
     /// # Errors
     /// No event starts there, `keep` doesn't fit ([`SCRUB_OVERHEAD_BYTES`]), or the disk refused.
     fn scrub(&self, position: Position, keep: &[u8]) -> Result<(), JournalError>;
+
+    /// The segments that are full, ascending, and the bytes that each takes. Nothing is appended to them.
+    fn sealed(&self) -> Vec<(u32, u64)>;
+
+    /// Writes a full segment anew, with what `fate` says of each of its records, in its place: all of it or nothing, also
+    /// when the power goes at any moment, and durable when it returns. Every record keeps its position. Returns the bytes that
+    /// the segment takes then; `None`, with nothing changed, if it is not full, has damage, or was scrubbed meanwhile.
+    ///
+    /// # Errors
+    /// The disk refused, and nothing has changed.
+    fn rewrite(&self, segment: u32, fate: &mut dyn FnMut(&Record) -> Fate) -> Result<Option<u64>, JournalError>;
 
     /// Where the first record starts, if there is one: the `from` of a full replay.
     fn start(&self) -> Position;
@@ -296,7 +323,7 @@ pub enum JournalError {
 
 /// The checks of an append that don't depend on how records are stored.
 pub(super) fn check_append(path: &std::path::Path, kind: RecordKind, payload: &[u8]) -> Result<(), JournalError> {
-    if kind == RecordKind::Scrubbed {
+    if matches!(kind, RecordKind::Scrubbed | RecordKind::Pruned) {
         return Err(JournalError::WrongKind { path: path.into(), kind, operation: "appended" });
     }
     if payload.len() > PAYLOAD_BYTES_MAX {

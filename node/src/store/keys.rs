@@ -18,6 +18,7 @@
 //! | `b` | space number, number | id: events whose header is held and whose words have not come; not those that were taken back |
 //! | `p` | author number, number | nothing: profile events |
 //! | `o` | number | [`super::rows::OwnRow`]: own events and who confirmed them |
+//! | `k` | space id | [`super::rows::Keep`]: how long words are kept, where it is not for ever |
 //! | `s` | space id | [`super::rows::SpaceRow`]: follows |
 //! | `r` | root id | journal position up to which the thread was read |
 //! | `y` | space number | journal position up to which all threads of the space were read |
@@ -172,6 +173,14 @@ pub(super) fn space_key(space: &SpaceId) -> Vec<u8> {
 
 pub(super) fn spaces_range() -> Range {
     range(vec![b's'])
+}
+
+pub(super) fn keep_key(space: &SpaceId) -> Vec<u8> {
+    key(b'k', &[&space.0])
+}
+
+pub(super) fn keeps_range() -> Range {
+    range(vec![b'k'])
 }
 
 pub(super) fn read_key(root: &EventId) -> Vec<u8> {

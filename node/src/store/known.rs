@@ -29,6 +29,8 @@ pub(super) struct EpochState {
     pub(super) count: u64,
     /// How many of them this node declined.
     pub(super) declined: u64,
+    /// Bytes of the log that they take, about.
+    pub(super) bytes: u64,
     pub(super) sum: Sum,
     /// Of all members. There from [`RUNNING_DIGEST_FROM`] members on.
     pub(super) digest: Option<LtHash>,
@@ -167,6 +169,16 @@ impl KnownSets {
     /// The number of a space that has or had known events.
     pub(super) fn number_of(&self, space: SpaceId) -> Option<Number> {
         self.read().numbers.get(&space).copied()
+    }
+
+    /// Every epoch of the spaces, with the space's number: the first moment first.
+    pub(super) fn by_epoch(&self) -> BTreeMap<(Epoch, Number), u64> {
+        let states = self.read();
+        let of_space = |(number, space): (&Number, &SpaceState)| {
+            let number = *number;
+            space.epochs.iter().map(move |(epoch, state)| ((*epoch, number), state.bytes)).collect::<Vec<_>>()
+        };
+        states.spaces.iter().flat_map(of_space).collect()
     }
 
     /// How many events of a space are known.

@@ -5,9 +5,11 @@
 //! wait for the writer. Only the last segment can have a torn tail, and opening cuts it; damage
 //! elsewhere is skipped, reported, and costs no record but its own.
 //!
-//! Apart from that cut the log never removes a byte, and it stops writing for good after a sync failed.
+//! Apart from that cut the log removes nothing on its own account: a full segment is rewritten when its owner says what of it
+//! is dead. It stops writing for good after a sync failed.
 
 mod folder;
+mod packed;
 
 use std::{
     collections::BTreeMap,
@@ -15,14 +17,15 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use self::folder::{Recovered, create_segment, io_error, open_folder, recover_last, segment_lengths, segment_path};
+use self::packed::Places;
 use super::{
     disk::{Disk, DiskFile, FREE_BYTES_MIN},
-    journal::{Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub},
+    journal::{Damage, Fate, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub},
     segment::{
         After, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, Segment, Step, check_file_header, encode, encode_scrubbed,
     },
@@ -69,6 +72,12 @@ pub struct FileLog {
     lengths: RwLock<BTreeMap<u32, u32>>,
     /// Files open for reading, the latest used last.
     readers: Mutex<Vec<(u32, Arc<File>)>>,
+    /// Segments that are packed, and where their records are once they were read.
+    packed: RwLock<BTreeMap<u32, Option<Arc<Places>>>>,
+    /// One segment is rewritten at a time.
+    rewriting: Mutex<()>,
+    /// Scrubs that have begun.
+    scrubs: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -98,10 +107,14 @@ impl FileLog {
         if let (Some((&first, _)), Some((&last, _))) = (lengths.first_key_value(), lengths.last_key_value()) {
             report.segments_missing = (first..last).filter(|number| !lengths.contains_key(number)).collect();
         }
-        for &number in lengths.keys().rev().skip(1) {
+        let mut packed = BTreeMap::new();
+        packed::remove_unfinished(folder)?;
+        for &number in lengths.keys() {
             let path = segment_path(folder, number);
             let file = File::open(&path).map_err(|source| io_error("open", &path, source))?;
-            check_file_header(&path, &file, number)?;
+            if check_file_header(&path, &file, number)? {
+                packed.insert(number, None);
+            }
         }
         let Recovered { writer, is_complete } = match lengths.last_key_value() {
             Some((&number, &length)) => recover_last(&disk, folder, number, length, &mut report)?,
@@ -124,6 +137,9 @@ impl FileLog {
             in_place: RwLock::new(()),
             lengths: RwLock::new(lengths),
             readers: Mutex::new(Vec::new()),
+            packed: RwLock::new(packed),
+            rewriting: Mutex::new(()),
+            scrubs: AtomicU64::new(0),
         };
         if !is_complete {
             log.start_segment(&mut lock(&log.writer))?;
@@ -189,15 +205,22 @@ impl FileLog {
 
     /// Reads records of one segment from `offset` into `page`, until it has `bytes_max` bytes.
     fn replay_segment(&self, (number, length): (u32, u32), offset: u32, page: &mut Page) -> Result<(), JournalError> {
+        let places = self.places(number, length)?;
         let (path, file) = (segment_path(&self.folder, number), self.reader(number)?);
-        let mut segment = Segment::to_scan(&path, &file, number, length);
-        let mut offset = offset;
+        let mut segment = Segment::to_scan(&path, &file, number, length, places.is_some());
+        let mut offset = match &places {
+            None => offset,
+            Some(places) => places.start(&mut segment, offset)?,
+        };
+        page.replay.next = Position::new(number, offset);
+        let mut behind = None;
         while !page.is_full() {
             offset = match segment.step(offset)? {
                 None => break,
                 Some(Step::Record(sound)) => {
                     page.bytes += RECORD_HEADER_BYTES + sound.length as usize;
                     page.replay.records.push(segment.record(&sound)?);
+                    behind = Some(sound.origin.saturating_add(1));
                     sound.next()
                 }
                 Some(Step::Damage { damage, then }) => {
@@ -206,7 +229,13 @@ impl FileLog {
                 }
             };
         }
-        page.replay.next = Position::new(number, offset);
+        page.replay.next = match (&places, behind) {
+            (None, _) => Position::new(number, offset),
+            // Positions are by the first writing: the next one is not known, and any behind the last record leads to it.
+            (Some(_), _) if offset >= length => Position::new(number, u32::MAX),
+            (Some(_), Some(behind)) => Position::new(number, behind),
+            (Some(_), None) => page.replay.next,
+        };
         Ok(())
     }
 }
@@ -266,12 +295,19 @@ impl Journal for FileLog {
             Some((found, length)) if found == number => length,
             _ => 0,
         };
-        if position.offset() < FILE_HEADER_BYTES || position.offset() >= length {
+        let places = self.places(number, length)?;
+        if position.offset() < FILE_HEADER_BYTES || (position.offset() >= length && places.is_none()) {
             return Err(JournalError::Absent { path: self.folder.clone(), position });
         }
         let (path, file) = (segment_path(&self.folder, number), self.reader(number)?);
-        let mut segment = Segment::to_read(&path, &file, number, length);
-        match segment.sound_at(position.offset())? {
+        let mut segment = Segment::to_read(&path, &file, number, length, places.is_some());
+        let sound = match &places {
+            None => segment.sound_at(position.offset())?,
+            Some(places) => {
+                places.find(&mut segment, position.offset())?.filter(|sound| sound.origin == position.offset())
+            }
+        };
+        match sound {
             Some(sound) => segment.record(&sound),
             None => Err(JournalError::Damaged { path: self.folder.clone(), position }),
         }
@@ -301,17 +337,32 @@ impl Journal for FileLog {
             Ok(_) | Err(JournalError::Damaged { .. }) => {}
             Err(other) => return Err(other),
         }
-        let (number, offset) = (position.segment(), position.offset());
+        self.scrubs.fetch_add(1, Ordering::SeqCst);
+        let number = position.segment();
         let path = segment_path(&self.folder, number);
         let file = self.disk.open(OpenOptions::new().read(true).write(true), &path);
         let file = file.map_err(|source| io_error("open", &path, source))?;
         let end = self.segment_from(number).map_or(0, |(_, length)| length);
-        let mut segment = Segment::to_read(&path, &file, number, end);
+        let places = self.places(number, end)?;
+        let mut segment = Segment::to_read(&path, &file, number, end, places.is_some());
         let damaged = || JournalError::Damaged { path: self.folder.clone(), position };
-        let (kind, length) = match segment.sound_at(offset)? {
-            Some(sound) => (segment.record(&sound)?.kind, sound.length),
-            None => (RecordKind::Scrubbed, segment.length_of_torn(offset)?.ok_or_else(damaged)?),
+        let place = match places {
+            None => position.offset(),
+            Some(places) => places.start(&mut segment, position.offset())?,
         };
+        let is_it = |origin: Option<u32>| origin == Some(position.offset());
+        if !is_it(segment.origin_at(place)?) {
+            return Err(damaged());
+        }
+        // Where the header is that both forms have.
+        let offset = place + segment.head_bytes() as u32 - RECORD_HEADER_BYTES as u32;
+        let (kind, length) = match segment.sound_at(place)? {
+            Some(sound) => (segment.record(&sound)?.kind, sound.length),
+            None => (RecordKind::Scrubbed, segment.length_of_torn(place)?.ok_or_else(damaged)?),
+        };
+        if kind == RecordKind::Pruned {
+            return Ok(());
+        }
         check_scrub(&self.folder, kind, keep, length as usize)?;
         // First the new header and what is kept, then the zeroes: between the two the record is sound. If the power
         // goes amid the first write it may not be, and the caller repeats the call.
@@ -329,6 +380,14 @@ impl Journal for FileLog {
             self.sync_file(&file, number)?;
         }
         Ok(())
+    }
+
+    fn sealed(&self) -> Vec<(u32, u64)> {
+        packed::sealed(self)
+    }
+
+    fn rewrite(&self, segment: u32, fate: &mut dyn FnMut(&Record) -> Fate) -> Result<Option<u64>, JournalError> {
+        self.rewrite_segment(segment, fate)
     }
 
     fn start(&self) -> Position {

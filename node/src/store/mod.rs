@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `disk.rs` | the files that the store makes durable itself |
 //! | `journal.rs` | the trait of the append-only log: the truth |
-//! | `log.rs`, `segment.rs` | the log on segment files, and their format |
+//! | `log.rs`, `segment.rs` | the log on segment files, their format, and how they are written anew without what is dead |
 //! | `index.rs` | the trait of the index: everything derived from the truth |
 //! | `sled.rs`, `caught.rs` | the index on sled, and how its panics become errors |
 //! | `entries.rs`, `names.rs` | the entries of the index: a file beside sled, and their names in memory |
@@ -14,6 +14,7 @@
 //! | `opening.rs` | opening a store, and deriving the rows that the index lacks |
 //! | `writing.rs`, `keys.rs`, `rows.rs` | which rows an event leads to, and their layout |
 //! | `reader.rs` | the reader's own state: rules, inbox, marks of what was read |
+//! | `retention.rs`, `compaction.rs` | which words are kept no longer, and how their room is given back |
 //! | `recent.rs` | events that were read of late |
 //! | `pages.rs`, `shapes.rs` | pages of threads, and the shapes from which they are cut |
 //! | `known.rs`, `loaded.rs` | the sets of known events in memory: all epochs, and the members of some |
@@ -25,6 +26,7 @@
 //! journal, and one that is ahead of it after a power cut is noticed at the start and made anew.
 
 mod caught;
+mod compaction;
 mod disk;
 mod entries;
 mod events;
@@ -43,6 +45,7 @@ mod pages;
 mod read;
 mod reader;
 mod recent;
+mod retention;
 mod rows;
 mod segment;
 mod sets;
@@ -62,6 +65,7 @@ mod sweep_tests;
 mod tape;
 
 pub use self::{
+    compaction::Compacted,
     disk::FREE_BYTES_MIN,
     events::{Arrival, EventStore, HOLDERS_MAX, INDEX_FORMAT, StoreError, Stored},
     fsck::{FoundDamage, Fsck},
@@ -70,7 +74,8 @@ pub use self::{
         Row, VALUE_BYTES_MAX, prefix_end,
     },
     journal::{
-        Damage, Journal, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, Replay, SCRUB_OVERHEAD_BYTES,
+        Damage, Fate, Journal, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, Replay,
+        SCRUB_OVERHEAD_BYTES,
     },
     log::{FileLog, OpenReport, SEGMENT_BYTES_MAX},
     memory::{MemoryIndex, MemoryJournal},
@@ -78,7 +83,8 @@ pub use self::{
     pages::Page,
     read::{FeedPlace, ThreadCounts, root_named_by},
     reader::{InboxPlace, Member},
-    rows::{EventRow, LocalRecord, OwnRow, Presence, SpaceRow, Why},
+    retention::{Pruned, Retention},
+    rows::{EventRow, Keep, LocalRecord, OwnRow, Presence, Size, SpaceRow, Why},
     sets::{Known, SpaceSets},
     sled::{SledIndex, set_aside},
 };

@@ -79,6 +79,9 @@ impl EventStore {
             names: RwLock::new(HashMap::new()),
             recent: Mutex::new(Recent::new(RECENT_BYTES_MAX)),
             shapes: Shapes::default(),
+            live: Mutex::default(),
+            compacted: Mutex::default(),
+            bare: Mutex::default(),
             scrubs: Mutex::default(),
             is_dirty: AtomicBool::new(false),
             found_lost: AtomicBool::new(false),
@@ -205,7 +208,9 @@ impl EventStore {
                     writing.local(&local, record.position)?;
                     writing.applied(record.position);
                 }
-                RecordKind::Event | RecordKind::Scrubbed => self.replay_event(record, marker.take(), &mut writing)?,
+                RecordKind::Event | RecordKind::Scrubbed | RecordKind::Pruned => {
+                    self.replay_event(record, marker.take(), &mut writing)?
+                }
             }
         }
         writing.commit()
@@ -235,7 +240,11 @@ impl EventStore {
             return writing.declined(&stored.event, record.position);
         }
         let dropped = record.kind == RecordKind::Scrubbed || !stored.event.has_body();
-        let presence = if dropped { Presence::BodyDropped } else { Presence::Held };
+        let presence = match record.kind {
+            RecordKind::Pruned => Presence::Pruned,
+            _ if dropped => Presence::BodyDropped,
+            _ => Presence::Held,
+        };
         let is_own = matches!(marker, Some(Marker::Own(own)) if own == id);
         writing.event(&stored.event, record.position, presence, is_own)?;
         if is_own {

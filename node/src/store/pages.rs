@@ -2,7 +2,7 @@
 
 use super::events::{EventStore, StoreError};
 use super::keys::{self, Number};
-use super::rows::{self, EventRow, MemberRow, Presence};
+use super::rows::{self, EventRow, MemberRow};
 use super::shapes::Shaped;
 use roda_protocol::event::Kind;
 use roda_protocol::id::EventId;
@@ -147,13 +147,6 @@ fn is_of_thread(root: EventId, id: &EventId, at_hand: &BTreeMap<EventId, Item>) 
     at_hand.get(id).is_some_and(|item| {
         is_place(item) || acts(item) || targets_of(item).iter().filter_map(|id| at_hand.get(id)).any(acts)
     })
-}
-
-impl Presence {
-    /// Whether readers see the event, be it without its words.
-    pub(super) fn is_shown(self) -> bool {
-        matches!(self, Self::Held | Self::BodyDropped)
-    }
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ impl EventStore {
     /// [`StoreError`].
     pub fn is_held(&self, id: &EventId) -> Result<bool, StoreError> {
         let row = self.row(id)?;
-        Ok(row.is_some_and(|row| matches!(row.presence, Presence::Held | Presence::BodyDropped)))
+        Ok(row.is_some_and(|row| row.presence.is_shown()))
     }
 
     /// Whether everything that there is of the event is stored here: header, and the words unless there are none or their
@@ -96,8 +96,19 @@ impl EventStore {
                 }
                 None => Ok(false),
             },
-            Presence::Declined | Presence::Lost => Ok(false),
+            Presence::Declined | Presence::Lost | Presence::Pruned => Ok(false),
         }
+    }
+
+    /// Whether the event is here and its words are to be asked from peers: they have not come, nobody took them back, and this
+    /// node did not choose to be without.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn wants_words(&self, id: &EventId) -> Result<bool, StoreError> {
+        let is_bare = self.row(id)?.is_some_and(|row| row.presence == Presence::BodyDropped);
+        Ok(is_bare && !self.holds_words(id)?)
     }
 
     /// The stored event. `None` if it is not known, declined or lost. An event whose record turns out damaged is marked as
@@ -128,12 +139,14 @@ impl EventStore {
     }
 
     pub(super) fn read_row(&self, row: &EventRow) -> Result<Option<Arc<Stored>>, StoreError> {
-        if !matches!(row.presence, Presence::Held | Presence::BodyDropped) {
+        if !row.presence.is_shown() {
             return Ok(None);
         }
         let stored = self.read_record(row)?;
         Ok(stored.map(|stored| match row.presence {
-            Presence::BodyDropped if stored.event.bytes().len() > stored.event.bytes_without_body().len() => {
+            Presence::BodyDropped | Presence::Pruned
+                if stored.event.bytes().len() > stored.event.bytes_without_body().len() =>
+            {
                 Arc::new(Stored { event: stored.event.clone().without_body(), received_ms: stored.received_ms })
             }
             _ => stored,
@@ -142,7 +155,7 @@ impl EventStore {
 
     /// The event of a row, for the writer itself: a damaged record is no event, and is marked by the next reader.
     pub(super) fn read_row_quietly(&self, row: &EventRow) -> Result<Option<Stored>, StoreError> {
-        if !matches!(row.presence, Presence::Held | Presence::BodyDropped) {
+        if !row.presence.is_shown() {
             return Ok(None);
         }
         match self.journal.read(Position(row.position)) {
@@ -173,7 +186,7 @@ impl EventStore {
         let stored = match record.kind {
             RecordKind::Local if row.presence == Presence::Declined => return Ok(None),
             RecordKind::Local => return Err(StoreError::Row),
-            RecordKind::Event | RecordKind::Scrubbed => self.read_payload(&record.payload)?,
+            RecordKind::Event | RecordKind::Scrubbed | RecordKind::Pruned => self.read_payload(&record.payload)?,
         };
         if stored.event.id() != row.id {
             return Err(StoreError::Row);

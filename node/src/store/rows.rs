@@ -22,6 +22,57 @@ pub enum Presence {
     Declined = 2,
     /// Its record in the log is damaged; it is asked from peers again.
     Lost = 3,
+    /// Header only: this node does not keep the words any longer. Readers see the place without them.
+    Pruned = 4,
+}
+
+/// Bits of a presence in the last byte of an entry; the size has the others.
+const PRESENCE_BITS: u8 = 3;
+
+impl Presence {
+    /// Whether readers see the event, be it without its words.
+    #[must_use]
+    pub fn is_shown(self) -> bool {
+        matches!(self, Self::Held | Self::BodyDropped | Self::Pruned)
+    }
+
+    /// Whether this node chose not to have the words.
+    #[must_use]
+    pub fn is_declined(self) -> bool {
+        matches!(self, Self::Declined | Self::Pruned)
+    }
+}
+
+/// About how many bytes a record takes: one of 32 classes, each a quarter above the one before. What is summed up over many
+/// records is right to a few of a hundred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(u8);
+
+/// The greatest class. It takes whatever is longer.
+const SIZE_MAX: u8 = 31;
+
+/// The longest records of class 1, in bytes.
+const SIZE_FIRST: u64 = 64;
+
+/// What a record without words takes: most headers have some 170 bytes, and a signature.
+pub(super) const BARE_BYTES: u64 = 250;
+
+impl Size {
+    /// The class of a record of so many bytes.
+    pub(super) fn of(bytes: u64) -> Self {
+        let (mut class, mut longest) = (1, SIZE_FIRST);
+        while longest < bytes && class < SIZE_MAX {
+            (class, longest) = (class + 1, longest + longest / 4);
+        }
+        Self(class)
+    }
+
+    /// The middle of the class.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        let longest = (1..self.0).fold(SIZE_FIRST, |longest, _| longest + longest / 4);
+        if self.0 == 0 { 0 } else { longest - longest / 10 }
+    }
 }
 
 /// A known event.
@@ -41,6 +92,8 @@ pub struct EventRow {
     pub tag: u16,
     /// What is stored.
     pub presence: Presence,
+    /// How much of the log it takes.
+    pub size: Size,
 }
 
 impl EventRow {
@@ -52,7 +105,7 @@ impl EventRow {
         value[16..20].copy_from_slice(&self.space.to_le_bytes());
         value[20..24].copy_from_slice(&self.author.to_le_bytes());
         value[24..26].copy_from_slice(&self.tag.to_le_bytes());
-        value[26] = self.presence as u8;
+        value[26] = self.presence as u8 | self.size.0 << PRESENCE_BITS;
         Entry { name: self.id.0, value: Some(value) }
     }
 
@@ -92,11 +145,12 @@ impl EventRow {
             t1,
             kept,
         ] = *value;
-        let presence = match kept {
+        let presence = match kept & ((1 << PRESENCE_BITS) - 1) {
             0 => Presence::Held,
             1 => Presence::BodyDropped,
             2 => Presence::Declined,
             3 => Presence::Lost,
+            4 => Presence::Pruned,
             _ => return Err(StoreError::Row),
         };
         Ok(Some(Self {
@@ -107,6 +161,7 @@ impl EventRow {
             author: u32::from_le_bytes([a0, a1, a2, a3]),
             tag: u16::from_le_bytes([t0, t1]),
             presence,
+            size: Size(kept >> PRESENCE_BITS),
         }))
     }
 }
@@ -154,6 +209,18 @@ pub struct SpaceRow {
     pub followed: bool,
     /// The name of an open board; a charter board's is in its charter.
     pub open_name: Option<String>,
+}
+
+/// How long the words of a board are kept on this node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Keep {
+    /// For ever, as long as there is room.
+    #[default]
+    Forever,
+    /// Those of the last so many days, by the author's claim of the time.
+    Days(u32),
+    /// The newest, until the board takes about so many bytes of the log.
+    Bytes(u64),
 }
 
 /// What no event says, in the log.
@@ -236,6 +303,13 @@ pub enum LocalRecord {
         position: u64,
         /// What stays.
         kept: Vec<u8>,
+    },
+    /// How long the words of a board are kept from here on.
+    Keep {
+        /// Which.
+        space: SpaceId,
+        /// How long.
+        keep: Keep,
     },
 }
 

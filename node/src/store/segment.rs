@@ -8,6 +8,9 @@
 //! payload of a scrubbed record: kept u32 | the kept bytes | zeroes
 //! ```
 //!
+//! A segment that was rewritten is *packed*, and of format 2: each record has its offset in the first writing before it, u32,
+//! which is the one in its position and checksum. They ascend.
+//!
 //! A record's checksum covers its position, length, kind and payload; of a scrubbed record's payload
 //! only `kept` and the kept bytes, so that the zeroes may reach the disk later. The position is in it so
 //! that bytes inside a payload, which a stranger wrote, don't pass for a record when a reader looks for the
@@ -41,23 +44,37 @@ const SEARCH_BYTES_MAX: u64 = 1 << 30;
 
 const MAGIC: [u8; 4] = *b"RODA";
 const FORMAT: u32 = 1;
+const PACKED_FORMAT: u32 = 2;
+
+/// What a packed record has before its header: its first offset.
+const ORIGIN_BYTES: usize = 4;
 
 const _: () = assert!(SCAN_BYTES >= RECORD_HEADER_BYTES + PAYLOAD_BYTES_MAX);
 
 /// The header of segment `number`.
 pub(super) fn file_header(number: u32) -> [u8; FILE_HEADER_BYTES as usize] {
+    header_of(number, FORMAT)
+}
+
+/// The header of segment `number` when it is packed.
+pub(super) fn packed_file_header(number: u32) -> [u8; FILE_HEADER_BYTES as usize] {
+    header_of(number, PACKED_FORMAT)
+}
+
+fn header_of(number: u32, format: u32) -> [u8; FILE_HEADER_BYTES as usize] {
     let mut header = [0; FILE_HEADER_BYTES as usize];
     header[..4].copy_from_slice(&MAGIC);
-    header[4..8].copy_from_slice(&FORMAT.to_le_bytes());
+    header[4..8].copy_from_slice(&format.to_le_bytes());
     header[8..12].copy_from_slice(&number.to_le_bytes());
     let checksum = crc32fast::hash(&header[..12]);
     header[12..].copy_from_slice(&checksum.to_le_bytes());
     header
 }
 
-/// Checks the header of the segment file `path`. A damaged one is only worth a warning: the file's
-/// name has the number, and every record has its own checksum.
-pub(super) fn check_file_header(path: &Path, file: &File, number: u32) -> Result<(), JournalError> {
+/// Checks the header of the segment file `path`, and tells whether the segment is packed. A damaged one is only worth a
+/// warning: the file's name has the number, and every record has its own checksum. Which form the records have is seen from
+/// the first one then.
+pub(super) fn check_file_header(path: &Path, file: &File, number: u32) -> Result<bool, JournalError> {
     let mut header = [0; FILE_HEADER_BYTES as usize];
     match file.read_exact_at(&mut header, 0) {
         Ok(()) => {}
@@ -70,17 +87,19 @@ pub(super) fn check_file_header(path: &Path, file: &File, number: u32) -> Result
     }
     if header[..4] != MAGIC || crc32fast::hash(&header[..12]) != read_u32(&header[12..]) {
         tracing::warn!(path = %path.display(), "the header of this log segment is damaged; its records are checked one by one");
-        return Ok(());
+        let length = file.metadata().map_or(0, |data| u32::try_from(data.len()).unwrap_or(u32::MAX));
+        let mut packed = Segment::to_read(path, file, number, length, true);
+        return Ok(packed.sound_at(FILE_HEADER_BYTES)?.is_some());
     }
     let (format, says) = (read_u32(&header[4..]), read_u32(&header[8..]));
-    if format != FORMAT {
-        let what = format!("its format is {format}, and this version knows {FORMAT}");
+    if format != FORMAT && format != PACKED_FORMAT {
+        let what = format!("its format is {format}, and this version knows {PACKED_FORMAT}");
         return Err(JournalError::Newer { path: path.into(), what });
     }
     if says != number {
         return Err(JournalError::Misplaced { path: path.into(), says });
     }
-    Ok(())
+    Ok(format == PACKED_FORMAT)
 }
 
 /// Appends the bytes of a record that will be written at `position`.
@@ -89,6 +108,19 @@ pub(super) fn encode(position: Position, kind: RecordKind, payload: &[u8], into:
     let length = payload.len() as u32;
     into.extend_from_slice(&record_header(position, kind, length, payload));
     into.extend_from_slice(payload);
+}
+
+/// Appends a record of a packed segment: `kind` is no scrubbed one.
+pub(super) fn encode_packed(position: Position, kind: RecordKind, payload: &[u8], into: &mut Vec<u8>) {
+    into.extend_from_slice(&position.offset().to_le_bytes());
+    encode(position, kind, payload, into);
+}
+
+/// Appends a scrubbed record of a packed segment: without zeroes.
+pub(super) fn encode_packed_scrubbed(position: Position, keep: &[u8], into: &mut Vec<u8>) {
+    into.extend_from_slice(&position.offset().to_le_bytes());
+    // What is kept has at most the payload's length.
+    into.extend_from_slice(&encode_scrubbed(position, (SCRUB_OVERHEAD_BYTES + keep.len()) as u32, keep));
 }
 
 /// The first bytes of a scrubbed record whose payload has `length` bytes on disk; the zeroes follow.
@@ -128,21 +160,33 @@ fn read_u32(bytes: &[u8]) -> u32 {
 /// A sound record, not copied yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sound {
-    /// Where it starts in the segment.
+    /// Where its header starts in the file.
     pub(super) offset: u32,
+    /// The offset in its position: another one in a packed segment.
+    pub(super) origin: u32,
     /// Its kind's code, known or not.
     pub(super) code: u8,
     /// The length of its payload on disk.
     pub(super) length: u32,
     /// Where the payload that a reader gets lies in the file, and how long it is.
     content: (u32, usize),
+    /// Where the next record starts in the file.
+    next: u32,
 }
 
 impl Sound {
-    /// Where the next record starts.
+    /// Where the next record starts in the file.
     pub(super) fn next(&self) -> u32 {
-        self.offset + RECORD_HEADER_BYTES as u32 + self.length
+        self.next
     }
+}
+
+/// The words of a record's header.
+struct Words {
+    origin: u32,
+    length: u32,
+    checksum: u32,
+    code: u8,
 }
 
 /// What comes next in a segment.
@@ -177,19 +221,41 @@ pub(super) struct Segment<'a> {
     number: u32,
     end: u32,
     read_ahead: usize,
+    is_packed: bool,
+    /// Behind the origin of the last record that was found.
+    passed: u32,
     window: Vec<u8>,
     window_start: u32,
 }
 
 impl<'a> Segment<'a> {
     /// To read one record.
-    pub(super) fn to_read(path: &'a Path, file: &'a File, number: u32, end: u32) -> Self {
-        Self { path, file, number, end, read_ahead: READ_BYTES, window: Vec::new(), window_start: 0 }
+    pub(super) fn to_read(path: &'a Path, file: &'a File, number: u32, end: u32, is_packed: bool) -> Self {
+        let (read_ahead, passed, window) = (READ_BYTES, FILE_HEADER_BYTES, Vec::new());
+        Self { path, file, number, end, read_ahead, is_packed, passed, window, window_start: 0 }
     }
 
     /// To read many records in order.
-    pub(super) fn to_scan(path: &'a Path, file: &'a File, number: u32, end: u32) -> Self {
-        Self { read_ahead: SCAN_BYTES, ..Self::to_read(path, file, number, end) }
+    pub(super) fn to_scan(path: &'a Path, file: &'a File, number: u32, end: u32, is_packed: bool) -> Self {
+        Self { read_ahead: SCAN_BYTES, ..Self::to_read(path, file, number, end, is_packed) }
+    }
+
+    /// Records whose origins are smaller have been passed.
+    pub(super) fn pass(&mut self, origin: u32) {
+        self.passed = origin;
+    }
+
+    /// Bytes before a record's payload.
+    pub(super) fn head_bytes(&self) -> usize {
+        RECORD_HEADER_BYTES + if self.is_packed { ORIGIN_BYTES } else { 0 }
+    }
+
+    fn words(&mut self, offset: u32) -> Result<Option<Words>, JournalError> {
+        let (head_bytes, is_packed) = (self.head_bytes(), self.is_packed);
+        Ok(self.bytes(offset, head_bytes)?.map(|head| {
+            let (origin, head) = if is_packed { (read_u32(head), &head[ORIGIN_BYTES..]) } else { (offset, head) };
+            Words { origin, length: read_u32(head), checksum: read_u32(&head[4..]), code: head[8] }
+        }))
     }
 
     /// What is at `offset`; `None` at the end.
@@ -198,25 +264,31 @@ impl<'a> Segment<'a> {
             return Ok(None);
         }
         if let Some(sound) = self.sound_at(offset)? {
+            self.passed = sound.origin.saturating_add(1);
             return Ok(Some(Step::Record(sound)));
         }
         let then = self.after_damage(offset)?;
-        let until = if let After::Record(next) = then { next } else { self.end };
-        let damage = Damage { start: Position::new(self.number, offset), bytes: u64::from(until - offset) };
+        let next = if let After::Record(next) = then { self.sound_at(next)? } else { None };
+        let (start, until) = match self.is_packed {
+            // Which records stood here is told by those before and behind.
+            true => (self.passed, next.map_or(u32::MAX, |next| next.origin)),
+            false => (offset, next.map_or(self.end, |next| next.offset)),
+        };
+        let bytes = u64::from(until.saturating_sub(start));
+        let damage = Damage { start: Position::new(self.number, start), bytes };
         Ok(Some(Step::Damage { damage, then }))
     }
 
     /// The record at `offset`, if its checksum is right.
     pub(super) fn sound_at(&mut self, offset: u32) -> Result<Option<Sound>, JournalError> {
-        let Some(header) = self.bytes(offset, RECORD_HEADER_BYTES)? else {
+        let Some(Words { origin, length, checksum: expected, code }) = self.words(offset)? else {
             return Ok(None);
         };
-        let (length, expected, code) = (read_u32(header), read_u32(&header[4..]), header[8]);
         if length as usize > PAYLOAD_BYTES_MAX {
             return Ok(None);
         }
-        let start = offset + RECORD_HEADER_BYTES as u32;
-        let position = Position::new(self.number, offset);
+        let start = offset + self.head_bytes() as u32;
+        let position = Position::new(self.number, origin);
         let Some(payload) = self.bytes(start, length as usize)? else {
             return Ok(None);
         };
@@ -236,19 +308,24 @@ impl<'a> Segment<'a> {
         if checksum(position, length, code, covered) != expected {
             return Ok(None);
         }
-        Ok(Some(Sound { offset, code, length, content }))
+        Ok(Some(Sound { offset, origin, code, length, content, next: start + length }))
     }
 
     /// The payload's length of a damaged record that may have been written over in place: it is believed when it leads to
     /// the next record, or to the end.
     pub(super) fn length_of_torn(&mut self, offset: u32) -> Result<Option<u32>, JournalError> {
-        let Some(header) = self.bytes(offset, RECORD_HEADER_BYTES)? else {
+        let Some(Words { length, code, .. }) = self.words(offset)? else {
             return Ok(None);
         };
-        let (length, kind) = (read_u32(header), RecordKind::from_code(header[8]));
-        let next = offset.saturating_add(RECORD_HEADER_BYTES as u32).saturating_add(length);
+        let kind = RecordKind::from_code(code);
+        let next = offset.saturating_add(self.head_bytes() as u32).saturating_add(length);
         let can_be = length as usize <= PAYLOAD_BYTES_MAX && kind.is_some_and(|kind| kind != RecordKind::Local);
         Ok((can_be && (next == self.end || self.sound_at(next)?.is_some())).then_some(length))
+    }
+
+    /// The origin of the record whose header starts here, sound or not.
+    pub(super) fn origin_at(&mut self, offset: u32) -> Result<Option<u32>, JournalError> {
+        Ok(self.words(offset)?.map(|words| words.origin))
     }
 
     /// Whether these bytes stand there.
@@ -258,7 +335,7 @@ impl<'a> Segment<'a> {
 
     /// Copies the record out.
     pub(super) fn record(&mut self, sound: &Sound) -> Result<Record, JournalError> {
-        let position = Position::new(self.number, sound.offset);
+        let position = Position::new(self.number, sound.origin);
         let Some(kind) = RecordKind::from_code(sound.code) else {
             let what = format!("the record at {position} is of kind {}, which is unknown here", sound.code);
             return Err(JournalError::Newer { path: self.path.into(), what });
@@ -275,19 +352,17 @@ impl<'a> Segment<'a> {
     /// damaged, and nothing inside the payload is looked at. Otherwise every later byte is tried, also
     /// when its length leads to the end: a damaged length may do so too, with good records on the way.
     fn after_damage(&mut self, offset: u32) -> Result<After, JournalError> {
-        if let Some(header) = self.bytes(offset, RECORD_HEADER_BYTES)? {
-            let length = read_u32(header);
-            let next = offset.saturating_add(RECORD_HEADER_BYTES as u32).saturating_add(length);
+        if let Some(Words { length, .. }) = self.words(offset)? {
+            let next = offset.saturating_add(self.head_bytes() as u32).saturating_add(length);
             if length as usize <= PAYLOAD_BYTES_MAX && self.sound_at(next)?.is_some() {
                 return Ok(After::Record(next));
             }
         }
         let mut work = 0;
         for candidate in offset + 1..self.end {
-            let Some(header) = self.bytes(candidate, RECORD_HEADER_BYTES)? else {
+            let Some(Words { length, code, .. }) = self.words(candidate)? else {
                 break;
             };
-            let (length, code) = (read_u32(header), header[8]);
             if length as usize > PAYLOAD_BYTES_MAX || RecordKind::from_code(code).is_none() {
                 continue;
             }

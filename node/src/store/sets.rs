@@ -4,9 +4,10 @@
 //! count and sum of the epoch: an index that lost events must not make peers send what is known here.
 
 use super::events::{EventStore, StoreError};
+use super::journal::Position;
 use super::keys::{self, Number};
 use super::known::{EpochState, Epochs, Members, RUNNING_DIGEST_FROM};
-use super::rows::{self, DigestRow, Presence};
+use super::rows::{self, DigestRow};
 use super::writing::Interner;
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::reconcile::{Digest, Epoch, EpochKey, EpochSet, LtHash, Sets, Sum};
@@ -43,12 +44,15 @@ impl EventStore {
         // Of those that have a digest: what it should cover, and the members since.
         let mut covered: BTreeMap<(Number, Epoch), (u64, Sum)> = BTreeMap::new();
         let mut since: BTreeMap<(Number, Epoch), Vec<EventId>> = BTreeMap::new();
+        let mut live: BTreeMap<u32, u64> = BTreeMap::new();
         self.each_entry(|number, row| {
             let place = (row.space, EpochKey::of(&(row.created_ms, row.id)).0);
             let state = epochs.entry(place).or_default();
             state.count += 1;
             state.sum.add_id(&row.id);
-            state.declined += u64::from(row.presence == Presence::Declined);
+            state.declined += u64::from(row.presence.is_declined());
+            state.bytes += row.size.bytes();
+            *live.entry(Position(row.position).segment()).or_default() += row.size.bytes();
             members.entry(place).or_default().push(number);
             match digests.get(&place) {
                 Some(digest) if row.position < digest.until => {
@@ -61,6 +65,7 @@ impl EventStore {
             }
             Ok(())
         })?;
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner) = live;
         for (place, state) in epochs.iter_mut().filter(|(_, state)| state.count >= RUNNING_DIGEST_FROM) {
             let written = digests.get(place).filter(|row| {
                 let of_row = (row.count, Sum::from_bytes(&row.sum));

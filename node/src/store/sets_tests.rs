@@ -348,7 +348,7 @@ fn a_damaged_proof_is_lost_and_the_event_can_be_declined_anew() {
     let id = unwanted.event.id();
     store.decline(&unwanted.event, 60).unwrap();
     let row = store.row(&id).unwrap().unwrap();
-    disks.journal.damage(super::super::Position(row.position));
+    disks.journal.damage(Position(row.position));
     assert!(store.proof(&id).unwrap().is_none());
     assert_eq!(store.row(&id).unwrap().unwrap().presence, Presence::Lost);
     assert_eq!((store.declined(space).unwrap(), store.known().len(space)), (0, 1));
@@ -446,7 +446,7 @@ fn an_event_that_was_lost_and_came_again_is_one_member() {
     let posts = crowd(140);
     store.admit(&posts).unwrap();
     let row = store.row(&posts[9].event.id()).unwrap().unwrap();
-    disks.journal.damage(super::super::Position(row.position));
+    disks.journal.damage(Position(row.position));
     assert!(store.event(&row.id).unwrap().is_none());
     store.admit(&posts[9..10]).unwrap();
     assert_ne!(store.row(&row.id).unwrap().unwrap().position, row.position);

@@ -9,7 +9,7 @@ use super::index::{BATCH_ROWS_MAX, Batch, Direction, Entry, Index};
 use super::journal::Position;
 use super::keys::{self, Number, meta};
 use super::known::{EpochChange, NewMember, RUNNING_DIGEST_FROM};
-use super::rows::{self, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence, Why};
+use super::rows::{self, BARE_BYTES, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence, Size, Why};
 use super::shapes::Note;
 use roda_protocol::event::{Body, Kind, Verified, tag};
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
@@ -28,6 +28,8 @@ const ROWS_OF_KNOWN: usize = 3;
 
 /// Comments of a thread that are looked at for answers to an own event that came after them, as when a home is restored.
 const ANSWERS_LOOKED_AT_MAX: usize = 2000;
+/// What a record has beside the event's bytes: its own header, and the time of arrival.
+const RECORD_BYTES: u64 = 17;
 
 /// Numbers given to spaces and authors, and how many events are known. Only the writer changes them.
 #[derive(Debug, Default)]
@@ -172,11 +174,13 @@ impl<'a> Writing<'a> {
 
     /// Puts an event's row, and what it changes of its epoch: all in one batch.
     fn put_row(&mut self, number: Number, row: EventRow) -> Result<(), StoreError> {
-        let before = self.row(number)?.map(|row| row.presence);
+        let row_before = self.row(number)?;
+        let before = row_before.as_ref().map(|row| row.presence);
         self.make_room(ROWS_OF_KNOWN)?;
+        self.count_bytes(row_before.as_ref(), &row);
         self.has_vanished |= before.is_some_and(Presence::is_shown) && !row.presence.is_shown();
-        let was_declined = before == Some(Presence::Declined);
-        let is_declined = row.presence == Presence::Declined;
+        let was_declined = before.is_some_and(Presence::is_declined);
+        let is_declined = row.presence.is_declined();
         if before.is_none() {
             self.events += 1;
             self.add_member(number, &row)?;
@@ -191,6 +195,18 @@ impl<'a> Writing<'a> {
         self.batch.enter(number, row.to_entry());
         self.rows.insert(number, row);
         Ok(())
+    }
+
+    /// Counts what an event takes of the log, in its epoch and in its segment.
+    fn count_bytes(&mut self, before: Option<&EventRow>, row: &EventRow) {
+        let (fewer, more) = (before.map_or(0, |before| before.size.bytes()), row.size.bytes());
+        let state = &mut self.epoch(row).state;
+        state.bytes = (state.bytes + more).saturating_sub(fewer);
+        let mut live = self.store.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = before.and_then(|before| live.get_mut(&Position(before.position).segment())) {
+            *bytes = bytes.saturating_sub(fewer);
+        }
+        *live.entry(Position(row.position).segment()).or_default() += more;
     }
 
     /// Whether the event was taken back by its author, in the index or in this batch. Told from rows alone.
@@ -251,7 +267,12 @@ impl<'a> Writing<'a> {
         let author = self.number(keys::author_number_key(&event.header().author))?;
         let created_ms = event.header().created_ms;
         let kind = event.header().kind.tag;
-        self.put_row(number, EventRow { id, position: position.0, created_ms, space, author, tag: kind, presence })?;
+        let is_held = presence == Presence::Held;
+        let size = Size::of(if is_held { RECORD_BYTES + event.bytes().len() as u64 } else { BARE_BYTES });
+        self.put_row(
+            number,
+            EventRow { id, position: position.0, created_ms, space, author, tag: kind, presence, size },
+        )?;
         let lacks_words = presence == Presence::BodyDropped && event.header().body.len > 0;
         if lacks_words && !self.is_taken_back(number, author)? {
             self.put(keys::wordless_key(space, number), id.0.to_vec())?;
@@ -370,13 +391,20 @@ impl<'a> Writing<'a> {
         let space = self.space_number(space)?;
         let presence = Presence::Declined;
         // Its author is given no number: what was declined makes nobody known.
-        self.put_row(number, EventRow { id, position: position.0, created_ms, space, author: 0, tag, presence })
+        let size = Size::of(BARE_BYTES);
+        self.put_row(number, EventRow { id, position: position.0, created_ms, space, author: 0, tag, presence, size })
     }
 
     /// Marks an event as known and lost.
     pub(super) fn lost(&mut self, row: &EventRow) -> Result<(), StoreError> {
         let number = self.id_number(&row.id)?;
-        self.put_row(number, EventRow { presence: Presence::Lost, ..row.clone() })
+        self.put_row(number, EventRow { presence: Presence::Lost, size: Size::default(), ..row.clone() })
+    }
+
+    /// Marks an event whose words are kept no longer.
+    pub(super) fn pruned(&mut self, row: &EventRow) -> Result<(), StoreError> {
+        let number = self.id_number(&row.id)?;
+        self.put_row(number, EventRow { presence: Presence::Pruned, size: Size::of(BARE_BYTES), ..row.clone() })
     }
 
     fn action(&mut self, target: &EventId, number: Number) -> Result<(), StoreError> {
@@ -394,8 +422,9 @@ impl<'a> Writing<'a> {
             self.make_room(1)?;
             self.batch.delete(keys::wordless_key(row.space, target));
         }
-        if row.author == author && row.presence == Presence::Held {
-            let dropped = EventRow { presence: Presence::BodyDropped, ..row };
+        // Of pruned words the log may still have some.
+        if row.author == author && matches!(row.presence, Presence::Held | Presence::Pruned) {
+            let dropped = EventRow { presence: Presence::BodyDropped, size: Size::of(BARE_BYTES), ..row };
             self.scrubs.push(dropped.clone());
             self.put_row(target, dropped)?;
         }
@@ -414,6 +443,7 @@ impl<'a> Writing<'a> {
             | LocalRecord::DeclinedNext { .. }
             | LocalRecord::Damage { .. }
             | LocalRecord::TakenOff { .. } => {}
+            LocalRecord::Keep { space, keep } => self.put(keys::keep_key(space), rows::encode(keep))?,
             LocalRecord::Space { space, row } => self.put(keys::space_key(space), rows::encode(row))?,
             LocalRecord::Read { root, position } => self.put(keys::read_key(root), rows::encode(position))?,
             LocalRecord::Delivery { id, row } => self.own(id, row)?,

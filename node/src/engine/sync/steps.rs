@@ -354,7 +354,7 @@ impl Engine {
             .take(SYNC_GET_IDS_MAX)
             .collect();
         for id in wordless {
-            if matches!(self.store.holds_words(&id), Ok(false)) {
+            if matches!(self.store.wants_words(&id), Ok(true)) {
                 self.wants.add(space, id, Some(peer.clone()));
             } else {
                 self.wordless.remove(&(space, id));

@@ -43,8 +43,11 @@ pub(super) fn recover_last(
         report.torn_bytes_cut = u64::from(length);
         return Ok(Recovered { writer, is_complete: true });
     }
-    check_file_header(&path, &file, number)?;
-    let mut segment = Segment::to_scan(&path, &file, number, length);
+    if check_file_header(&path, &file, number)? {
+        // Its follower is gone. Nothing is written behind one that was rewritten.
+        return Ok(Recovered { writer: Writer { number, file: Arc::new(file), length }, is_complete: false });
+    }
+    let mut segment = Segment::to_scan(&path, &file, number, length, false);
     let (mut offset, mut is_complete) = (FILE_HEADER_BYTES, true);
     while let Some(step) = segment.step(offset)? {
         match step {

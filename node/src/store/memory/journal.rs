@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    super::journal::{Damage, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub},
+    super::journal::{
+        Damage, Fate, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub,
+    },
     Fuse, IN_MEMORY, ordered_fault,
 };
 
@@ -190,6 +192,15 @@ impl Journal for MemoryJournal {
         entry.is_damaged = false;
         state.synced = state.synced.max(found + 1);
         Ok(())
+    }
+
+    fn sealed(&self) -> Vec<(u32, u64)> {
+        // Its one segment is never full.
+        Vec::new()
+    }
+
+    fn rewrite(&self, _: u32, _: &mut dyn FnMut(&Record) -> Fate) -> Result<Option<u64>, JournalError> {
+        Ok(None)
     }
 
     fn start(&self) -> Position {
