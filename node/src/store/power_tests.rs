@@ -182,7 +182,7 @@ fn outcomes(cut: usize) -> [(Unsynced, bool); 5] {
         (Unsynced::Lost, true),
         (Unsynced::Torn { eighths: cut % 9 }, false),
         (Unsynced::OnlyTheLast, false),
-        (Unsynced::Some { bits: bits ^ bits >> 17 }, cut.is_multiple_of(2)),
+        (Unsynced::Some { bits: bits ^ (bits >> 17) }, cut.is_multiple_of(2)),
     ]
 }
 

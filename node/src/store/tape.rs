@@ -207,7 +207,7 @@ pub(super) fn left_by(steps: &[Step], unsynced: Unsynced) -> (BTreeMap<PathBuf, 
                 Unsynced::Torn { eighths } if at == last => apply(&mut kept.bytes, &torn(step, eighths)),
                 Unsynced::Torn { .. } => apply(&mut kept.bytes, step),
                 Unsynced::OnlyTheLast if at == last => apply(&mut kept.bytes, step),
-                Unsynced::Some { bits } if bits >> (at % 64) & 1 == 1 => apply(&mut kept.bytes, step),
+                Unsynced::Some { bits } if (bits >> (at % 64)) & 1 == 1 => apply(&mut kept.bytes, step),
                 Unsynced::Lost | Unsynced::OnlyTheLast | Unsynced::Some { .. } => {}
             }
         }
