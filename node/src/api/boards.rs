@@ -3,6 +3,7 @@
 use super::Shared;
 use super::dto::{Board, BoardRef, BoardSelector, Completeness, NewBoard, OpenBoard, SyncAsk, SyncReport};
 use super::error::{ApiError, refused};
+use super::feed::Lens;
 use super::node::unexpected;
 use super::read::blocking;
 use super::resolve::KnownBoard;
@@ -32,7 +33,8 @@ pub(super) async fn list(State(context): State<Shared>) -> Result<Json<Vec<Board
 pub(crate) async fn read_boards(context: &Shared) -> Result<Vec<Board>, ApiError> {
     let summaries = blocking(context.clone(), |context| {
         let boards = context.boards()?.into_iter();
-        boards.map(|board| Ok((board.space, summary(context, board)?))).collect::<Result<Vec<_>, ApiError>>()
+        let lens = Lens::new(context, false)?;
+        boards.map(|board| Ok((board.space, summary(context, &lens, board)?))).collect::<Result<Vec<_>, ApiError>>()
     })
     .await?;
     let mut boards = Vec::with_capacity(summaries.len());
@@ -66,11 +68,13 @@ pub(crate) async fn completeness(context: &Shared, space: SpaceId) -> Result<Com
     })
 }
 
-fn summary(context: &Context, board: KnownBoard) -> Result<Board, ApiError> {
+fn summary(context: &Context, lens: &Lens, board: KnownBoard) -> Result<Board, ApiError> {
     let store = &context.store;
     let mut unread = 0;
     for (_, row) in store.posts(board.space, None, UNREAD_POSTS_MAX)? {
-        unread += store.thread_counts(&row.id, &context.me())?.unread;
+        if lens.thread_hidden(&row.id).is_none() {
+            unread += store.thread_counts(&row.id, &context.me())?.unread;
+        }
     }
     Ok(Board {
         board: board.space.to_string(),

@@ -36,6 +36,9 @@ const NAMED_MAX: usize = 10;
 /// From so many millionths on, one holder's share is worth words.
 const MUCH_PPM: u64 = 400_000;
 
+/// Of less than this a large share says little.
+const NOTABLE_MIN: u64 = 20;
+
 /// What all peers that are not of the world are counted as.
 const NEARBY: &str = "nearby";
 
@@ -259,13 +262,13 @@ fn words(overall: &PowerOf, boards: &[PowerOf], networks: &Figures, seen: &Seen)
     let mut words = Vec::new();
     let much = MUCH_PPM as f64 / WHOLE_PPM as f64;
     let percent = |share: f64| (share * 100.0).round() as u64;
-    if overall.posts.holders > 1 && overall.posts.top1 >= much {
+    if overall.posts.total >= NOTABLE_MIN && overall.posts.top1 >= much {
         words.push(format!(
             "one author wrote {}% of the posts: `roda feed --sort balanced` keeps few authors from filling a page",
             percent(overall.posts.top1)
         ));
     }
-    if overall.votes.total > 0 && overall.votes.nakamoto <= 3 {
+    if overall.votes.total >= NOTABLE_MIN && overall.votes.nakamoto <= 3 {
         words.push(format!(
             "{} of {} voters cast more than half of the votes: orders that count votes are theirs; `--sort new` and `active` are not",
             overall.votes.nakamoto, overall.votes.holders
@@ -278,7 +281,7 @@ fn words(overall: &PowerOf, boards: &[PowerOf], networks: &Figures, seen: &Seen)
              connect` or an invite by somebody else"
                 .to_owned(),
         ),
-        _ if overall.first_deliveries.top1 >= much && overall.first_deliveries.total > 0 => words.push(format!(
+        _ if overall.first_deliveries.total >= NOTABLE_MIN && overall.first_deliveries.top1 >= much => words.push(format!(
             "one peer brought {}% of the events first; were it gone, others would bring them later, if they hold them",
             percent(overall.first_deliveries.top1)
         )),

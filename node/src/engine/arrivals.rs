@@ -38,6 +38,7 @@ pub enum Bringer {
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     peers: Vec<Peer>,
+    numbers: BTreeMap<Peer, Number>,
     /// By the first eight bytes of the id. Nobody walks it.
     by_event: HashMap<u64, Option<Number>>,
     order: VecDeque<u64>,
@@ -66,16 +67,17 @@ impl Arrivals {
     }
 
     fn number(&mut self, peer: &Peer) -> Number {
-        let known = self.peers.iter().position(|known| known == peer);
-        let number = match known {
-            Some(number) => number,
-            None if self.peers.len() < PEERS_MAX => {
+        if let Some(number) = self.numbers.get(peer) {
+            return *number;
+        }
+        match Number::try_from(self.peers.len()) {
+            Ok(number) if self.peers.len() < PEERS_MAX => {
                 self.peers.push(peer.clone());
-                self.peers.len() - 1
+                self.numbers.insert(peer.clone(), number);
+                number
             }
-            None => return OTHERS,
-        };
-        Number::try_from(number).unwrap_or(OTHERS)
+            _ => OTHERS,
+        }
     }
 
     /// Who brought an event, if that is remembered.

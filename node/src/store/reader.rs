@@ -147,3 +147,7 @@ impl EventStore {
         Ok(self.space_numbers()?.into_iter().find(|(_, known)| *known == number).map(|(space, _)| space))
     }
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

@@ -63,6 +63,8 @@ pub(super) struct Writing<'a> {
     has_vanished: bool,
     /// Events that retractions of this batch name, with the retractions' authors.
     retracted: BTreeSet<(Number, Number)>,
+    /// The number of the reader, once it was looked up; nothing inside: the reader has none yet.
+    reader: Option<Option<Number>>,
     /// Comments of this batch by others: what each answers, its position and its number.
     comments: Vec<(EventId, Position, Number)>,
     applied: Option<Position>,
@@ -91,6 +93,7 @@ impl<'a> Writing<'a> {
             places: Vec::new(),
             has_vanished: false,
             retracted: BTreeSet::new(),
+            reader: None,
             comments: Vec::new(),
             applied: None,
         }
@@ -317,7 +320,7 @@ impl<'a> Writing<'a> {
             return if is_own { Ok(()) } else { self.answers_before(event.id(), root, reader) };
         }
         let why = match event.kind() {
-            Kind::Comment(comment) if self.is_by(&comment.parent, &reader)? => Some(Why::Answer),
+            Kind::Comment(comment) if self.is_by_reader(&comment.parent, &reader)? => Some(Why::Answer),
             _ => match event.body() {
                 Some(Body::Post(words)) if view::mentions(&words.title, &reader) => Some(Why::Mention),
                 Some(Body::Post(words)) if view::mentions(&words.text, &reader) => Some(Why::Mention),
@@ -334,20 +337,29 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Whether an event is here, or comes with this batch, and an author wrote it.
-    fn is_by(&mut self, id: &EventId, author: &AuthorKey) -> Result<bool, StoreError> {
+    /// Whether an event is here, or comes with this batch, and the reader wrote it.
+    fn is_by_reader(&mut self, id: &EventId, reader: &AuthorKey) -> Result<bool, StoreError> {
+        let Some(reader) = self.reader_number(reader)? else { return Ok(false) };
         let number = match self.fresh_ids.get(id) {
             Some(number) => Some(*number),
             None => self.index.find(&id.0)?,
         };
         let Some(row) = number.map(|number| self.row(number)).transpose()?.flatten() else { return Ok(false) };
-        let key = keys::author_number_key(author);
-        let of_author = match self.fresh.get(&key) {
-            Some(number) => Some(*number),
-            None => self.index.get(&key)?.and_then(|value| keys::number_at_end(&value)),
-        };
         // The author of what was declined has no number.
-        Ok(row.presence != Presence::Declined && of_author == Some(row.author))
+        Ok(row.presence != Presence::Declined && row.author == reader)
+    }
+
+    fn reader_number(&mut self, reader: &AuthorKey) -> Result<Option<Number>, StoreError> {
+        let key = keys::author_number_key(reader);
+        if let Some(number) = self.fresh.get(&key) {
+            return Ok(Some(*number));
+        }
+        if let Some(number) = self.reader {
+            return Ok(number);
+        }
+        let number = self.index.get(&key)?.and_then(|value| keys::number_at_end(&value));
+        self.reader = Some(number);
+        Ok(number)
     }
 
     /// Adds the answers to an own event that came before it.
