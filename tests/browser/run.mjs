@@ -193,7 +193,7 @@ async function pages(browser) {
     feed: "/", balanced: "/?sort=balanced", top: "/?sort=top&range=week", boards: "/boards", board: `/b/${thread.board}`,
     log: `/b/${thread.board}/log`, thread: `/t/${thread.id}`, branch: `/t/${comment.id}`, post: "/post",
     reply: `/reply/${comment.id}`, edit: `/edit/${mine.id}`, retract: `/retract/${mine.id}`, history: `/history/${mine.id}`,
-    author: `/author/${thread.author}`, inbox: "/inbox", search: "/search", found: "/search?q=words", node: "/node",
+    author: `/author/${thread.author}`, inbox: "/inbox", node: "/node",
     settings: "/settings", rules: "/rules", why: `/why/${thread.id}`, power: "/power", help: "/help", nothing: "/nothing",
   };
   const problems = [];

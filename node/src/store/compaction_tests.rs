@@ -35,9 +35,13 @@ fn pruned(folder: &Path, index: &Arc<MemoryIndex>) -> (EventStore, SpaceId, Vec<
         store.take_in(std::slice::from_ref(arrival)).unwrap();
     }
     store.note(&[LocalRecord::Keep { space, keep: Keep::Days(10) }]).unwrap();
+    prune_all(&store);
+    (store, space, all)
+}
+
+fn prune_all(store: &EventStore) {
     let by = Retention { now_ms: 200 * DAY, me: AuthorKey([7; 32]), disk_bytes_max: u64::MAX };
     while store.prune(&by).unwrap().events > 0 {}
-    (store, space, all)
 }
 
 fn compact_all(store: &EventStore) -> Vec<Compacted> {
@@ -70,7 +74,9 @@ fn the_room_of_pruned_words_is_given_back_and_every_event_is_as_before() {
     // A lost index is made from what is left, and says the same but for the numbers that it gives.
     let store = open(folder.path(), &Arc::new(MemoryIndex::new()));
     assert_eq!(store.sets(space).digest(&[1; 32]).unwrap(), before.2);
-    assert_eq!(store.declined(space).unwrap(), 190);
+    assert!((150..=189).contains(&store.declined(space).unwrap()), "what was not written anew has its words again");
+    prune_all(&store);
+    assert_eq!(store.declined(space).unwrap(), 189);
     assert_eq!(store.keep(space).unwrap(), Keep::Days(10));
     assert!(all.iter().all(|arrival| !store.wants_words(&arrival.event.id()).unwrap()));
     assert_eq!(store.fsck().unwrap().problems, Vec::<String>::new());

@@ -67,7 +67,6 @@ catalogue! {
     feed: "Feed", "Início";
     boards: "Boards", "Fóruns";
     inbox: "Inbox", "Caixa de entrada";
-    search: "Search", "Procurar";
     node: "Node", "Nó";
     settings: "Settings", "Definições";
     help: "Help", "Ajuda";
@@ -235,7 +234,6 @@ catalogue! {
     key_open: "open the entry", "abrir a entrada";
     key_author: "the author", "o autor";
     key_unread: "next new comment, or next page with something new", "próximo comentário novo, ou página com novidades";
-    key_search: "search", "procurar";
     key_help: "this list", "esta lista";
     peers: "Peers", "Pares";
     no_peers: "No peers are connected: what you write stays here until some are.",
@@ -273,11 +271,6 @@ catalogue! {
     new_replies_one: "%n new reply", "%n resposta nova";
     new_replies_many: "%n new replies", "%n respostas novas";
     show_new: "Show", "Mostrar";
-    search_words: "Words", "Palavras";
-    search_none: "Nothing that is held here matches.", "Nada do que está aqui corresponde.";
-    search_hint: "Searches what is held on this node.", "Procura no que está neste nó.";
-    since_date: "From (date)", "De (data)";
-    until_date: "Until (date)", "Até (data)";
     inbox_empty: "No answers and no mentions yet.", "Ainda sem respostas nem menções.";
     inbox_clear: "Mark all as read", "Marcar tudo como lido";
     inbox_answer: "answered you", "respondeu-lhe";

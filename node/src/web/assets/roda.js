@@ -88,7 +88,6 @@
     a: () => press("up"),
     z: () => press("down"),
     u: () => press("author"),
-    "/": () => shared("search"),
     "?": () => shared("help"),
   };
   document.addEventListener("keydown", (event) => {

@@ -115,7 +115,7 @@ fn a_newer_format_and_a_renamed_segment_are_refused() {
     let (fixture, _) = Fixture::new().with_events(&[b"one"]);
     let whole = fixture.bytes(1);
     let mut newer = whole.clone();
-    newer[4] = 2;
+    newer[4] = 3;
     let checksum = crc32fast::hash(&newer[..12]).to_le_bytes();
     newer[12..16].copy_from_slice(&checksum);
     fixture.set_bytes(1, &newer);
