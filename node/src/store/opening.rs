@@ -209,7 +209,7 @@ impl EventStore {
                     writing.applied(record.position);
                 }
                 RecordKind::Event | RecordKind::Scrubbed | RecordKind::Pruned => {
-                    self.replay_event(record, marker.take(), &mut writing)?
+                    self.replay_event(record, marker.take(), &mut writing)?;
                 }
             }
         }

@@ -94,7 +94,7 @@ fn an_answer_that_came_before_what_it_answers_is_found_when_that_comes() {
 fn a_store_without_a_reader_has_no_inbox() {
     let (store, _) = EventStore::open(Arc::new(MemoryJournal::new()), Arc::new(MemoryIndex::new()), network()).unwrap();
     let mine = post(ME, 1, "");
-    let answer = comment(OTHER, 2, &mine, &mine, "");
+    let answer = comment(OTHER, 2, &mine, &mine, "words");
     store.admit(&[mine, answer]).unwrap();
     assert_eq!(inbox(&store), []);
 }
@@ -104,13 +104,13 @@ fn a_board_that_was_read_counts_nothing_unread_until_something_new_comes() {
     let store = empty();
     let theirs = post(OTHER, 1, "");
     let root = theirs.event.id();
-    store.admit(&[theirs.clone(), comment(OTHER, 2, &theirs, &theirs, "")]).unwrap();
+    store.admit(&[theirs.clone(), comment(OTHER, 2, &theirs, &theirs, "words")]).unwrap();
     assert_eq!(store.thread_counts(&root, &me()).unwrap().unread, 2);
     let position = store.end_position();
     store.note(&[LocalRecord::ReadSpace { space: board(), position }]).unwrap();
     assert_eq!(store.thread_counts(&root, &me()).unwrap().unread, 0);
-    let newest = comment(OTHER, 3, &theirs, &theirs, "");
-    store.admit(&[newest.clone()]).unwrap();
+    let newest = comment(OTHER, 3, &theirs, &theirs, "words");
+    store.admit(std::slice::from_ref(&newest)).unwrap();
     assert_eq!(store.thread_counts(&root, &me()).unwrap().unread, 1);
     let behind = store.members_behind(&root, store.read_mark(&root).unwrap(), &me()).unwrap();
     assert_eq!(behind.iter().map(|member| member.row.id).collect::<Vec<_>>(), [newest.event.id()]);
