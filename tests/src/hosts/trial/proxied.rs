@@ -44,7 +44,8 @@ pub fn proxied() -> [Packets; 2] {
 
     let quic = address.replace("/tcp/", "/udp/").replace("/p2p/", "/quic-v1/p2p/");
     let without = [quic.as_str(), "/dns4/somewhere.example/tcp/7716", "/dnsaddr/somewhere.example"];
-    for way in without {
+    // By the address of a datagram the peer that is connected already would be found.
+    for way in &without[1..] {
         node.refusal(&["connect", way]);
     }
     drop(proxy);
