@@ -81,7 +81,7 @@ fn is_of(value: &Value, kind: &Value) -> bool {
     }
 }
 
-/// The four patterns that the schemas use.
+/// The five patterns that the schemas use.
 fn matches(text: &str, pattern: &str) -> bool {
     match pattern {
         "^[0-9a-f]{64}$" => text.len() == 64 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')),
@@ -92,6 +92,11 @@ fn matches(text: &str, pattern: &str) -> bool {
         "^roda:[a-z2-7]+$" => text
             .strip_prefix("roda:")
             .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| matches!(c, 'a'..='z' | '2'..='7'))),
+        "^(forever|[0-9]+d|[0-9]+(GiB|MiB|KiB|B))$" => {
+            let units = ["d", "GiB", "MiB", "KiB", "B"];
+            let is_number = |digits: &str| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
+            text == "forever" || units.iter().any(|unit| text.strip_suffix(unit).is_some_and(is_number))
+        }
         "/p2p/" => text.contains("/p2p/"),
         other => panic!("the pattern {other} is not known to this test"),
     }

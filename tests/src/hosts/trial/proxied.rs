@@ -75,5 +75,13 @@ pub fn proxied() -> [Packets; 2] {
         // Whether there is somebody is of no concern here.
         drop(other.run(&["connect", way]));
     }
+    // What the counters are for: they see datagrams and questions for names where there are some.
+    let mut send = std::process::Command::new(&plain.place().prefix[0]);
+    send.args(&plain.place().prefix[1..]).args([
+        "bash",
+        "-c",
+        "echo x > /dev/udp/185.12.4.4/4001; echo x > /dev/udp/185.12.4.4/53",
+    ]);
+    assert!(send.status().expect("bash starts").success());
     seen.map(|seen| seen.packets())
 }
