@@ -11,16 +11,17 @@ pub use reading::*;
 pub use reasons::*;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What every failed call answers, under the key `error`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// What went wrong.
     pub error: ErrorDetail,
 }
 
 /// An error for programs (`code`) and people (`message`, `hint`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorDetail {
     /// A stable word: `not_found`, `ambiguous`, `invalid`, `too_large`, `not_followed`, `unreachable`, `expired`,
     /// `other_network`, `not_logged_in`, `no_web_page`, `busy`, `storage`, `internal`.
@@ -32,7 +33,7 @@ pub struct ErrorDetail {
 }
 
 /// `GET /api/v1/status`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// The node's libp2p name.
     pub peer_id: String,
@@ -73,7 +74,7 @@ pub struct Status {
 }
 
 /// `GET /api/v1/doctor`, and `roda doctor`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Diagnosis {
     /// How many of the findings are problems.
     pub problems: u64,
@@ -82,7 +83,7 @@ pub struct Diagnosis {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// What: `files`, `disk`, `storage`, `listening`, `reachability`, `peers`, `clock`, `network`, `node`, `notice`.
     pub check: String,
@@ -95,7 +96,7 @@ pub struct Finding {
 }
 
 /// How a thing is that was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FindingState {
     /// As it should be.
@@ -107,14 +108,21 @@ pub enum FindingState {
 }
 
 /// Answer of `POST /api/v1/web`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct WebLink {
     /// A login link that works once, for a minute.
     pub url: String,
 }
 
+/// Answer of `POST /api/v1/shutdown`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Stopping {
+    /// True: the node ends once the calls under way have ended.
+    pub stopping: bool,
+}
+
 /// `GET /api/v1/identity`, `POST /api/v1/identity`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Identity {
     /// Who writes here.
     pub author: String,
@@ -123,14 +131,14 @@ pub struct Identity {
 }
 
 /// Body of `POST /api/v1/identity`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SetName {
     /// The new name, at most 32 characters.
     pub name: String,
 }
 
 /// A board that was founded, opened, followed or left.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BoardRef {
     /// Its id.
     pub board: String,
@@ -139,7 +147,7 @@ pub struct BoardRef {
 }
 
 /// Body of `POST /api/v1/boards`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct NewBoard {
     /// The name, 1 to 32 characters.
     pub name: String,
@@ -157,21 +165,21 @@ pub struct NewBoard {
 }
 
 /// Body of `POST /api/v1/boards/open`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OpenBoard {
     /// The name; equal names are equal boards on every node.
     pub name: String,
 }
 
 /// Body of `POST /api/v1/follow` and `POST /api/v1/unfollow`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BoardSelector {
     /// A full id, a unique prefix, or a local name.
     pub board: String,
 }
 
 /// One of `GET /api/v1/boards`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Board {
     /// Its id.
     pub board: String,
@@ -198,7 +206,7 @@ pub struct Board {
 }
 
 /// How long a write waits for other nodes.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Wait {
     /// Distinct peers that must hold the event; 0: don't wait.
     #[serde(default)]
@@ -209,7 +217,7 @@ pub struct Wait {
 }
 
 /// Body of `POST /api/v1/posts`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewPost {
     /// Where.
     pub board: String,
@@ -229,7 +237,7 @@ pub struct NewPost {
 }
 
 /// Body of `POST /api/v1/events/{id}/reply`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewReply {
     /// The text.
     pub text: String,
@@ -239,7 +247,7 @@ pub struct NewReply {
 }
 
 /// Body of `POST /api/v1/events/{id}/edit`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewEdit {
     /// The new title of a post; the old one without.
     pub title: Option<String>,
@@ -253,7 +261,7 @@ pub struct NewEdit {
 }
 
 /// Body of `POST /api/v1/events/{id}/retract`.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct NewRetraction {
     /// Whether to wait for peers.
     #[serde(default)]
@@ -261,7 +269,7 @@ pub struct NewRetraction {
 }
 
 /// Body of `POST /api/v1/events/{id}/vote`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewVote {
     /// 1, -1 or 0.
     pub value: i8,
@@ -271,7 +279,7 @@ pub struct NewVote {
 }
 
 /// What a write came to. It is on this node's disk when the answer arrives.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Written {
     /// The new event.
     pub id: String,
@@ -289,7 +297,7 @@ pub struct Written {
 }
 
 /// One of `GET /api/v1/feed?board=&sort=&range=&hidden=&limit=&before=`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FeedEntry {
     /// The post.
     pub id: String,
@@ -329,7 +337,7 @@ pub struct FeedEntry {
 }
 
 /// `GET /api/v1/threads/{id}?hidden=`: the thread of a post or of any comment in it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ThreadPage {
     /// Its board.
     pub board: String,
@@ -349,7 +357,7 @@ pub struct ThreadPage {
 }
 
 /// A place of a thread.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ThreadNode {
     /// The post or comment.
     pub id: String,
@@ -394,7 +402,7 @@ pub struct ThreadNode {
 }
 
 /// What a page of a thread leaves out below a node, and how it is asked for: `under` this node, `after` that answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MoreBelow {
     /// How many places, at any depth; what is left out below answers that are on the page is counted there.
     pub count: u32,
@@ -403,7 +411,7 @@ pub struct MoreBelow {
 }
 
 /// By whom and why words are not shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hidden {
     /// `you` (the reader's own rules), `node`, or `author`.
     #[serde(default)]
@@ -417,7 +425,7 @@ pub struct Hidden {
 }
 
 /// Raw votes, one per author.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Votes {
     /// Up.
     pub up: u32,
@@ -426,7 +434,7 @@ pub struct Votes {
 }
 
 /// What may be missing. Never says more than was compared.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Completeness {
     /// Events of the thread, or of the board, that are stored here.
     pub held: u64,
@@ -443,7 +451,7 @@ pub struct Completeness {
 }
 
 /// One of `GET /api/v1/peers`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PeerEntry {
     /// Its libp2p name.
     pub peer_id: String,
@@ -460,14 +468,14 @@ pub struct PeerEntry {
 }
 
 /// Body of `POST /api/v1/connect`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Connect {
     /// A multiaddr, such as `/ip4/192.0.2.7/tcp/7716`.
     pub address: String,
 }
 
 /// `POST /api/v1/keep`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct KeepAsk {
     /// A full id, a unique prefix, or a local name.
     pub board: String,
@@ -476,7 +484,7 @@ pub struct KeepAsk {
 }
 
 /// How long the words of a board are kept on this node.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Keeping {
     /// Its id.
     pub board: String,
@@ -487,14 +495,14 @@ pub struct Keeping {
 }
 
 /// Answer of `POST /api/v1/connect`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Connected {
     /// The peer that answered.
     pub peer_id: String,
 }
 
 /// Body of `POST /api/v1/invites`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct NewInvite {
     /// The board, as in [`BoardSelector`]; the only one that is followed if none is named.
     pub board: Option<String>,
@@ -506,7 +514,7 @@ pub struct NewInvite {
 }
 
 /// Answer of `POST /api/v1/invites`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InviteMade {
     /// The whole text of the invite.
     pub invite: String,
@@ -527,14 +535,14 @@ pub struct InviteMade {
 }
 
 /// Body of `POST /api/v1/join`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Join {
     /// The text of an invite.
     pub invite: String,
 }
 
 /// Answer of `POST /api/v1/join`: the board is followed, and every address was dialled.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Joined {
     /// The board's id.
     pub board: String,
@@ -547,7 +555,7 @@ pub struct Joined {
 }
 
 /// What became of an address.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Dialled {
     /// The address.
     pub address: String,
@@ -558,7 +566,7 @@ pub struct Dialled {
 }
 
 /// Body of `POST /api/v1/sync`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct SyncAsk {
     /// One board, or all that are followed.
     pub board: Option<String>,
@@ -567,7 +575,7 @@ pub struct SyncAsk {
 }
 
 /// One of the answer of `POST /api/v1/sync`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SyncReport {
     /// The board.
     pub board: String,
@@ -596,7 +604,7 @@ pub struct SyncReport {
 }
 
 /// One of `GET /api/v1/outbox`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OutboxEntry {
     /// An own event.
     pub id: String,
@@ -613,7 +621,7 @@ pub struct OutboxEntry {
 }
 
 /// One line of `GET /api/v1/export?board=`, and of the body of `POST /api/v1/import`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ExportLine {
     /// The event.
     pub id: String,
@@ -632,7 +640,7 @@ pub struct ExportLine {
 }
 
 /// Answer of `POST /api/v1/import`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct ImportReport {
     /// New here.
     pub imported: u64,
@@ -645,7 +653,7 @@ pub struct ImportReport {
 }
 
 /// Body of `POST /api/v1/fsck`.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct FsckAsk {
     /// Rebuild the index from the log.
     #[serde(default)]
@@ -653,7 +661,7 @@ pub struct FsckAsk {
 }
 
 /// Answer of `POST /api/v1/fsck`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FsckReport {
     /// Events that were read and checked.
     pub events: u64,
@@ -664,7 +672,7 @@ pub struct FsckReport {
 }
 
 /// One line of `GET /api/v1/events`: what happens in the node, as it happens.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum NodeEvent {
     /// A new event is held.

@@ -19,6 +19,7 @@ use roda_protocol::thread::{self, Node, Shown};
 use roda_protocol::view::policy::{Effect, Item, Judgement, Policy};
 use roda_protocol::view::{FeedSort, FeedStats, Place};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// Entries of a page of a feed, if the asker does not say.
 const FEED_LIMIT_DEFAULT: usize = 50;
@@ -32,7 +33,8 @@ pub(super) const RANKED_MAX: usize = 10_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The query of a feed.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct FeedAsk {
     /// One board, or all that are followed.
     pub(crate) board: Option<String>,

@@ -15,6 +15,7 @@ use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::thread::Shown;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use utoipa::IntoParams;
 
 /// Entries of a page, if the asker does not say.
 const INBOX_LIMIT_DEFAULT: usize = 50;
@@ -29,7 +30,8 @@ const STEP_ROWS: usize = 256;
 const WATCHED_MAX: usize = 100;
 
 /// The query of an inbox.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct InboxAsk {
     /// Also what was read.
     #[serde(default)]

@@ -19,6 +19,7 @@ use roda_protocol::event::tag;
 use roda_protocol::id::{EventId, SpaceId};
 use serde::Deserialize;
 use std::io;
+use utoipa::IntoParams;
 
 /// Events of one step of an export.
 const EXPORT_STEP: usize = 128;
@@ -27,8 +28,10 @@ const EXPORT_STEP: usize = 128;
 const REASONS_MAX: usize = 5;
 
 /// The query of an export.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ExportAsk {
+    /// One board, or all that is held.
     board: Option<String>,
 }
 

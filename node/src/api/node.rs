@@ -1,7 +1,7 @@
 //! Calls about the node itself: status, identity, peers, news, stop.
 
 use super::Shared;
-use super::dto::{Connect, Connected, Diagnosis, FindingState, Identity, PeerEntry, Status, WebLink};
+use super::dto::{Connect, Connected, Diagnosis, FindingState, Identity, PeerEntry, Status, Stopping, WebLink};
 use super::error::ApiError;
 use crate::doctor::{self, Facts};
 use crate::engine::{Answer, Local};
@@ -141,10 +141,10 @@ pub(super) async fn web(State(context): State<Shared>) -> Result<Json<WebLink>, 
     Ok(Json(WebLink { url: link }))
 }
 
-pub(super) async fn shutdown(State(context): State<Shared>) -> Json<serde_json::Value> {
+pub(super) async fn shutdown(State(context): State<Shared>) -> Json<Stopping> {
     // Full means that a stop is under way.
     let _ = context.stop.try_send(());
-    Json(serde_json::json!({ "stopping": true }))
+    Json(Stopping { stopping: true })
 }
 
 pub(crate) fn unexpected() -> ApiError {

@@ -21,6 +21,7 @@ use roda_protocol::event::{Kind, tag};
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use utoipa::IntoParams;
 
 /// Days that are looked at, if the asker does not say.
 const DAYS_DEFAULT: u64 = 30;
@@ -46,7 +47,8 @@ const NEARBY: &str = "nearby";
 const OTHERS: &str = "others";
 
 /// The query of power.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct PowerAsk {
     /// One board, or all that are followed.
     pub(crate) board: Option<String>,

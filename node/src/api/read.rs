@@ -17,6 +17,7 @@ use roda_protocol::thread::{self, Node, OnPage, PageAsk, Shown};
 use roda_protocol::view::policy::Effect;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use utoipa::IntoParams;
 
 /// Runs work that reads the disk where it may block.
 pub(crate) async fn blocking<T: Send + 'static>(
@@ -52,7 +53,8 @@ const PAGE_LIMIT_DEFAULT: usize = 200;
 const PAGE_LIMIT_MAX: usize = 1000;
 
 /// The query of a thread. If any of the last four is said a page of it is meant, else all of it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ThreadAsk {
     /// Whether to show the words of what the reader's rules hide, too.
     #[serde(default)]

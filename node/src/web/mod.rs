@@ -19,6 +19,7 @@ mod show;
 mod texts;
 
 pub(crate) use access::Access;
+pub(crate) use guard::FORM_TOKEN_HEADER;
 pub use listen::WebAddress;
 pub(crate) use listen::{bind, serve};
 

@@ -2,9 +2,10 @@
 
 use super::{Hidden, ThreadNode};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// One of `GET /api/v1/inbox?all=&hidden=&limit=&before=`, newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InboxEntry {
     /// The post or comment.
     pub id: String,
@@ -37,21 +38,21 @@ pub struct InboxEntry {
 }
 
 /// Answer of `POST /api/v1/inbox/clear`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InboxCleared {
     /// Entries that were unread.
     pub cleared: u64,
 }
 
 /// Body of `POST /api/v1/next`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct NextAsk {
     /// One board, or all that are followed.
     pub board: Option<String>,
 }
 
 /// Answer of `POST /api/v1/next`: the next unread post or comment, which is marked as read by that.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Next {
     /// What is next; null if nothing is unread.
     pub item: Option<NextItem>,
@@ -62,7 +63,7 @@ pub struct Next {
 }
 
 /// The next unread post or comment.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NextItem {
     /// Its board.
     pub board: String,
@@ -79,14 +80,14 @@ pub struct NextItem {
 }
 
 /// Body of `POST /api/v1/catchup`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct CatchUpAsk {
     /// One board, or all that are followed.
     pub board: Option<String>,
 }
 
 /// A rule of the reader: one of `GET /api/v1/reader/rules`, and the answer of `POST /api/v1/reader/rules`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rule {
     /// What it is about: a post's id, `@` and an author's key, `word:` and words, or `older:` and a number of days with `d`.
     pub what: String,
@@ -99,7 +100,7 @@ pub struct Rule {
 }
 
 /// Body of `POST /api/v1/reader/rules`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct SetRule {
     /// As in [`Rule`]; of ids and authors unique prefixes will do. Any comment stands for its thread.
     pub what: String,
@@ -110,7 +111,7 @@ pub struct SetRule {
 }
 
 /// One line of `GET /api/v1/reader/export`, and of the body of `POST /api/v1/reader/import`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "reader", rename_all = "snake_case")]
 pub enum ReaderLine {
     /// A board is followed.
@@ -144,7 +145,7 @@ pub enum ReaderLine {
 }
 
 /// Answer of `POST /api/v1/reader/import`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct ReaderImported {
     /// Lines that count from now on.
     pub imported: u64,

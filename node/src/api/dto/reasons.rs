@@ -2,9 +2,10 @@
 
 use super::{Hidden, Rule, Votes};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `GET /api/v1/events/{id}/why`: everything that this node knows of how an event came to be shown as it is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct WhyReport {
     /// The event.
     pub id: String,
@@ -47,7 +48,7 @@ pub struct WhyReport {
 }
 
 /// A signature.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SignatureReport {
     /// Whether it holds.
     pub valid: bool,
@@ -64,7 +65,7 @@ pub struct SignatureReport {
 }
 
 /// From whom an event came first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Brought {
     /// `peer`; `here`: it was written on this node; `not_recorded`: it came before the node started, was imported, or is not among
     /// the last 32,768.
@@ -74,7 +75,7 @@ pub struct Brought {
 }
 
 /// A thread's place in an order.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Rank {
     /// The order.
     pub sort: String,
@@ -99,7 +100,7 @@ pub struct Rank {
 }
 
 /// `GET /api/v1/power?board=&days=`: how concentrated this node's world is, from what this node itself has seen.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Power {
     /// Authorship counts events dated from here on, as their authors claim.
     pub since_ms: u64,
@@ -124,7 +125,7 @@ pub struct Power {
 }
 
 /// How concentrated a board is, or all of them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct PowerOf {
     /// The board; null: all that were looked at.
     pub board: Option<String>,
@@ -151,7 +152,7 @@ pub struct PowerOf {
 }
 
 /// What one holds of a whole.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Share {
     /// An author's key, a peer's name, or a network.
     pub who: String,
@@ -164,7 +165,7 @@ pub struct Share {
 }
 
 /// Figures of a whole, as `roda_protocol::concentration` computes them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Figures {
     /// The whole.
     pub total: u64,
