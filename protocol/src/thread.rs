@@ -63,7 +63,7 @@ pub struct Node {
     pub id: EventId,
     /// What it answers; `None` for the post, and for a hole, whose own parent nobody here knows.
     pub parent: Option<EventId>,
-    /// 0 for the post, at most [`REPLY_DEPTH_MAX`]; deeper replies stay at that depth, behind what they answer.
+    /// 0 for the post, at most [`crate::limits::REPLY_DEPTH_MAX`]; deeper replies stay at that depth, behind what they answer.
     pub depth: u16,
     /// Who wrote it; `None` for a hole.
     pub author: Option<AuthorKey>,

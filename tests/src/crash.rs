@@ -2,7 +2,7 @@
 //!
 //! What goes on meanwhile: people write, answer and take back through the socket; events come in by import; a neighbour
 //! writes, and its events come in by gossip and comparison. Some points are amid a start over what another left. A home is given up
-//! for a new one after [`HOME_POINTS`] points, so that young homes and older ones are met, and checks stay short.
+//! for a new one after `HOME_POINTS` points, so that young homes and older ones are met, and checks stay short.
 
 use crate::chance::Chance;
 use crate::cluster::{TestNode, network_name, text};
