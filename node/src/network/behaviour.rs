@@ -212,7 +212,7 @@ fn relay_server(local: libp2p::PeerId, is_machine: bool) -> relay::Behaviour {
         max_reservations: RELAY_PLACES_MAX,
         max_reservations_per_peer: RELAY_PLACES_PER_PEER_MAX,
         max_circuits: RELAY_CIRCUITS_MAX,
-        // The library lets a peer that has as many as this begin one more (measured, and read in its source).
+        // The library lets a peer that has as many as this begin one more (its check is `>`).
         max_circuits_per_peer: RELAY_CIRCUITS_PER_PEER_MAX - 1,
         max_circuit_duration: RELAY_CIRCUIT_LASTS,
         max_circuit_bytes: RELAY_CIRCUIT_BYTES_MAX,

@@ -12,7 +12,7 @@ use libp2p::PeerId;
 /// What each rejected message costs, whatever else the peer has done, and on whatever topic.
 const REJECTED_POINTS: f64 = 50.0;
 /// What it costs to lack what others bring: the places in meshes, whatever else the peer has done for its score, and no
-/// more than that (`notes/security-reliability.md` 2.2).
+/// more than that.
 pub(super) const LACKING_POINTS: f64 = 20.0;
 /// In how long half of what a rejected message costs is forgotten: a fault of memory or disk is no enmity.
 const HALF_LIFE: Duration = Duration::from_secs(3600);

@@ -48,7 +48,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The name of a gossip message: see [`gossip::message_id`].
 pub type MessageName = [u8; 20];
 
-/// A mesh peer is probed this often, milliseconds (`notes/security-reliability.md` 2.2).
+/// A mesh peer is probed this often, milliseconds: twelve samples within the hour that they are drawn from.
 const PERIOD_MS: u64 = 300_000;
 
 /// A question that got no answer is asked again after this: longer than the network waits for one. Ten of them fit into a
