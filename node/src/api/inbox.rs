@@ -60,7 +60,7 @@ pub(crate) fn read_inbox(context: &Context, ask: &InboxAsk) -> Result<Vec<InboxE
         ApiError::invalid("that is no cursor", "pass the `cursor` of the last entry that you have seen")
     })?;
     let lens = Lens::new(context, ask.hidden)?;
-    let mut inbox = Inbox { context, mark: context.store.inbox_mark()?, roots: BTreeMap::new() };
+    let mut inbox = Inbox::new(context)?;
     let places = inbox.places(&lens, before, ask.all, limit)?;
     let boards: BTreeMap<SpaceId, String> =
         context.boards()?.into_iter().map(|board| (board.space, board.name)).collect();
@@ -68,9 +68,10 @@ pub(crate) fn read_inbox(context: &Context, ask: &InboxAsk) -> Result<Vec<InboxE
     entries.filter_map(Result::transpose).collect()
 }
 
-/// How many entries of the inbox are unread, counted up to a page.
-pub(crate) fn unread_count(context: &Context) -> Result<usize, ApiError> {
-    Ok(read_inbox(context, &InboxAsk { limit: Some(INBOX_LIMIT_MAX), ..InboxAsk::default() })?.len())
+/// How many entries of the inbox are unread, counted up to so many. Every page asks: no words are read for it.
+pub(crate) fn unread_count(context: &Context, count_max: usize) -> Result<usize, ApiError> {
+    let mut inbox = Inbox::new(context)?;
+    Ok(inbox.places(&Lens::new(context, false)?, None, false, count_max)?.len())
 }
 
 pub(super) async fn clear(State(context): State<Shared>) -> Result<Json<InboxCleared>, ApiError> {
@@ -82,7 +83,7 @@ pub(crate) async fn clear_inbox(context: &Shared) -> Result<InboxCleared, ApiErr
     let (cleared, position) = blocking(context.clone(), |context| {
         // Read before the entries: what arrives meanwhile stays unread.
         let position = context.store.end_position();
-        Ok((unread_count(context)?, position))
+        Ok((unread_count(context, INBOX_LIMIT_MAX)?, position))
     })
     .await?;
     note(context, vec![LocalRecord::ReadInbox { position }]).await?;
@@ -102,7 +103,11 @@ struct Inbox<'a> {
     roots: BTreeMap<EventId, u64>,
 }
 
-impl Inbox<'_> {
+impl<'a> Inbox<'a> {
+    fn new(context: &'a Context) -> Result<Self, ApiError> {
+        Ok(Self { context, mark: context.store.inbox_mark()?, roots: BTreeMap::new() })
+    }
+
     /// What belongs on the page, newest first.
     fn places(&mut self, lens: &Lens, before: Option<u64>, all: bool, limit: usize) -> Result<Vec<Found>, ApiError> {
         let mut found = self.rows(before, all, limit)?;

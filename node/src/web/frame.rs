@@ -7,6 +7,8 @@ use super::preferences::Choice;
 use super::show;
 use super::texts::{Language, Texts};
 use crate::api::error::ApiError;
+use crate::api::inbox::unread_count;
+use crate::api::read::blocking;
 use crate::runtime::wall_ms;
 use askama::Template;
 use axum::extract::FromRequestParts;
@@ -14,6 +16,10 @@ use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
+use std::sync::Arc;
+
+/// Unread entries of the inbox that are counted: beyond that a number says no more than many.
+const INBOX_COUNT_MAX: usize = 99;
 
 /// The frame of a page.
 #[derive(Clone, Debug)]
@@ -74,20 +80,25 @@ impl FromRequestParts<Shared> for Frame {
         let form = parts.extensions.get::<Caller>().map(Caller::form_token).unwrap_or_default();
         let choice = web.preferences.choice();
         let language = choice.language.unwrap_or_else(|| accepted(&parts.headers));
-        let context = &web.context;
-        let key = context.me();
-        // A name that can't be read now is not worth an error page.
-        let name = context.store.author_name(&key).ok().flatten();
+        // What can't be read now is not worth an error page.
+        let said = blocking(Arc::clone(&web.context), |context| {
+            let key = context.me();
+            let name = context.store.author_name(&key)?;
+            let unread = unread_count(context, INBOX_COUNT_MAX)?;
+            Ok((show::Author::new(&key.to_string(), name.as_deref(), true), unread as u64))
+        });
+        let nameless = |_| (show::Author::new(&web.context.me().to_string(), None, true), 0);
+        let (me, inbox_unread) = said.await.unwrap_or_else(nameless);
         Ok(Self {
             t: language.texts(),
             choice,
             theme: choice.theme.word(),
             form,
-            me: show::Author::new(&key.to_string(), name.as_deref(), true),
+            me,
             version: assets::VERSION.as_str(),
             now_ms: wall_ms(),
             here: here(&parts.uri),
-            inbox_unread: crate::api::inbox::unread_count(context).unwrap_or(0) as u64,
+            inbox_unread,
         })
     }
 }

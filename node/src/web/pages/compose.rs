@@ -165,10 +165,7 @@ pub(super) async fn submit_reply(
     Path(id): Path<String>,
     Form(words): Form<Words>,
 ) -> Response {
-    match full_id(&web, id).await {
-        Ok(id) => submit(&web, frame, What::Reply(id), words).await,
-        Err(error) => frame.failed(error),
-    }
+    submit_about(&web, frame, id, What::Reply, words).await
 }
 
 /// `GET /edit/ID`.
@@ -203,10 +200,7 @@ pub(super) async fn submit_edit(
     Path(id): Path<String>,
     Form(words): Form<Words>,
 ) -> Response {
-    match full_id(&web, id).await {
-        Ok(id) => submit(&web, frame, What::Edit(id), words).await,
-        Err(error) => frame.failed(error),
-    }
+    submit_about(&web, frame, id, What::Edit, words).await
 }
 
 /// A thread's page that holds nothing but one place, hidden or not.
@@ -240,6 +234,20 @@ struct Said {
     preview: bool,
     notice: Option<String>,
     problem: Option<ApiError>,
+}
+
+/// Submits words about what `text` names.
+async fn submit_about(
+    web: &Shared,
+    frame: Frame,
+    text: String,
+    what: impl FnOnce(String) -> What,
+    words: Words,
+) -> Response {
+    match full_id(web, text).await {
+        Ok(id) => submit(web, frame, what(id), words).await,
+        Err(error) => frame.failed(error),
+    }
 }
 
 async fn submit(web: &Shared, frame: Frame, what: What, words: Words) -> Response {
