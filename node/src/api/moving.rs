@@ -100,17 +100,7 @@ pub(super) async fn import(
 ) -> Result<Json<ImportReport>, ApiError> {
     let body =
         body.map_err(|rejection| ApiError::new("too_large", rejection.body_text(), "send fewer lines at once"))?;
-    let mut report = ImportReport::default();
-    let mut events = Vec::new();
-    for line in body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
-        let bytes = serde_json::from_slice::<ExportLine>(line)
-            .map_err(|error| error.to_string())
-            .and_then(|line| BASE64.decode(line.bytes.as_bytes()).map_err(|error| error.to_string()));
-        match bytes {
-            Ok(bytes) => events.push(bytes),
-            Err(reason) => reject(&mut report, format!("a line is no exported event: {reason}")),
-        }
-    }
+    let (events, mut report) = blocking(context.clone(), move |_| Ok(events_in(&body))).await?;
     let Answer::Imported(verdicts) = context.handle.ask(Local::Import { events }).await? else {
         return Err(unexpected());
     };
@@ -131,6 +121,21 @@ pub(super) async fn import(
         }
     }
     Ok(Json(report))
+}
+
+/// The events of exported lines, and which lines are none.
+fn events_in(body: &[u8]) -> (Vec<Vec<u8>>, ImportReport) {
+    let (mut events, mut report) = (Vec::new(), ImportReport::default());
+    for line in body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        let bytes = serde_json::from_slice::<ExportLine>(line)
+            .map_err(|error| error.to_string())
+            .and_then(|line| BASE64.decode(line.bytes.as_bytes()).map_err(|error| error.to_string()));
+        match bytes {
+            Ok(bytes) => events.push(bytes),
+            Err(reason) => reject(&mut report, format!("a line is no exported event: {reason}")),
+        }
+    }
+    (events, report)
 }
 
 fn reject(report: &mut ImportReport, reason: String) {
