@@ -16,5 +16,5 @@ mod runtime;
 pub mod store;
 mod web;
 
-pub use runtime::{Node, Ready, Settings, StartError, check_ahead};
+pub use runtime::{Checkers, Node, Ready, Settings, StartError};
 pub use web::WebAddress;

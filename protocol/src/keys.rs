@@ -7,6 +7,7 @@
 use crate::id::{AuthorKey, NetworkId};
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// What a signature is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +75,49 @@ impl Signature {
 /// and scalars beyond the group's order all fail.
 #[must_use]
 pub fn is_signed(key: &[u8; 32], domain: Domain, network: &NetworkId, message: &[u8], signature: &Signature) -> bool {
-    let Ok(key) = VerifyingKey::from_bytes(key) else { return false };
+    VerifyingKey::from_bytes(key).is_ok_and(|key| holds(&key, domain, network, message, signature))
+}
+
+fn holds(key: &VerifyingKey, domain: Domain, network: &NetworkId, message: &[u8], signature: &Signature) -> bool {
     let signature = ed25519_dalek::Signature::from_bytes(&signature.to_bytes());
     key.verify_strict(&preimage(domain, network, message), &signature).is_ok()
+}
+
+/// Keys that a [`Verifier`] remembers: more than write in a busy hour. With 256 bytes each, 1 MiB.
+const UNPACKED_MAX: usize = 4096;
+
+/// Checks signatures as [`is_signed`] does, and remembers the points of keys that it has met: to unpack one is a tenth of a
+/// check, and few authors write most.
+#[derive(Debug, Default)]
+pub struct Verifier {
+    /// Looked up only, so that its order shows nowhere.
+    unpacked: HashMap<[u8; 32], VerifyingKey>,
+}
+
+impl Verifier {
+    /// See [`is_signed`].
+    pub fn is_signed(
+        &mut self,
+        key: &[u8; 32],
+        domain: Domain,
+        network: &NetworkId,
+        message: &[u8],
+        signature: &Signature,
+    ) -> bool {
+        if let Some(unpacked) = self.unpacked.get(key) {
+            return holds(unpacked, domain, network, message, signature);
+        }
+        let Ok(unpacked) = VerifyingKey::from_bytes(key) else { return false };
+        let is_signed = holds(&unpacked, domain, network, message, signature);
+        // A key that has signed nothing takes no room.
+        if is_signed {
+            if self.unpacked.len() >= UNPACKED_MAX {
+                self.unpacked.clear();
+            }
+            self.unpacked.insert(*key, unpacked);
+        }
+        is_signed
+    }
 }
 
 /// A secret signing key: a root key or a device key. Wiped from memory when dropped; `Debug` shows no secret.
@@ -130,6 +171,34 @@ mod tests {
         assert!(!is_signed(&key.public().0, Domain::Device, &here, b"words", &signature));
         assert!(!is_signed(&key.public().0, Domain::Event, &NetworkId::of("there"), b"words", &signature));
         assert!(!is_signed(&key.public().0, Domain::Event, &here, b"other", &signature));
+    }
+
+    #[test]
+    fn a_verifier_that_remembers_a_key_judges_as_before() {
+        let (key, here) = (SecretKey::from_seed(&[7; 32]), NetworkId::of("here"));
+        let signature = key.sign(Domain::Event, &here, b"words");
+        let public = key.public().0;
+        let mut verifier = Verifier::default();
+        for _ in 0..2 {
+            assert!(verifier.is_signed(&public, Domain::Event, &here, b"words", &signature));
+            assert!(!verifier.is_signed(&public, Domain::Event, &here, b"other", &signature));
+            assert!(!verifier.is_signed(&[2; 32], Domain::Event, &here, b"words", &signature));
+        }
+        assert_eq!(verifier.unpacked.len(), 1);
+    }
+
+    #[test]
+    fn a_verifier_remembers_no_more_keys_than_it_may() {
+        let here = NetworkId::of("here");
+        let mut verifier = Verifier::default();
+        for number in 0..=UNPACKED_MAX {
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&number.to_le_bytes());
+            let key = SecretKey::from_seed(&seed);
+            let signature = key.sign(Domain::Event, &here, b"words");
+            assert!(verifier.is_signed(&key.public().0, Domain::Event, &here, b"words", &signature));
+            assert!(verifier.unpacked.len() <= UNPACKED_MAX);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! forged bytes are invalid, and only for them is a peer punished.
 
 use crate::event::{Authentic, Charter, Kind, Signed, Verified};
+use crate::keys::Verifier;
 use crate::limits::{BODY_BYTES_MAX, WORK_BITS_DEFAULT};
 
 /// Why bytes are no valid event. The codes are stable: they appear in logs, APIs and other implementations.
@@ -82,8 +83,17 @@ impl SpaceRules {
 ///
 /// The first check that fails, cheapest first: size, work, device certificate, signature.
 pub fn validate(signed: Signed, rules: &SpaceRules) -> Result<Verified, Invalid> {
+    validate_with(signed, rules, &mut Verifier::default())
+}
+
+/// [`validate`] for whoever judges many events.
+///
+/// # Errors
+///
+/// The same.
+pub fn validate_with(signed: Signed, rules: &SpaceRules, verifier: &mut Verifier) -> Result<Verified, Invalid> {
     check_rules(&signed, rules)?;
-    Ok(signed.authenticate()?.into_verified())
+    Ok(signed.authenticate_with(verifier)?.into_verified())
 }
 
 /// Judges an event whose signature was checked before, perhaps on another thread.

@@ -51,6 +51,9 @@ fn render(status: &Status, look: &Look) -> String {
         pairs.push((if index == 0 { "listens on" } else { "" }, words::line(address)));
     }
     pairs.push(("reachable", reachable(status).to_owned()));
+    if let Some(percent) = status.remade_percent {
+        pairs.push(("index", format!("being rebuilt: {percent} % of it is there, and shown")));
+    }
     let notices = status.notices.iter().map(|notice| format!("\n{} {}", look.yellow("!"), words::line(notice)));
     words::facts(look, &pairs) + &notices.collect::<String>()
 }

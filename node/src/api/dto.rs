@@ -67,6 +67,10 @@ pub struct Status {
     /// Peers through which it is reached.
     #[serde(default)]
     pub relays: Vec<String>,
+    /// How much of the index is there, percent, while it is made anew from the log: as much is shown. `null` when it is
+    /// whole.
+    #[serde(default)]
+    pub remade_percent: Option<u8>,
     /// What the node has to say of its own state, such as an index that was rebuilt.
     pub notices: Vec<String>,
     /// Counters by name, for curious people and tests.

@@ -44,6 +44,7 @@ pub(crate) async fn read_status(context: &Shared) -> Result<Status, ApiError> {
             reachability: report.reachability.word().to_owned(),
             confirmed: report.confirmed.into_iter().map(|(address, _)| address).collect(),
             relays: report.relays.iter().map(ToString::to_string).collect(),
+            remade_percent: context.store.remade_percent(),
             notices,
             counters,
         })

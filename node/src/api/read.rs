@@ -223,12 +223,10 @@ pub(super) fn single(context: &Context, row: &EventRow) -> Result<Option<(EventI
 
 /// The thread of an event: its own if it is a post, else the one that it, or what it acts on, names.
 pub(crate) fn root_of(context: &Context, asked: EventId) -> Result<EventId, ApiError> {
-    let not_here =
-        || ApiError::new("not_found", format!("event {asked} is not on this node"), "fetch it first: `roda sync`");
     let Some(stored) = context.store.event(&asked)? else {
         // The post itself may be missing while its comments are here.
         let has_comments = context.store.thread_counts(&asked, &context.me())?.comments > 0;
-        return if has_comments { Ok(asked) } else { Err(not_here()) };
+        return if has_comments { Ok(asked) } else { Err(context.absent(asked)) };
     };
     let target = match stored.event.kind() {
         Kind::Edit(edit) => Some(edit.target),
@@ -253,7 +251,7 @@ fn space_of(context: &Context, root: EventId, nodes: &[(Node, Option<OnPage>)]) 
             return Ok(stored.event.space());
         }
     }
-    Err(ApiError::new("not_found", "nothing of this thread is on this node", "`roda sync`"))
+    Err(ApiError::new("not_found", "nothing of this thread is on this node", context.or_wait("`roda sync`")))
 }
 
 /// A place of a thread as it is shown through the reader's rules. `is_new`: it was not read before.
@@ -301,6 +299,10 @@ async fn finish(context: &Shared, mut page: ThreadPage, facts: ThreadFacts) -> R
     page.completeness.peers_equal = compared.peers_equal;
     page.completeness.peers_asked = compared.peers_asked;
     page.completeness.checked_ms = compared.checked_ms;
+    if context.store.remade_percent().is_some() {
+        // What seems to be missing may come in a moment, and a thread of which a part is shown has not been read.
+        return Ok(page);
+    }
     let ids: Vec<EventId> = facts.missing.into_iter().chain(facts.wordless).collect();
     if !ids.is_empty() {
         context.handle.ask(Local::Want { space: facts.space, ids }).await?;

@@ -76,7 +76,7 @@ impl Context {
             [] => Err(ApiError::new(
                 "not_found",
                 format!("no board here is called {}", shown(text)),
-                "see `roda boards`; follow one by its full id, or `roda board open NAME`",
+                self.or_wait("see `roda boards`; follow one by its full id, or `roda board open NAME`"),
             )),
             several => Err(ambiguous(text, several.iter().map(|board| board.space.to_string()))),
         }
@@ -100,9 +100,26 @@ impl Context {
             [author] => Ok(*author),
             [] => {
                 let message = format!("nobody whose key begins with {} is known here", shown(text));
-                Err(ApiError::new("not_found", message, "give the whole key"))
+                Err(ApiError::new("not_found", message, self.or_wait("give the whole key")))
             }
             several => Err(ambiguous(text, several.iter().map(ToString::to_string))),
+        }
+    }
+
+    /// An event that is not here.
+    pub(crate) fn absent(&self, id: EventId) -> ApiError {
+        ApiError::new(
+            "not_found",
+            format!("event {id} is not on this node"),
+            self.or_wait("fetch it first: `roda sync`"),
+        )
+    }
+
+    /// What to do about something that is not here: wait, while the index is made anew.
+    pub(crate) fn or_wait(&self, otherwise: &str) -> String {
+        match self.store.remade_percent() {
+            Some(percent) => format!("the index is being rebuilt ({percent} %): ask again in a moment"),
+            None => otherwise.to_owned(),
         }
     }
 
@@ -121,7 +138,10 @@ impl Context {
         }
         match self.store.ids_with_prefix(text, MATCHES_SHOWN + 1)?.as_slice() {
             [id] => Ok(*id),
-            [] => Err(ApiError::new("not_found", format!("no event here begins with {text}"), "check the id")),
+            [] => {
+                let message = format!("no event here begins with {text}");
+                Err(ApiError::new("not_found", message, self.or_wait("check the id")))
+            }
             several => Err(ambiguous(text, several.iter().map(ToString::to_string))),
         }
     }

@@ -48,7 +48,7 @@ fn report(context: &Context, id: EventId) -> Result<WhyReport, ApiError> {
             let message = format!("event {id} is known, and this node chose not to store it");
             ApiError::new("not_found", message, "see [admission] in config.toml")
         }
-        _ => ApiError::new("not_found", format!("event {id} is not on this node"), "fetch it first: `roda sync`"),
+        _ => context.absent(id),
     })?;
     let event = &stored.event;
     let header = event.header();

@@ -13,6 +13,7 @@ use crate::peer::Peer;
 use crate::store::{Arrival, Presence, StoreError};
 use roda_protocol::event::{Authentic, Kind, Signed, Verified};
 use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::keys::Verifier;
 use roda_protocol::reconcile::SetKey;
 use roda_protocol::time::Now;
 use roda_protocol::validate::{self, Invalid, SpaceRules};
@@ -127,9 +128,9 @@ enum Candidate {
 }
 
 impl Candidate {
-    fn validate(self, rules: &SpaceRules) -> Result<Verified, Invalid> {
+    fn validate(self, rules: &SpaceRules, verifier: &mut Verifier) -> Result<Verified, Invalid> {
         match self {
-            Self::Read(signed) => validate::validate(signed, rules),
+            Self::Read(signed) => validate::validate_with(signed, rules, verifier),
             Self::Authentic(authentic) => validate::validate_authentic(authentic, rules),
         }
     }
@@ -196,7 +197,7 @@ impl Engine {
         }
         let rules = self.rules_of(&signed, source).map_err(|ignored| Verdict::Ignored(id, ignored))?;
         let is_future = now.is_future(signed.header().created_ms);
-        let event = signed.validate(&rules).map_err(Verdict::Invalid)?;
+        let event = signed.validate(&rules, &mut self.verifier).map_err(Verdict::Invalid)?;
         if is_future {
             // Only now, so that only real events take room among the deferred.
             return Err(self.deferred.keep(event, now));

@@ -230,8 +230,7 @@ pub enum Local {
     },
     /// How much did who bring first?
     FirstDeliveries,
-    /// Derive the whole index from the log again, into this empty one. The engine does nothing else meanwhile: it is the
-    /// only writer.
+    /// Derive the whole index from the log again, into this empty one. Answered when it is whole.
     Rebuild {
         /// An index without a row.
         empty: EmptyIndex,
@@ -313,6 +312,13 @@ pub enum Output {
     },
     /// The index is damaged: make an empty one and give it back as [`Local::Rebuild`].
     ReplaceIndex,
+    /// The index is whole again.
+    Remade {
+        /// Records of the log that it was made from.
+        records: u64,
+        /// Damaged ones that were met.
+        damaged: u64,
+    },
     /// Tell whoever follows the node.
     Emit(Notice),
 }

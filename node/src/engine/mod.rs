@@ -6,6 +6,7 @@
 //! the node's notices; nothing that failed is acknowledged.
 
 mod admit;
+mod allowance;
 mod arrivals;
 mod deferred;
 mod io;
@@ -14,6 +15,7 @@ mod peers;
 mod probes;
 mod random;
 mod relay;
+mod remaking;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -37,9 +39,11 @@ use peers::Peers;
 use probes::Probes;
 use random::Random;
 use relay::{Relay, Relays};
+use remaking::Remade;
 use roda_protocol::event::{Authentic, Kind};
 use roda_protocol::gossip;
 use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
+use roda_protocol::keys::Verifier;
 use roda_protocol::limits::{AUTHOR_TOPICS, TOPICS_MAX};
 use roda_protocol::time::Now;
 use roda_protocol::validate::SpaceRules;
@@ -114,6 +118,9 @@ pub struct Engine {
     outbox: Outbox,
     /// Events whose signatures were checked ahead, for this turn, by their bytes.
     foreseen: BTreeMap<Vec<u8>, Authentic>,
+    verifier: Verifier,
+    /// An index that is being made.
+    remade: Option<Remade>,
     staged: Vec<Arrival>,
     /// Whether own people gave any of them.
     staged_by_own: bool,
@@ -166,6 +173,8 @@ impl Engine {
             wants: Wants::default(),
             outbox: Outbox::default(),
             foreseen: BTreeMap::new(),
+            verifier: Verifier::default(),
+            remade: None,
             staged: Vec::new(),
             staged_by_own: false,
             flushed_ms: 0,
@@ -196,9 +205,19 @@ impl Engine {
     /// Takes in what happened, in order, and says what is to be done. What the outputs
     /// acknowledge to own people is on disk, and so is what they tell a peer to be held.
     pub fn handle(&mut self, inputs: Vec<Input>, now: Now) -> Vec<Output> {
+        if self.remade.is_some() {
+            self.meanwhile(inputs, now);
+        } else {
+            self.take_turn(inputs, now);
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn take_turn(&mut self, inputs: Vec<Input>, now: Now) {
         // Judgements and answers that say "stored" wait until the group is.
         let mut pending: Vec<(Pending, Verdict)> = Vec::new();
-        for input in inputs {
+        let mut inputs = inputs.into_iter();
+        while let Some(input) = inputs.next() {
             match input {
                 Input::Gossip { peer, topic, bytes, delivery } => {
                     let (verdict, relay) = self.gossip(&peer, &topic, &bytes, now);
@@ -213,6 +232,10 @@ impl Engine {
                     self.other(other, now);
                 }
             }
+            if self.remade.is_some() {
+                // What the set is short of now must not be taken for new.
+                return self.meanwhile(inputs.collect(), now);
+            }
             if self.staged.len() >= GROUP_EVENTS_MAX {
                 self.settle(&mut pending, now);
             }
@@ -220,7 +243,6 @@ impl Engine {
         self.settle(&mut pending, now);
         self.save_deliveries();
         self.foreseen.clear();
-        std::mem::take(&mut self.out)
     }
 
     /// Stores the group and says what became of each of its events.
@@ -314,10 +336,7 @@ impl Engine {
             }
             Local::Bringer { id } => Answer::Bringer(self.arrivals.bringer(&id)),
             Local::FirstDeliveries => Answer::FirstDeliveries(self.arrivals.counts()),
-            Local::Rebuild { empty } => match self.store.rebuild(empty.0).and_then(|_| self.reload()) {
-                Ok(()) => Answer::Done,
-                Err(error) => Answer::Storage(error.to_string()),
-            },
+            Local::Rebuild { empty } => return self.replace_index(empty, reply, now),
             Local::Repaired { damaged } => self.repaired(&damaged),
             Local::FetchLost => self.fetch_lost(),
         };
@@ -477,17 +496,23 @@ impl Engine {
         self.follows.contains_key(space) || self.author_spaces.contains_key(space)
     }
 
-    fn tick(&mut self, now: Now) {
+    /// Whether the index is of no use and another one was asked for.
+    fn lacks_index(&mut self, now: Now) -> bool {
         let is_stopped = self.store.has_stopped_index();
-        if self.wants_index || is_stopped || self.store.has_damaged_index() {
-            if self.index_asked_ms.is_none_or(|asked| asked + INDEX_RETRY_MS <= now.steady_ms) {
-                self.index_asked_ms = Some(now.steady_ms);
-                self.wants_index = false;
-                self.out.push(Output::ReplaceIndex);
-            }
-            if !is_stopped {
-                return;
-            }
+        if !self.wants_index && !is_stopped && !self.store.has_damaged_index() {
+            return false;
+        }
+        if self.index_asked_ms.is_none_or(|asked| asked + INDEX_RETRY_MS <= now.steady_ms) {
+            self.index_asked_ms = Some(now.steady_ms);
+            self.wants_index = false;
+            self.out.push(Output::ReplaceIndex);
+        }
+        !is_stopped
+    }
+
+    fn tick(&mut self, now: Now) {
+        if self.lacks_index(now) {
+            return;
         }
         if self.store.take_found_lost() {
             let _ = self.fetch_lost();

@@ -1,5 +1,6 @@
 //! Connected peers: where they are, what they listen to, how much they may still ask.
 
+use super::allowance::{Allowance, Reserve};
 use super::{Engine, Input, Notice, Output, PeerInfo};
 use crate::peer::Peer;
 use roda_protocol::gossip;
@@ -7,19 +8,6 @@ use roda_protocol::id::SpaceId;
 use roda_protocol::limits::TOPICS_MAX;
 use roda_protocol::time::Now;
 use std::collections::BTreeMap;
-
-/// Requests that a peer may make in one burst.
-const REQUESTS_BURST: u64 = 400;
-
-/// Requests a second that a peer may make after that: a cold sync of 100,000 events makes about 300.
-const REQUESTS_PER_S: u64 = 100;
-
-/// Units of work of comparisons that a peer may cause in one burst: a fingerprint is one. Comparing two sets of a million
-/// events that differ everywhere takes about twice as much.
-const WORK_BURST: i64 = 50_000;
-
-/// Units of work that come back with each request that is earned back: 5,000 a second.
-const WORK_PER_REQUEST: i64 = 50;
 
 /// Invalid events that a peer may send in comparisons before it is disconnected: one could be a fault of memory or disk.
 const INVALID_MAX: u32 = 8;
@@ -33,34 +21,34 @@ pub(super) struct PeerState {
     latency_ms: Option<u64>,
     /// Since when it is on which topic, steady milliseconds.
     topics: BTreeMap<String, u64>,
-    allowance: u64,
-    /// Units of work that the peer may still cause; below zero it waits.
-    work: i64,
-    allowance_at_ms: u64,
+    allowance: Allowance,
     invalid: u32,
 }
 
 /// All connected peers.
 #[derive(Debug, Default)]
-pub(super) struct Peers(BTreeMap<Peer, PeerState>);
+pub(super) struct Peers {
+    peers: BTreeMap<Peer, PeerState>,
+    reserve: Reserve,
+}
 
 impl Peers {
     pub(super) fn contains(&self, peer: &Peer) -> bool {
-        self.0.contains_key(peer)
+        self.peers.contains_key(peer)
     }
 
     pub(super) fn names(&self) -> Vec<Peer> {
-        self.0.keys().cloned().collect()
+        self.peers.keys().cloned().collect()
     }
 
     pub(super) fn moved(&mut self, peer: &Peer, address: String, outbound: bool) {
-        if let Some(state) = self.0.get_mut(peer) {
+        if let Some(state) = self.peers.get_mut(peer) {
             (state.address, state.outbound) = (address, outbound);
         }
     }
 
     pub(super) fn subscribed(&mut self, peer: &Peer, topic: String, now: Now) {
-        if let Some(state) = self.0.get_mut(peer)
+        if let Some(state) = self.peers.get_mut(peer)
             && state.topics.len() < TOPICS_MAX
         {
             state.topics.entry(topic).or_insert(now.steady_ms);
@@ -68,45 +56,35 @@ impl Peers {
     }
 
     pub(super) fn unsubscribed(&mut self, peer: &Peer, topic: &str) {
-        if let Some(state) = self.0.get_mut(peer) {
+        if let Some(state) = self.peers.get_mut(peer) {
             state.topics.remove(topic);
         }
     }
 
     pub(super) fn latency(&mut self, peer: &Peer, ms: u64) {
-        if let Some(state) = self.0.get_mut(peer) {
+        if let Some(state) = self.peers.get_mut(peer) {
             state.latency_ms = Some(ms);
         }
     }
 
     pub(super) fn listens(&self, peer: &Peer, topic: &str) -> bool {
-        self.0.get(peer).is_some_and(|state| state.topics.contains_key(topic))
+        self.peers.get(peer).is_some_and(|state| state.topics.contains_key(topic))
     }
 
     /// Since when the peer listens to a topic, steady milliseconds.
     pub(super) fn listens_since(&self, peer: &Peer, topic: &str) -> Option<u64> {
-        self.0.get(peer)?.topics.get(topic).copied()
+        self.peers.get(peer)?.topics.get(topic).copied()
     }
 
     /// Whether the peer may ask once more now; takes one from its allowance.
     pub(super) fn may_ask(&mut self, peer: &Peer, now: Now) -> bool {
-        let Some(state) = self.0.get_mut(peer) else { return false };
-        let earned = now.steady_ms.saturating_sub(state.allowance_at_ms).saturating_mul(REQUESTS_PER_S) / 1000;
-        if earned > 0 {
-            state.allowance = state.allowance.saturating_add(earned).min(REQUESTS_BURST);
-            let work = i64::try_from(earned).unwrap_or(WORK_BURST).saturating_mul(WORK_PER_REQUEST);
-            state.work = state.work.saturating_add(work).min(WORK_BURST);
-            state.allowance_at_ms = now.steady_ms;
-        }
-        let may = state.allowance > 0 && state.work > 0;
-        state.allowance = state.allowance.saturating_sub(1);
-        may
+        self.peers.get_mut(peer).is_some_and(|state| state.allowance.may_ask(now))
     }
 
     /// The peer's question cost so many units of work: see `reconcile::Answered`.
     pub(super) fn charge(&mut self, peer: &Peer, work: u64) {
-        if let Some(state) = self.0.get_mut(peer) {
-            state.work = state.work.saturating_sub(i64::try_from(work).unwrap_or(i64::MAX));
+        if let Some(state) = self.peers.get_mut(peer) {
+            state.allowance.charge(work);
         }
     }
 }
@@ -119,12 +97,10 @@ impl Engine {
             since_ms: now.wall_ms,
             latency_ms: None,
             topics: BTreeMap::new(),
-            allowance: REQUESTS_BURST,
-            work: WORK_BURST,
-            allowance_at_ms: now.steady_ms,
+            allowance: self.peers.reserve.lend(now),
             invalid: 0,
         };
-        self.peers.0.insert(peer.clone(), state);
+        self.peers.peers.insert(peer.clone(), state);
         self.greet(&peer, outbound, now);
         self.emit(Notice::PeerUp { peer, address });
     }
@@ -139,7 +115,8 @@ impl Engine {
     }
 
     pub(super) fn peer_down(&mut self, peer: &Peer, now: Now) {
-        if self.peers.0.remove(peer).is_some() {
+        if let Some(state) = self.peers.peers.remove(peer) {
+            self.peers.reserve.take_back(&state.allowance);
             self.relays.forget(peer);
             self.probes.forget_peer(peer);
             self.forget_syncs(peer, now);
@@ -150,7 +127,7 @@ impl Engine {
     /// Counts an invalid event against the peer that sent it; too many end the connection.
     pub(super) fn sent_invalid(&mut self, peer: &Peer) {
         self.count("sync_invalid");
-        let Some(state) = self.peers.0.get_mut(peer) else { return };
+        let Some(state) = self.peers.peers.get_mut(peer) else { return };
         state.invalid += 1;
         if state.invalid == INVALID_MAX {
             let reason = format!("sent {INVALID_MAX} invalid events");
@@ -171,7 +148,7 @@ impl Engine {
             latency_ms: state.latency_ms,
             boards: boards_of(state),
         };
-        self.peers.0.iter().map(info).collect()
+        self.peers.peers.iter().map(info).collect()
     }
 }
 

@@ -70,7 +70,7 @@ impl Driver {
     pub(super) fn run(&mut self, first: Vec<Output>) {
         self.carry_out(first);
         let tick = Duration::from_millis(engine::TICK_MS);
-        while let Some(Turn { items, foreseen }) = self.foresight.next(tick.saturating_sub(self.last_tick.elapsed())) {
+        while let Some(Turn { items, foreseen }) = self.foresight.next(self.patience(tick)) {
             self.engine.foresee(foreseen);
             let mut inputs: Vec<Input> = items.into_iter().filter_map(|item| self.input(item)).collect();
             if self.last_tick.elapsed() >= tick {
@@ -86,6 +86,11 @@ impl Driver {
         }
         let outputs = self.engine.handle(vec![Input::Leaving], self.now());
         self.carry_out(outputs);
+    }
+
+    /// How long to wait for something to do.
+    fn patience(&self, tick: Duration) -> Duration {
+        if self.engine.has_work(self.now()) { Duration::ZERO } else { tick.saturating_sub(self.last_tick.elapsed()) }
     }
 
     fn now(&self) -> Now {
@@ -144,7 +149,8 @@ impl Driver {
                     self.engine.handle(vec![Input::Local { ask: Local::Rebuild { empty }, reply }], self.now());
                 self.carry_out(outputs);
                 self.said.add(
-                    "the index was damaged, or the disk refused a write of it; it was rebuilt from the log".to_owned(),
+                    "the index was damaged, or the disk refused a write of it; it is being rebuilt from the log"
+                        .to_owned(),
                 );
             }
             Err(error) => tracing::error!(%error, "the index can't be replaced"),
@@ -168,6 +174,13 @@ impl Driver {
                 }
                 Output::ReplaceIndex => {
                     self.replace_index();
+                    continue;
+                }
+                Output::Remade { records, damaged } => {
+                    self.said.add(format!("the index is whole again: made from {records} records of the log"));
+                    if damaged > 0 {
+                        self.said.add(super::open::damage(damaged));
+                    }
                     continue;
                 }
                 Output::Judge { delivery, judgement } => {

@@ -9,6 +9,7 @@ use crate::engine::Local;
 use crate::network::Event;
 use crate::store::{EventStore, Presence};
 use roda_protocol::event::{Authentic, Signed};
+use roda_protocol::keys::Verifier;
 use roda_protocol::wire::Response;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -88,9 +89,10 @@ impl Foresight {
 }
 
 fn pass_on(inbox: &Inbox, store: &EventStore, turns: &SyncSender<Turn>) {
+    let mut checkers = Checkers::default();
     while let Some(items) = inbox.take(PATIENCE) {
         for (items, events) in shares(items) {
-            let foreseen = check_ahead(store, &events);
+            let foreseen = checkers.check(store, &events);
             if turns.send(Turn { items, foreseen }).is_err() {
                 return;
             }
@@ -127,35 +129,47 @@ fn bytes_in(item: &Item) -> Vec<Vec<u8>> {
     }
 }
 
-/// Those of these events that are not held yet and whose signatures hold. All cores work on it.
-#[must_use]
-pub fn check_ahead(store: &EventStore, events: &[Vec<u8>]) -> Vec<Authentic> {
-    if events.len() < EVENTS_MIN {
-        return Vec::new();
+/// What checks signatures on all cores: a verifier for each.
+#[derive(Debug)]
+pub struct Checkers(Vec<Verifier>);
+
+impl Default for Checkers {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self((0..cores).map(|_| Verifier::default()).collect())
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(events.len().div_ceil(EVENTS_PER_THREAD));
-    let check = |events: &[Vec<u8>]| -> Vec<Authentic> {
-        let authentic = |bytes: &Vec<u8>| {
-            let signed = Signed::decode(&store.network(), bytes).ok()?;
-            let is_held = matches!(store.row(&signed.id()), Ok(Some(row)) if row.presence == Presence::Held);
-            if is_held { None } else { signed.authenticate().ok() }
-        };
-        events.iter().filter_map(authentic).collect()
-    };
-    let mut shares = events.chunks(events.len().div_ceil(threads));
-    let own = shares.next().unwrap_or_default();
-    std::thread::scope(|scope| {
-        let others: Vec<_> = shares.map(|share| scope.spawn(move || check(share))).collect();
-        let mut all = check(own);
-        for other in others {
-            match other.join() {
-                Ok(checked) => all.extend(checked),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+}
+
+impl Checkers {
+    /// Those of these events that are not held yet and whose signatures hold. All cores work on it.
+    #[must_use]
+    pub fn check(&mut self, store: &EventStore, events: &[Vec<u8>]) -> Vec<Authentic> {
+        if events.len() < EVENTS_MIN {
+            return Vec::new();
         }
-        all
-    })
+        let threads = self.0.len().min(events.len().div_ceil(EVENTS_PER_THREAD));
+        let check = |verifier: &mut Verifier, events: &[Vec<u8>]| -> Vec<Authentic> {
+            let authentic = |bytes: &Vec<u8>| {
+                let signed = Signed::decode(&store.network(), bytes).ok()?;
+                let is_held = matches!(store.row(&signed.id()), Ok(Some(row)) if row.presence == Presence::Held);
+                if is_held { None } else { signed.authenticate_with(verifier).ok() }
+            };
+            events.iter().filter_map(authentic).collect()
+        };
+        let mut shares = self.0.iter_mut().zip(events.chunks(events.len().div_ceil(threads)));
+        let own = shares.next();
+        std::thread::scope(|scope| {
+            let others: Vec<_> = shares.map(|(verifier, share)| scope.spawn(move || check(verifier, share))).collect();
+            let mut all = own.map(|(verifier, share)| check(verifier, share)).unwrap_or_default();
+            for other in others {
+                match other.join() {
+                    Ok(checked) => all.extend(checked),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            all
+        })
+    }
 }
 
 #[cfg(test)]
@@ -201,8 +215,9 @@ mod tests {
         // The signature is the last of what stands before the words.
         bytes[9][events[9].bytes_without_body().len() - 20] ^= 1;
         bytes[30] = vec![1, 2, 3];
-        let found: Vec<u64> = check_ahead(&store, &bytes).iter().map(|event| event.header().created_ms).collect();
+        let mut checkers = Checkers::default();
+        let found: Vec<u64> = checkers.check(&store, &bytes).iter().map(|event| event.header().created_ms).collect();
         assert_eq!(found, (0..100).filter(|number| ![9, 30, 70].contains(number)).collect::<Vec<_>>());
-        assert!(check_ahead(&store, &bytes[..7]).is_empty(), "a few are left to the engine");
+        assert!(checkers.check(&store, &bytes[..7]).is_empty(), "a few are left to the engine");
     }
 }

@@ -11,7 +11,7 @@ mod open;
 mod upkeep;
 
 pub(crate) use driver::wall_ms;
-pub use foresight::check_ahead;
+pub use foresight::Checkers;
 #[cfg(test)]
 pub(crate) use open::open as open_store;
 pub(crate) use open::replace_index;
@@ -28,6 +28,7 @@ use driver::Driver;
 use foresight::Foresight;
 use inbox::Inbox;
 use notices::Notices;
+use open::Opened;
 use roda_protocol::id::{AuthorKey, NetworkId};
 use roda_protocol::keys::SecretKey;
 use std::path::PathBuf;
@@ -233,12 +234,13 @@ impl Node {
             denied_authors: config.admission.authors().map_err(|reason| internal(&reason))?,
             seed: identity::random()?,
         };
-        let (store, (engine, first), mut notices) = {
+        let Opened { store, made: (mut engine, first), remaking, mut notices } = {
             let (home, me) = (home.clone(), key.public());
             let stamp = format!("{:015}", wall_ms());
             let make = move |store: &Arc<EventStore>| Engine::new(Arc::clone(store), me, engine_config.clone());
             blocking(move || open::open(&home, (me, network_id), &stamp, make)).await??
         };
+        engine.remake(remaking);
         let page = bind_page(settings.web).await?;
         let inbox = Inbox::default();
         let network_config = NetworkConfig {
@@ -439,6 +441,10 @@ fn run_engine(mut driver: Driver, first: Vec<engine::Output>) -> Result<EngineTh
 /// Reads the log's checksums and counts the index's events once, behind the node's back, so that damage is known and made
 /// good: by peers, and by a new index, which the engine asks for.
 fn look_for_damage(context: Arc<Context>) {
+    if context.store.remade_percent().is_some() {
+        // Whoever makes the index reads all of the log, and says what is damaged.
+        return;
+    }
     tokio::spawn(async move {
         let store = Arc::clone(&context.store);
         let found = tokio::task::spawn_blocking(move || store.find_damage()).await;
@@ -448,7 +454,7 @@ fn look_for_damage(context: Arc<Context>) {
             Ok(Err(error)) => texts.push(format!("log and index can't be read whole: {error}")),
             Ok(Ok(FoundDamage { places, lacks_rows })) => {
                 if places > 0 {
-                    texts.push(format!("{places} damaged places in the log: what stood there is fetched from peers"));
+                    texts.push(open::damage(places));
                 }
                 if lacks_rows {
                     texts.push("the index lacked rows of events and is rebuilt from the log".to_owned());

@@ -4,8 +4,8 @@
 use crate::engine::EmptyIndex;
 use crate::home::{Home, write_private};
 use crate::store::{
-    CatchUp, EventStore, FREE_BYTES_MIN, FileLog, INDEX_FORMAT, Index, IndexError, Journal as _, SledIndex, StoreError,
-    set_aside,
+    EventStore, FREE_BYTES_MIN, FileLog, INDEX_FORMAT, Index, IndexError, Journal as _, Remaking, SledIndex,
+    StoreError, set_aside,
 };
 use roda_protocol::id::{AuthorKey, NetworkId};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,17 @@ fn index_folder(home: &Home) -> PathBuf {
     home.data.join("index")
 }
 
+/// A store that was opened.
+pub(crate) struct Opened<T> {
+    pub(crate) store: Arc<EventStore>,
+    /// What was made of it.
+    pub(crate) made: T,
+    /// What is left to do for a whole index.
+    pub(crate) remaking: Remaking,
+    /// What a person should know.
+    pub(crate) notices: Vec<String>,
+}
+
 /// Opens the store and what is made of it, and says what a person should know of it. An index that turns out damaged on
 /// the way is set aside under the name `stamp`, and rebuilt from the log.
 ///
@@ -31,7 +42,7 @@ pub(crate) fn open<T>(
     (reader, network): (AuthorKey, NetworkId),
     stamp: &str,
     make: impl Fn(&Arc<EventStore>) -> Result<T, StoreError>,
-) -> Result<(Arc<EventStore>, T, Vec<String>), StoreError> {
+) -> Result<Opened<T>, StoreError> {
     let mut notices = Vec::new();
     refuse_newer(&index_folder(home))?;
     let (log, report) = FileLog::open(&log_folder(home))?;
@@ -41,45 +52,48 @@ pub(crate) fn open<T>(
     let log = Arc::new(log);
     let folder = index_folder(home);
     let is_first = !folder.exists() && log.end() == log.start();
-    let attempt = |folder: &Path| -> Result<(Arc<EventStore>, T, CatchUp), StoreError> {
+    let attempt = |folder: &Path| -> Result<(Arc<EventStore>, T, Remaking), StoreError> {
         let index: Arc<dyn Index> = Arc::new(SledIndex::open(folder)?);
-        let (store, caught_up) = EventStore::open_for(reader, Arc::clone(&log) as _, index, network)?;
+        let (store, remaking) = EventStore::open_for(reader, Arc::clone(&log) as _, index, network)?;
         let store = Arc::new(store);
         let made = make(&store)?;
-        Ok((store, made, caught_up))
+        Ok((store, made, remaking))
     };
     let mut opened = attempt(&folder);
     if let Err(StoreError::OlderIndex { found }) = opened {
         tracing::warn!(format = found, "the index is of an older version");
         remove_index(&folder)?;
         opened = attempt(&folder);
-        if let Ok((_, _, caught_up)) = &opened {
-            let records = caught_up.records;
-            notices.push(format!(
-                "the index had the format of an older version and was made anew from {records} records of the log"
-            ));
+        if let Ok((store, _, remaking)) = &opened {
+            let anew = made_anew(store, remaking);
+            notices.push(format!("the index had the format of an older version and {anew}"));
         }
     }
-    let (store, made, caught_up) = match opened {
+    let (store, made, remaking) = match opened {
         Err(error) if error.is_of_index() => {
             tracing::warn!(%error, "the index is damaged");
             let aside = set_index_aside(home, stamp)?;
-            let (store, made, caught_up) = attempt(&folder)?;
-            notices.push(format!(
-                "the index was damaged and was rebuilt from {} records of the log; the old one is in {}",
-                caught_up.records,
-                aside.display()
-            ));
-            (store, made, caught_up)
+            let (store, made, remaking) = attempt(&folder)?;
+            let anew = made_anew(&store, &remaking);
+            notices.push(format!("the index was damaged and {anew}; the old one is in {}", aside.display()));
+            (store, made, remaking)
         }
         other => other?,
     };
     if store.had_no_index() && !is_first && notices.is_empty() {
-        notices.push(format!("the index was missing and was rebuilt from {} records", caught_up.records));
+        notices.push(format!("the index was missing and {}", made_anew(&store, &remaking)));
     }
-    note_damage(caught_up.damaged, &mut notices);
+    note_damage(remaking.counts().damaged, &mut notices);
     tell_format(&folder).map_err(|source| IndexError::Io { action: "write the format of", path: folder, source })?;
-    Ok((store, made, notices))
+    Ok(Opened { store, made, remaking, notices })
+}
+
+/// What became of an index that was lost.
+fn made_anew(store: &EventStore, remaking: &Remaking) -> String {
+    match store.remade_percent() {
+        Some(_) => "is being rebuilt from the log; until then a part is shown".to_owned(),
+        None => format!("was rebuilt from {} records of the log", remaking.counts().records),
+    }
 }
 
 fn set_index_aside(home: &Home, stamp: &str) -> Result<PathBuf, StoreError> {
@@ -147,8 +161,13 @@ fn free_bytes(folder: &Path) -> Option<u64> {
 
 fn note_damage(damaged: u64, notices: &mut Vec<String>) {
     if damaged > 0 {
-        notices.push(format!("{damaged} damaged places in the log: what stood there is fetched from peers"));
+        notices.push(damage(damaged));
     }
+}
+
+/// What a person is told of damage in the log.
+pub(super) fn damage(places: u64) -> String {
+    format!("{places} damaged places in the log: what stood there is fetched from peers")
 }
 
 #[cfg(test)]
@@ -158,9 +177,8 @@ mod tests {
     use roda_protocol::id::SpaceId;
 
     fn open_home(home: &Home) -> (Arc<EventStore>, Vec<String>) {
-        let (store, (), notices) =
-            open(home, (AuthorKey([9; 32]), NetworkId::of("open-tests")), "stamp", |_| Ok(())).unwrap();
-        (store, notices)
+        let opened = open(home, (AuthorKey([9; 32]), NetworkId::of("open-tests")), "stamp", |_| Ok(())).unwrap();
+        (opened.store, opened.notices)
     }
 
     #[test]
@@ -180,10 +198,7 @@ mod tests {
         drop(index);
         let (store, notices) = open_home(&home);
         assert_eq!(notices.len(), 1);
-        assert!(
-            notices[0].starts_with("the index had the format of an older version and was made anew"),
-            "{notices:?}"
-        );
+        assert!(notices[0].starts_with("the index had the format of an older version and was rebuilt"), "{notices:?}");
         assert_eq!(store.spaces().unwrap(), [(SpaceId([1; 32]), row)]);
         drop(store);
         assert_eq!(open_home(&home).1, Vec::<String>::new());

@@ -80,6 +80,10 @@ pub(super) fn start(
 
 /// One step; whether there may be more to do at once.
 fn step(store: &EventStore, by: &Retention) -> Result<bool, StoreError> {
+    if store.remade_percent().is_some() {
+        // What is live in the log is not known yet.
+        return Ok(false);
+    }
     let Pruned { events, goes_on } = store.prune(by)?;
     if events > 0 {
         tracing::info!(events, "words are kept no longer");

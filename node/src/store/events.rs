@@ -147,6 +147,8 @@ pub struct EventStore {
     pub(super) had_no_index: AtomicBool,
     /// The index has been found to lack rows of events that it has.
     pub(super) is_incomplete: AtomicBool,
+    /// How much of an index that is being made is there; `None` when it is whole.
+    pub(super) remade_percent: Mutex<Option<u8>>,
 }
 
 impl std::fmt::Debug for EventStore {

@@ -79,7 +79,7 @@ pub use self::{
     },
     log::{FileLog, OpenReport, SEGMENT_BYTES_MAX},
     memory::{MemoryIndex, MemoryJournal},
-    opening::CatchUp,
+    opening::{CatchUp, Remaking},
     pages::Page,
     read::{FeedPlace, ThreadCounts, root_named_by},
     reader::{InboxPlace, Member},

@@ -6,6 +6,7 @@ use super::index::{Batch, Index};
 use super::journal::{Journal, JournalError, Position, Record, RecordKind};
 use super::keys::{self, Number, meta};
 use super::known::KnownSets;
+use super::log::SEGMENT_BYTES_MAX;
 use super::recent::{RECENT_BYTES_MAX, Recent};
 use super::rows::{self, LocalRecord, OwnRow, Presence};
 use super::shapes::Shapes;
@@ -16,8 +17,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-/// Bytes of log that one step of the catch-up reads.
+/// Bytes of log that one step of the catch-up reads: some 2,000 events, 50 ms.
 const REPLAY_BYTES: usize = 1024 * 1024;
+
+/// Bytes of log that a start catches up with before anybody is served: what half a second of full load leaves, several
+/// times. More is an index that is made anew.
+const REPLAY_AT_START_MAX: u32 = 8 << 20;
 
 /// Counts of what opening a store did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +31,22 @@ pub struct CatchUp {
     pub records: u64,
     /// Damaged records that were met.
     pub damaged: u64,
+}
+
+/// An index on its way from a part of the log to all of it.
+#[derive(Debug)]
+pub struct Remaking {
+    from: Position,
+    marker: Option<Marker>,
+    counts: CatchUp,
+}
+
+impl Remaking {
+    /// What it has met so far.
+    #[must_use]
+    pub fn counts(&self) -> CatchUp {
+        self.counts
+    }
 }
 
 /// What a local record says of the event that follows it, which may stand in the next chunk.
@@ -46,10 +67,14 @@ impl EventStore {
         index: Arc<dyn Index>,
         network: NetworkId,
     ) -> Result<(Self, CatchUp), StoreError> {
-        Self::open_with(journal, index, network, None)
+        let (store, mut remaking) = Self::open_with(journal, index, network, None)?;
+        while store.remake(&mut remaking)? {}
+        Ok((store, remaking.counts))
     }
 
-    /// Opens the store of a reader, for whom it keeps an inbox. What the index has of another reader's stays.
+    /// Opens the store of a reader, for whom it keeps an inbox. What the index has of another reader's stays. An index that
+    /// lacks much of the log is given back as it is, with what makes it whole: [`EventStore::remake`], until that says
+    /// that nothing is left. Until then only what it has can be read, and nothing may be taken in.
     ///
     /// # Errors
     ///
@@ -59,8 +84,12 @@ impl EventStore {
         journal: Arc<dyn Journal>,
         index: Arc<dyn Index>,
         network: NetworkId,
-    ) -> Result<(Self, CatchUp), StoreError> {
-        Self::open_with(journal, index, network, Some(reader))
+    ) -> Result<(Self, Remaking), StoreError> {
+        let (store, mut remaking) = Self::open_with(journal, index, network, Some(reader))?;
+        let (from, end) = (remaking.from, store.journal.end());
+        let is_near = from.segment() == end.segment() && end.offset() - from.offset() <= REPLAY_AT_START_MAX;
+        while is_near && store.remake(&mut remaking)? {}
+        Ok((store, remaking))
     }
 
     fn open_with(
@@ -68,7 +97,7 @@ impl EventStore {
         index: Arc<dyn Index>,
         network: NetworkId,
         reader: Option<AuthorKey>,
-    ) -> Result<(Self, CatchUp), StoreError> {
+    ) -> Result<(Self, Remaking), StoreError> {
         let store = Self {
             journal,
             index: RwLock::new(index),
@@ -87,11 +116,12 @@ impl EventStore {
             found_lost: AtomicBool::new(false),
             had_no_index: AtomicBool::new(false),
             is_incomplete: AtomicBool::new(false),
+            remade_percent: Mutex::default(),
         };
         store.check_meta()?;
         store.load(&mut store.writer.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let caught_up = store.catch_up()?;
-        Ok((store, caught_up))
+        let remaking = store.begin_remaking()?;
+        Ok((store, remaking))
     }
 
     /// Throws the index away for an empty one and derives every row from the log again.
@@ -99,7 +129,19 @@ impl EventStore {
     /// # Errors
     ///
     /// [`StoreError`].
+    #[cfg(test)]
     pub fn rebuild(&self, empty: Arc<dyn Index>) -> Result<CatchUp, StoreError> {
+        let mut remaking = self.replace_index(empty)?;
+        while self.remake(&mut remaking)? {}
+        Ok(remaking.counts)
+    }
+
+    /// Throws the index away for an empty one, into which [`EventStore::remake`] derives every row from the log again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn replace_index(&self, empty: Arc<dyn Index>) -> Result<Remaking, StoreError> {
         // Nobody loads members from the new index while the old one's sets are in memory.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = empty;
@@ -108,7 +150,13 @@ impl EventStore {
         self.load(&mut writer)?;
         self.shapes.clear();
         drop(writer);
-        self.catch_up()
+        self.begin_remaking()
+    }
+
+    /// How much of an index that is being made is there, percent of the log; `None` if it is whole.
+    #[must_use]
+    pub fn remade_percent(&self) -> Option<u8> {
+        *self.remade_percent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check_meta(&self) -> Result<(), StoreError> {
@@ -160,32 +208,55 @@ impl EventStore {
         value.map(|value| rows::decode(&value).ok_or(StoreError::Row)).transpose()
     }
 
-    /// Derives the rows of records that the index has not seen.
-    fn catch_up(&self) -> Result<CatchUp, StoreError> {
+    /// Where the index goes on.
+    fn begin_remaking(&self) -> Result<Remaking, StoreError> {
         let applied = self.meta(meta::APPLIED)?.map(Position);
         // It is where the last applied record starts, so a log that ends there has lost that record: the index can't be
         // a derivation of it.
         if applied.is_some_and(|applied| applied >= self.journal.end()) {
             return Err(StoreError::Row);
         }
-        let mut counts = CatchUp::default();
-        let mut from = applied.unwrap_or_else(|| self.journal.start());
-        let mut marker = None;
-        loop {
-            let replay = self.journal.replay(from, REPLAY_BYTES)?;
-            counts.records += replay.records.len() as u64;
-            counts.damaged += replay.damaged.len() as u64;
-            for chunk in replay.records.chunks(BATCH_EVENTS_MAX) {
-                self.replay_chunk(chunk, &mut marker)?;
-            }
-            if replay.next == from {
-                break;
-            }
-            from = replay.next;
+        let from = applied.unwrap_or_else(|| self.journal.start());
+        self.tell_remade(Some(from));
+        Ok(Remaking { from, marker: None, counts: CatchUp::default() })
+    }
+
+    /// Derives the rows of the next records that the index has not seen. False when nothing is left: it is whole then, and
+    /// durable.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn remake(&self, remaking: &mut Remaking) -> Result<bool, StoreError> {
+        if self.remade_percent().is_none() {
+            return Ok(false);
         }
+        let replay = self.journal.replay(remaking.from, REPLAY_BYTES)?;
+        for chunk in replay.records.chunks(BATCH_EVENTS_MAX) {
+            self.replay_chunk(chunk, &mut remaking.marker)?;
+        }
+        remaking.counts.records += replay.records.len() as u64;
+        remaking.counts.damaged += replay.damaged.len() as u64;
         self.is_dirty.store(true, Ordering::Relaxed);
-        self.flush()?;
-        Ok(counts)
+        let is_over = replay.next == remaking.from;
+        remaking.from = replay.next;
+        if is_over {
+            self.flush()?;
+        }
+        self.tell_remade((!is_over).then_some(remaking.from));
+        Ok(!is_over)
+    }
+
+    fn tell_remade(&self, at: Option<Position>) {
+        let percent = at.map(|at| {
+            let (start, end) = (self.journal.start(), self.journal.end());
+            let segments = u64::from(end.segment() - start.segment()) + 1;
+            let passed = u64::from(at.segment().saturating_sub(start.segment())) * u64::from(SEGMENT_BYTES_MAX)
+                + u64::from(at.offset().min(SEGMENT_BYTES_MAX));
+            let whole = (segments - 1) * u64::from(SEGMENT_BYTES_MAX) + u64::from(end.offset()).max(1);
+            u8::try_from(passed * 100 / whole).unwrap_or(99).min(99)
+        });
+        *self.remade_percent.lock().unwrap_or_else(PoisonError::into_inner) = percent;
     }
 
     fn replay_chunk(&self, records: &[Record], marker: &mut Option<Marker>) -> Result<(), StoreError> {

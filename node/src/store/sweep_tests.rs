@@ -28,10 +28,9 @@ struct Scene {
 }
 
 fn open(home: &Home) -> (Arc<EventStore>, String) {
-    let (store, (), notices) =
-        open_store(home, (roda_protocol::id::AuthorKey([1; 32]), network()), "sweep", |_| Ok(()))
-            .expect("whatever the index is, it opens");
-    (store, notices.concat())
+    let opened = open_store(home, (roda_protocol::id::AuthorKey([1; 32]), network()), "sweep", |_| Ok(()))
+        .expect("whatever the index is, it opens");
+    (opened.store, opened.notices.concat())
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -37,6 +37,8 @@ pub(crate) struct Frame {
     pub(crate) here: String,
     /// What of the inbox was not seen.
     pub(crate) inbox_unread: u64,
+    /// What to say while the index is made anew and pages show a part.
+    pub(crate) partial: Option<String>,
 }
 
 impl Frame {
@@ -89,8 +91,10 @@ impl FromRequestParts<Shared> for Frame {
         });
         let nameless = |_| (show::Author::new(&web.context.me().to_string(), None, true), 0);
         let (me, inbox_unread) = said.await.unwrap_or_else(nameless);
+        let t = language.texts();
+        let partial = web.context.store.remade_percent();
         Ok(Self {
-            t: language.texts(),
+            t,
             choice,
             theme: choice.theme.word(),
             form,
@@ -99,6 +103,7 @@ impl FromRequestParts<Shared> for Frame {
             now_ms: wall_ms(),
             here: here(&parts.uri),
             inbox_unread,
+            partial: partial.map(|percent| t.partial.replace("%n", &percent.to_string())),
         })
     }
 }

@@ -61,6 +61,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    partial: "The index is being rebuilt from the log (%n\u{a0}%): until then a part is shown.", "O índice está a ser reconstruído a partir do registo (%n\u{a0}%): até lá mostra-se uma parte.";
     lang: "en", "pt";
     skip: "Skip to the content", "Saltar para o conteúdo";
     nav: "Main", "Principal";

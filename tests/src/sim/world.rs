@@ -292,6 +292,7 @@ impl World {
                     let empty = EmptyIndex(Arc::clone(&self.nodes[at].index) as _);
                     self.ask_engine(at, Local::Rebuild { empty });
                 }
+                Output::Remade { .. } => {}
                 Output::Emit(Notice::Delivered { id, held_by }) if !self.nodes[at].is_hostile() => {
                     self.delivered(at, id, held_by);
                 }

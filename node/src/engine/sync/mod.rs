@@ -217,6 +217,9 @@ impl Engine {
     }
 
     fn start_due(&mut self, now: Now) {
+        if self.remade.is_some() {
+            return;
+        }
         let room = SESSIONS_MAX.saturating_sub(self.syncs.sessions.len());
         let sessions = &self.syncs.sessions;
         let due = self.syncs.schedule.take_due(room, |peer| sessions.contains_key(peer), now);

@@ -4,6 +4,7 @@ mod admission;
 mod catching_up;
 mod liars;
 mod probing;
+mod remaking;
 
 use super::*;
 use crate::store::{MemoryIndex, MemoryJournal};
@@ -180,7 +181,7 @@ impl World {
                 Output::Judge { judgement, .. } => self.judgements.push(judgement),
                 Output::Disconnect { reason, .. } => self.disconnects.push(reason),
                 Output::Mark { peer, lacks } => self.marks.push((from, number_of(&peer), lacks)),
-                Output::Emit(_) | Output::ReplaceIndex => {}
+                Output::Emit(_) | Output::ReplaceIndex | Output::Remade { .. } => {}
             }
         }
     }

@@ -315,9 +315,7 @@ pub(super) async fn history(State(web): State<Shared>, frame: Frame, Path(id): P
     let read = web
         .reading(move |context| {
             let id = context.find_event(&id)?;
-            let missing =
-                || ApiError::new("not_found", format!("event {id} is not on this node"), "fetch it: `roda sync`");
-            let stored = context.store.event(&id)?.ok_or_else(missing)?;
+            let stored = context.store.event(&id)?.ok_or_else(|| context.absent(id))?;
             let author = stored.event.header().author;
             let mut versions = vec![version(stored.event.header().created_ms, stored.event.body(), true)];
             for action in context.store.own_actions(&id, &author)? {

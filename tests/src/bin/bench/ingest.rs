@@ -3,6 +3,7 @@
 use super::holding::Holding;
 use super::table::Table;
 use super::{Options, bounds};
+use roda_node::Checkers;
 use roda_node::engine::{Answer, Config, Engine, Input, Local, Output, Verdict};
 use roda_node::store::{EventStore, FileLog, SledIndex};
 use roda_protocol::event::Signed;
@@ -47,7 +48,7 @@ pub(crate) fn now() -> Now {
 
 /// What one way of taking in cost.
 pub(crate) struct Cost {
-    wall: Duration,
+    pub(crate) wall: Duration,
     cpu: Duration,
 }
 
@@ -57,8 +58,9 @@ pub(crate) fn take_in(engine: &mut Engine, store: &Arc<EventStore>, events: &[Ve
     std::thread::scope(|scope| {
         let (sender, turns) = sync_channel(1);
         scope.spawn(move || {
+            let mut checkers = Checkers::default();
             for chunk in events.chunks(AT_ONCE) {
-                let foreseen = if is_ahead { roda_node::check_ahead(store, chunk) } else { Vec::new() };
+                let foreseen = if is_ahead { checkers.check(store, chunk) } else { Vec::new() };
                 sender.send((chunk.to_vec(), foreseen)).expect("the engine takes it");
             }
         });
