@@ -23,8 +23,11 @@ pub fn use_binary(path: PathBuf) {
 
 fn build() -> PathBuf {
     let folder = profile_folder();
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet", "-p", "roda", "--bin", "roda"]);
+    // The cargo that runs this program, or the one that a person would call: a path below a toolchain would let files of
+    // dependencies choose another toolchain.
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // As tests are built: with other packages dependencies have other features, and would be built once more.
+    command.args(["build", "--quiet", "--workspace", "--bin", "roda"]);
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     if folder.file_name().is_some_and(|name| name == "release") {
         command.arg("--release");

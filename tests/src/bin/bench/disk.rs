@@ -4,7 +4,8 @@ use super::Options;
 use super::holding::Holding;
 use super::ingest::{engine, now, open, take_in};
 use super::table::Table;
-use roda_protocol::id::NetworkId;
+use roda_node::store::{Keep, LocalRecord, Retention};
+use roda_protocol::id::{AuthorKey, NetworkId};
 use roda_tests::mixture::{BOARDS, Mixture};
 use serde_json::json;
 use std::path::Path;
@@ -43,7 +44,33 @@ pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Tab
     }
     let (written, bytes) = more(&mut mixture, count / 20);
     disk_row(&mut table, "after restarts, more between", folder.path(), written, bytes);
+    let kept = prune(folder.path(), network, &mixture);
+    disk_row(&mut table, "when the older half's words were pruned", folder.path(), written, kept);
     print(&table);
+}
+
+/// Has the older half's words pruned and their room given back. The bytes of what is left of the events.
+fn prune(folder: &Path, network: NetworkId, mixture: &Mixture) -> u64 {
+    let store = open(folder, network);
+    let (mut times, mut bytes) = (Vec::new(), 0);
+    store.each_row(|row| Ok(times.push(row.created_ms))).expect("it reads");
+    times.sort_unstable();
+    let day_ms = 86_400_000;
+    let days = (now().wall_ms - times[times.len() / 2]) / day_ms;
+    let keep = Keep::Days(u32::try_from(days).expect("some months"));
+    let keeps: Vec<LocalRecord> =
+        mixture.boards().iter().map(|space| LocalRecord::Keep { space: *space, keep }).collect();
+    store.note(&keeps).expect("there is room");
+    let by = Retention { now_ms: now().wall_ms, me: AuthorKey([9; 32]), disk_bytes_max: u64::MAX };
+    while store.prune(&by).expect("there is room").goes_on {}
+    while store.compact().expect("there is room").is_some() {}
+    store.flush().expect("there is room");
+    let mut ids = Vec::new();
+    store.each_row(|row| Ok(ids.push(row.id))).expect("it reads");
+    for id in ids {
+        bytes += store.proof(&id).expect("it reads").map_or(0, |stored| stored.event.bytes().len() as u64);
+    }
+    bytes
 }
 
 fn disk_row(table: &mut Table, when: &str, folder: &Path, events: usize, bytes: u64) {

@@ -1,4 +1,5 @@
-//! Benches, each a table: `cargo run --release -p roda-tests --bin bench -- WORKLOAD [--events N] [--seed N] [--json]`.
+//! Benches, each a table: `cargo run --release -p roda-tests --bin bench -- WORKLOAD [--events N] [--seed N] [--minutes N]
+//! [--json]`.
 //!
 //! Everything random comes from a seed. Times are the thread's own, so other work on the machine adds noise only. A
 //! workload that has a number to reach prints it beside what was measured.
@@ -8,6 +9,8 @@ mod disk;
 mod gossip;
 mod holding;
 mod ingest;
+mod memory;
+mod moving;
 mod read;
 mod reconcile;
 mod start;
@@ -18,6 +21,9 @@ use holding::Holding;
 use std::process::ExitCode;
 use table::Table;
 
+/// How long `memory` watches if the command line says nothing: enough to see a leak of a post's size.
+const MINUTES: u32 = 3;
+
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug)]
 struct Options {
@@ -25,6 +31,8 @@ struct Options {
     seed: u64,
     /// Only this size, instead of the workload's own.
     events: Option<usize>,
+    /// How long `memory` watches, minutes.
+    minutes: u32,
     /// JSON, one object a row, instead of tables.
     is_json: bool,
 }
@@ -40,6 +48,8 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("start", start::run),
     ("read", read::run),
     ("disk", disk::run),
+    ("moving", moving::run),
+    ("memory", memory::run),
 ];
 
 fn main() -> ExitCode {
@@ -52,14 +62,14 @@ fn main() -> ExitCode {
         }
         Err(why) => {
             let names: Vec<&str> = WORKLOADS.iter().map(|(name, _)| *name).collect();
-            eprintln!("{why}\nusage: bench {}|all [--events N] [--seed N] [--json]", names.join("|"));
+            eprintln!("{why}\nusage: bench {}|all [--events N] [--seed N] [--minutes N] [--json]", names.join("|"));
             ExitCode::from(2)
         }
     }
 }
 
 fn parsed(mut arguments: impl Iterator<Item = String>) -> Result<(Vec<Workload>, Options), String> {
-    let mut options = Options { seed: 1, events: None, is_json: false };
+    let mut options = Options { seed: 1, events: None, minutes: MINUTES, is_json: false };
     let mut workloads = Vec::new();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -67,6 +77,10 @@ fn parsed(mut arguments: impl Iterator<Item = String>) -> Result<(Vec<Workload>,
             "--events" => {
                 let events = arguments.next().and_then(|text| text.parse().ok()).filter(|events| *events > 0);
                 options.events = Some(events.ok_or("--events wants a number")?);
+            }
+            "--minutes" => {
+                let minutes = arguments.next().and_then(|text| text.parse().ok()).filter(|minutes| *minutes > 0);
+                options.minutes = minutes.ok_or("--minutes wants a number")?;
             }
             "--seed" => {
                 let seed = arguments.next().and_then(|text| text.parse().ok());
