@@ -13,7 +13,7 @@ use super::writing::{Interner, Writing};
 use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Bytes of log that one step of the catch-up reads.
@@ -87,6 +87,10 @@ impl EventStore {
             found_lost: AtomicBool::new(false),
             had_no_index: AtomicBool::new(false),
             is_incomplete: AtomicBool::new(false),
+            durable: AtomicU64::new(0),
+            derivation: AtomicU64::new(0),
+            is_deriving: AtomicBool::new(false),
+            given_up: Mutex::default(),
         };
         store.check_meta()?;
         store.load(&mut store.writer.lock().unwrap_or_else(PoisonError::into_inner))?;
@@ -102,13 +106,17 @@ impl EventStore {
     pub fn rebuild(&self, empty: Arc<dyn Index>) -> Result<CatchUp, StoreError> {
         // Nobody loads members from the new index while the old one's sets are in memory.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_deriving.store(true, Ordering::Release);
+        self.derivation.fetch_add(1, Ordering::AcqRel);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = empty;
         self.is_incomplete.store(false, Ordering::Relaxed);
         self.check_meta()?;
         self.load(&mut writer)?;
         self.shapes.clear();
         drop(writer);
-        self.catch_up()
+        let caught_up = self.catch_up()?;
+        self.is_deriving.store(false, Ordering::Release);
+        Ok(caught_up)
     }
 
     fn check_meta(&self) -> Result<(), StoreError> {
