@@ -7,6 +7,7 @@ use crate::api::dto::{Finding, FindingState};
 use crate::engine::PeerInfo;
 use crate::home::Home;
 use crate::network::{Reachability, Report};
+use crate::search::Progress;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -30,6 +31,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) disk_bytes: u64,
     pub(crate) disk_bytes_max: u64,
     pub(crate) storage_problem: Option<String>,
+    pub(crate) search: &'a Progress,
     pub(crate) notices: &'a [String],
 }
 
@@ -80,6 +82,7 @@ fn room(folder: &Path) -> Option<Finding> {
 /// Looks at a running node.
 pub(crate) fn of_node(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = storage(facts);
+    findings.push(search(facts.search));
     findings.push(listening(facts.report));
     findings.push(reachability(facts.report));
     findings.extend(peers(facts));
@@ -113,6 +116,20 @@ fn storage(facts: &Facts<'_>) -> Vec<Finding> {
         findings.push(finding("storage", FindingState::Ok, "log and index work", ""));
     }
     findings
+}
+
+fn search(progress: &Progress) -> Finding {
+    match &progress.problem {
+        Some(problem) => {
+            let fix = "make room or check the disk: it goes on by itself, and all else works meanwhile";
+            finding("search", FindingState::Problem, problem.as_str(), fix)
+        }
+        None if progress.is_complete => finding("search", FindingState::Ok, "all that is held can be searched", ""),
+        None => {
+            let message = format!("{} of {} posts and comments can be searched yet", progress.indexed, progress.total);
+            finding("search", FindingState::Note, message, "")
+        }
+    }
 }
 
 fn listening(report: &Report) -> Finding {
@@ -196,6 +213,8 @@ mod tests {
     use super::*;
     use crate::network::{Dht, Found, Tables};
 
+    static COMPLETE: Progress = Progress { indexed: 0, total: 0, is_complete: true, problem: None };
+
     fn report(reachability: Reachability) -> Report {
         Report {
             reachability,
@@ -229,6 +248,7 @@ mod tests {
             disk_bytes: 0,
             disk_bytes_max: 100,
             storage_problem: None,
+            search: &COMPLETE,
             notices: &[],
         }
     }
@@ -248,7 +268,9 @@ mod tests {
         let mut facts = facts(&broken);
         facts.disk_bytes = 100;
         facts.storage_problem = Some("the disk is full".to_owned());
-        assert_eq!(problems(&facts), ["storage", "storage", "listening", "peers", "clock", "network"]);
+        let waiting = Progress { problem: Some("no room".to_owned()), ..Progress::default() };
+        facts.search = &waiting;
+        assert_eq!(problems(&facts), ["storage", "storage", "search", "listening", "peers", "clock", "network"]);
         let findings = of_node(&facts);
         assert!(findings.iter().filter(|one| one.state == FindingState::Problem).all(|one| one.fix.is_some()));
         assert!(findings.iter().any(|one| one.message.contains("600 s slow")));

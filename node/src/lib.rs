@@ -1,6 +1,7 @@
 //! The machine of Roda: an engine that decides, with store, network and API around it.
 //!
-//! Dependencies run one way: `web` -> `api`; `api`, `network`, `runtime` -> `engine` -> `store` -> the protocol. Only the engine makes
+//! Dependencies run one way: `web` -> `api`; `api`, `network`, `runtime` -> `engine` -> `store` -> the protocol; `search` stands
+//! beside the engine, on the store. Only the engine makes
 //! decisions; the others translate.
 
 pub mod api;
@@ -13,6 +14,7 @@ mod identity;
 pub mod network;
 pub mod peer;
 mod runtime;
+mod search;
 pub mod store;
 mod web;
 

@@ -133,6 +133,20 @@ async function keyboard(browser) {
   await page.getByLabel("Text").focus();
   await page.keyboard.type("jkaz?");
   assert.equal(await page.getByLabel("Text").inputValue(), "jkaz?", "keys are letters where one writes");
+  await page.goto(origin);
+  await page.keyboard.press("/");
+  await page.getByRole("heading", { level: 1, name: "Search" }).waitFor();
+  await page.getByLabel("Words").focus();
+  await page.keyboard.type("keys");
+  await until(async () => {
+    await page.getByLabel("Words").press("Enter");
+    await page.locator("#h-found").waitFor();
+    return await page.locator("article mark").count() > 0;
+  });
+  await page.locator("body").click();
+  await page.keyboard.press("j");
+  await page.keyboard.press("o");
+  await page.getByRole("heading", { level: 1, name: "By keys" }).waitFor();
   await page.goto(`${origin}/t/x`);
   await page.keyboard.press("?");
   await page.getByRole("heading", { level: 1, name: "Help" }).waitFor();
@@ -162,7 +176,7 @@ async function attacks(browser) {
   const answer = await page.request.get(`${origin}/api/v1/feed?limit=1000`);
   const threads = await answer.json();
   assert.ok(threads.length > 10);
-  const paths = ["/", "/?sort=balanced", "/boards", "/inbox", "/node", "/power", "/rules"];
+  const paths = ["/", "/?sort=balanced", "/boards", "/inbox", "/search?words=alert", "/search?words=script&sort=new", "/node", "/power", "/rules"];
   for (const { id, board, author } of threads) {
     paths.push(`/t/${id}`, `/why/${id}`, `/reply/${id}`, `/b/${board}`, `/b/${board}/log`, `/author/${author}`);
   }
@@ -193,7 +207,8 @@ async function pages(browser) {
     feed: "/", balanced: "/?sort=balanced", top: "/?sort=top&range=week", boards: "/boards", board: `/b/${thread.board}`,
     log: `/b/${thread.board}/log`, thread: `/t/${thread.id}`, branch: `/t/${comment.id}`, post: "/post",
     reply: `/reply/${comment.id}`, edit: `/edit/${mine.id}`, retract: `/retract/${mine.id}`, history: `/history/${mine.id}`,
-    author: `/author/${thread.author}`, inbox: "/inbox", node: "/node",
+    author: `/author/${thread.author}`, inbox: "/inbox", node: "/node", search: "/search",
+    found: "/search?words=beer&sort=new", unfound: "/search?words=nowhere", unread: `/search?words=${encodeURIComponent('"x')}`,
     settings: "/settings", rules: "/rules", why: `/why/${thread.id}`, power: "/power", help: "/help", nothing: "/nothing",
   };
   const problems = [];

@@ -37,5 +37,6 @@ pages! {
     errors: "errors.md",
     doctor: "doctor.md",
     reading: "reading.md",
+    search: "search.md",
     moving: "moving.md",
 }

@@ -5,6 +5,7 @@
 #[path = "../../cli/tests/cli/validator.rs"]
 mod validator;
 
+use roda_tests::wait::{DEADLINE, eventually};
 use roda_tests::{homes, roda_binary};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -73,6 +74,19 @@ impl Homes {
         assert_holds(lines, schema);
         self.held.insert(schema.to_owned());
         serde_json::from_str(lines.lines().next().unwrap()).unwrap()
+    }
+
+    /// Searches until the index, which is a second behind, has the words of `write_and_read`.
+    fn find(&mut self, post: &str) {
+        let mut find = |words: &[&str]| {
+            let found = self.holds("ana", words, "search");
+            let hits = found["hits"].as_array().unwrap();
+            hits.iter().find(|hit| hit["id"] == post && hit["excerpt"] == "t").cloned()
+        };
+        let hit = eventually("the index has the post", DEADLINE, || find(&["search", "t"]));
+        assert_eq!((&hit["kind"], &hit["marks"][0]["end"]), (&Value::from("post"), &Value::from(1)));
+        assert!(find(&["search", "t", "--author", "ana", "--until", "9999-01-01"]).is_some());
+        assert_eq!(find(&["search", "t", "--until", "1999-01-01"]), None);
     }
 
     /// Writes until `roda events` has told of it.
@@ -157,6 +171,7 @@ fn write_and_read(homes: &mut Homes) {
         homes.holds(home, &["boards"], "boards");
         homes.holds(home, &["feed"], "feed");
         homes.holds(home, &["feed", "b", "--sort", "top"], "feed");
+        homes.holds(home, &["search", "words", "--board", "b", "--since", "2026-01-31", "--sort", "new"], "search");
         homes.holds(home, &["read", post], "read");
         homes.holds(home, &["read", post, "--depth", "0"], "read");
         homes.holds(home, &["peers"], "peers");
@@ -169,6 +184,11 @@ fn write_and_read(homes: &mut Homes) {
     }
     assert_eq!(homes.fails("ana", &["reply", post, "-m", "x", "--wait", "9", "--timeout", "1"], 5), "wait_not_met");
     assert_eq!(homes.fails("ana", &["read", "00000000"], 1), "not_found");
+    assert_eq!(homes.fails("ana", &["search", "\"open"], 1), "invalid");
+    assert_eq!(homes.fails("ana", &["search", "x", "--cursor", "y"], 1), "invalid");
+    assert_eq!(homes.fails("ana", &["search", "x", "--author", "Nobody"], 1), "not_found");
+    assert_eq!(homes.fails("ana", &["search", "x", "--board", "nowhere"], 1), "not_found");
+    homes.find(post);
     assert_eq!(homes.fails("ana", &["retract", text(&reply, "id")], 1), "invalid");
     assert_eq!(homes.fails("ana", &["post", "nowhere", "-t", "t"], 1), "not_found");
     assert_eq!(homes.fails("ana", &["connect", "/ip4/127.0.0.1/tcp/1"], 1), "unreachable");

@@ -70,6 +70,11 @@ fn is_read(node: &TestNode, post: &str) {
     assert_eq!(flat(&page["thread"]).len(), 201, "reading goes on");
 }
 
+/// How many posts and comments `roda search` finds.
+fn found(node: &TestNode, words: &str) -> u64 {
+    node.object(&["search", words])["found"].as_u64().expect("a number")
+}
+
 #[test]
 fn a_full_disk_is_told_and_read_from_and_writing_goes_on_when_there_is_room() {
     if !can_have_disks("a_full_disk_is_told_and_read_from_and_writing_goes_on_when_there_is_room") {
@@ -78,6 +83,7 @@ fn a_full_disk_is_told_and_read_from_and_writing_goes_on_when_there_is_room() {
     let disk = LoopDisk::new(DISK_BYTES, DISK_BYTES).expect("a disk");
     let (mut node, board, post) = node_on(&disk);
     let first = node.post(&board, "While there is room");
+    eventually("the index has the post", DEADLINE, || (found(&node, "room") == 1).then_some(()));
     for free_bytes in [8 << 20, 0] {
         let ballast = disk.fill(free_bytes).expect("it takes ballast");
         refused(&node, &board);
@@ -87,6 +93,7 @@ fn a_full_disk_is_told_and_read_from_and_writing_goes_on_when_there_is_room() {
         });
         assert!(problem.contains("free"), "{problem}");
         is_read(&node, &post);
+        assert!(found(&node, "room") >= 1, "what was indexed before is found");
         fs::remove_file(&ballast).expect("it is there");
         // Without a restart.
         node.post(&board, "There is room again");
@@ -94,6 +101,7 @@ fn a_full_disk_is_told_and_read_from_and_writing_goes_on_when_there_is_room() {
         assert!(!notices.contains("Make room"), "what is over is not told: {notices}");
         node.assert_sound();
     }
+    eventually("the index goes on", DEADLINE, || (found(&node, "again") == 2).then_some(()));
     // A node that is killed on a full disk starts again on it, or says why not.
     let ids = node.ids();
     let ballast = disk.fill(0).expect("it takes ballast");
@@ -158,8 +166,10 @@ fn a_disk_that_lets_nobody_write_is_told_and_read_from() {
     let (mut node, board, post) = node_on(&disk);
     let first = node.post(&board, "While it could be written");
     let ids = node.ids();
+    eventually("the index has the post", DEADLINE, || (found(&node, "written") == 1).then_some(()));
     disk.make_read_only().expect("the kernel can");
     refused(&node, &board);
+    assert_eq!(found(&node, "written"), 1, "what was indexed before is found");
     let is_told = || node.object(&["status"])["notices"].to_string().contains("Read-only").then_some(());
     eventually("word of the problem", DEADLINE, is_told);
     is_read(&node, &post);

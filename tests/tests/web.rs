@@ -2,6 +2,7 @@
 
 use roda_tests::cluster::{Place, TestNode, network_name};
 use roda_tests::page::{Browser, FORM, encoded};
+use roda_tests::wait::{DEADLINE, eventually};
 use serde_json::json;
 
 fn with_page() -> TestNode {
@@ -170,7 +171,7 @@ fn a_person_without_scripts_reads_and_writes() {
     let page = person.get(&thread).body;
     assert!(page.contains("Taken back by its author") && !page.contains("Changed"), "{page}");
 
-    for page in ["/", "/boards", "/inbox", "/node", "/settings", "/help", "/power", "/rules", "/post"] {
+    for page in ["/", "/boards", "/inbox", "/search", "/node", "/settings", "/help", "/power", "/rules", "/post"] {
         assert_eq!(person.get(page).status, 200, "{page}");
     }
     for path in [format!("/b/{board}"), format!("/b/{board}/log"), format!("/why/{id}")] {
@@ -178,6 +179,41 @@ fn a_person_without_scripts_reads_and_writes() {
     }
     assert_eq!(person.get("/nothing").status, 404);
     assert_eq!(person.get(&format!("/t/{}", "0".repeat(64))).status, 404);
+}
+
+#[test]
+fn a_person_searches_with_filters_and_sees_where_the_words_stand() {
+    let node = with_page();
+    node.object(&["board", "open", "lounge"]);
+    let post = node.written(&["post", "lounge", "-t", "Muitas discussões", "-m", "Running from <b>frost</b> & snails"]);
+    for at in 0..21 {
+        node.reply(&post, &format!("snail {at}"));
+    }
+    // Search is a second behind.
+    eventually("the index has them all", DEADLINE, || (node.object(&["search", "snail"])["found"] == 22).then_some(()));
+    let person = Browser::of(&node);
+    let page = person.get("/search?words=run+discussao").body;
+    assert!(page.contains("Muitas <mark>discussões</mark>") && page.contains("1 found"), "{page}");
+    assert!(page.contains("<mark>Running</mark> from &#60;b&#62;frost&#60;/b&#62; &#38; snails"), "{page}");
+
+    let first = person.get("/search?words=snails&board=lounge&author=&since=&until=&sort=new").body;
+    assert!(first.contains("22 found") && first.contains("Next page"), "{first}");
+    let next = first.split("rel=\"next\" data-key=\"page\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let second = person.get(&next.expect("a next page").replace("&#38;", "&").replace("&amp;", "&")).body;
+    assert_eq!((first.matches("<article").count(), second.matches("<article").count()), (20, 2));
+    assert!(!second.contains("Next page"), "{second}");
+
+    assert!(person.get("/search?words=nowhere").body.contains("Nothing was found"));
+    let unreadable = person.get("/search?words=%22open");
+    assert_eq!(unreadable.status, 400);
+    assert!(
+        unreadable.body.contains("a quotation mark has no second one")
+            && unreadable.body.contains("value=\"&#34;open\"")
+    );
+    assert_eq!(person.get("/search?words=x&since=yesterday").status, 400);
+    assert_eq!(person.get("/search?words=x&board=nowhere").status, 404);
+    let portuguese = person.ask("GET", "/search?words=nowhere", &[("accept-language", "pt")], "").body;
+    assert!(portuguese.contains("Nada foi encontrado") && portuguese.contains("0 encontrados"), "{portuguese}");
 }
 
 #[test]
@@ -225,9 +261,14 @@ fn words_of_strangers_stay_words() {
         "[x](javascript:alert(1)) ![y](https://evil.example/p.png) <iframe src=//evil.example>",
     ]);
     let person = Browser::of(&node);
-    for path in
-        ["/".to_owned(), format!("/t/{id}"), format!("/why/{id}"), format!("/reply/{id}"), format!("/edit/{id}")]
-    {
+    for path in [
+        "/".to_owned(),
+        "/search?words=alert".to_owned(),
+        format!("/t/{id}"),
+        format!("/why/{id}"),
+        format!("/reply/{id}"),
+        format!("/edit/{id}"),
+    ] {
         let page = person.get(&path).body;
         for bad in ["<script>alert", "<img src=x", "<iframe", "href=\"javascript", "<b>"] {
             assert!(!page.contains(bad), "{path} has {bad}: {page}");

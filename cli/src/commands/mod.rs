@@ -28,6 +28,7 @@ mod read;
 mod reply;
 mod retract;
 mod rules;
+mod search;
 mod status;
 mod sync;
 mod up;
@@ -91,6 +92,8 @@ pub(crate) enum Command {
     Feed(feed::Args),
     /// Read a thread
     Read(read::Args),
+    /// Look for words in all that this node holds
+    Search(search::Args),
     /// Answers to you, mentions of you, and what is new in threads that you watch
     Inbox(inbox::Args),
     /// Show the next unread post or comment, and mark it as read
@@ -188,6 +191,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Vote(args) => vote::run(&args, context, output).await,
         Command::Feed(args) => feed::run(&args, context, output).await,
         Command::Read(args) => read::run(&args, context, output).await,
+        Command::Search(args) => search::run(&args, context, output).await,
         Command::Inbox(args) => inbox::run(&args, context, output).await,
         Command::Next(args) => next::next(args, context, output).await,
         Command::Catchup(args) => next::catch_up(args, context, output).await,

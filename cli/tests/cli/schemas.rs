@@ -45,6 +45,14 @@ fn answer(what: &str) -> Value {
             "id": id, "board": board, "board_name": "b", "title": "t", "author": author, "name": null, "created_ms": 1,
             "active_ms": 1, "comments": 1, "score": -1, "unread": 1, "retracted": false, "cursor": "c",
         }]),
+        "GET /api/v1/search" => json!({
+            "hits": [{
+                "id": id, "thread": id, "board": board, "board_name": "b", "kind": "comment", "title": "t", "title_marks": [],
+                "author": author, "name": null, "created_ms": 1, "excerpt": "x y", "marks": [{ "start": 0, "end": 1 }],
+                "hidden": null,
+            }],
+            "found": 2, "cursor": "c", "complete": false, "indexed": 1, "total": 2, "problem": null,
+        }),
         "GET /api/v1/peers" => json!([{
             "peer_id": "12D3", "addr": "/ip4/127.0.0.1/tcp/1", "direction": "inbound", "since_ms": 1,
             "boards": [board], "latency_ms": null,
@@ -114,6 +122,7 @@ fn every_command_prints_what_its_schema_says() {
         (&["retract", "abab"], "written"),
         (&["vote", "abab", "up"], "written"),
         (&["feed"], "feed"),
+        (&["search", "frost", "may", "--board", "b", "--sort", "new"], "search"),
         (&["read", "abab"], "read"),
         (&["read", "abab", "--depth", "1"], "read"),
         (&["peers"], "peers"),

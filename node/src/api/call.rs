@@ -110,7 +110,7 @@ objects! {
     Board BoardRef BoardSelector CatchUpAsk Connect Connected Diagnosis ExportLine FeedEntry FsckAsk FsckReport Identity
     ImportReport InboxCleared InboxEntry InviteMade Join Joined KeepAsk Keeping NewBoard NewEdit NewInvite NewPost NewReply NewRetraction
     NewVote Next NextAsk NodeEvent OpenBoard OutboxEntry PeerEntry Power ReaderImported ReaderLine Rule SetName SetRule
-    Status Stopping SyncAsk SyncReport ThreadPage WebLink WhyReport Written ErrorBody
+    SearchPage Status Stopping SyncAsk SyncReport ThreadPage WebLink WhyReport Written ErrorBody
 }
 
 /// A handler whose type tells what it takes and answers.

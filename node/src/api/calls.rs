@@ -3,8 +3,8 @@
 use super::call::Call;
 use super::dto::{ExportLine, NodeEvent, ReaderLine};
 use super::{
-    boards, feed, inbox, invites, keeping, moving, news, next, node, openapi, power, read, reader, reader_moving, why,
-    write,
+    boards, feed, inbox, invites, keeping, moving, news, next, node, openapi, power, read, reader, reader_moving,
+    search, why, write,
 };
 
 /// All calls.
@@ -62,6 +62,7 @@ fn of_reading() -> Vec<Call> {
             "The thread of a post or of any comment in it, or a page of it.",
             read::thread,
         ),
+        Call::get("/api/v1/search", "A page of the posts and comments in which words stand.", search::search),
         Call::get("/api/v1/events/{id}/why", "How an event came to be shown as it is.", why::why),
         Call::get("/api/v1/inbox", "A page of the inbox, the newest first.", inbox::inbox),
         Call::post("/api/v1/inbox/clear", "Marks all of the inbox as read.", inbox::clear),

@@ -6,9 +6,11 @@
 
 mod reading;
 mod reasons;
+mod searching;
 
 pub use reading::*;
 pub use reasons::*;
+pub use searching::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -89,7 +91,7 @@ pub struct Diagnosis {
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
-    /// What: `files`, `disk`, `storage`, `listening`, `reachability`, `peers`, `clock`, `network`, `node`, `notice`.
+    /// What: `files`, `disk`, `storage`, `search`, `listening`, `reachability`, `peers`, `clock`, `network`, `node`, `notice`.
     pub check: String,
     /// How it is.
     pub state: FindingState,

@@ -23,6 +23,7 @@ pub(crate) mod read;
 pub(crate) mod reader;
 mod reader_moving;
 pub(crate) mod resolve;
+pub(crate) mod search;
 mod server;
 pub(crate) mod why;
 pub(crate) mod write;

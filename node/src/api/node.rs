@@ -73,6 +73,7 @@ pub(crate) async fn diagnose(context: &Shared) -> Result<Diagnosis, ApiError> {
             disk_bytes: context.store.disk_bytes()?,
             disk_bytes_max: context.disk_bytes_max,
             storage_problem,
+            search: &context.search.progress(),
             notices: &notices,
         };
         let mut findings = doctor::of_home(&context.home);

@@ -29,6 +29,7 @@ const PRINTED: &[(&str, &str)] = &[
     ("outbox", "OutboxEntry"),
     ("peers", "PeerEntry"),
     ("power", "Power"),
+    ("search", "SearchPage"),
     ("reader", "ReaderLine"),
     ("reader-import", "ReaderImported"),
     ("rule", "Rule"),

@@ -215,10 +215,7 @@ fn present(
 
 /// A post or comment by itself, as it stands, and the post of its thread.
 pub(super) fn single(context: &Context, row: &EventRow) -> Result<Option<(EventId, Node)>, ApiError> {
-    let Some(stored) = context.store.event(&row.id)? else { return Ok(None) };
-    let Some(root) = root_named_by(&stored.event) else { return Ok(None) };
-    let resolved = thread::resolve(root, context.store.post_items(row)?);
-    Ok(resolved.nodes.into_iter().find(|node| node.id == row.id).map(|node| (root, node)))
+    Ok(context.store.standing(row)?.map(|standing| (standing.root, standing.node)))
 }
 
 /// The thread of an event: its own if it is a post, else the one that it, or what it acts on, names.

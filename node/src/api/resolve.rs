@@ -174,7 +174,8 @@ fn ambiguous(text: &str, matches: impl Iterator<Item = String>) -> ApiError {
     ApiError::new("ambiguous", message, "give more digits")
 }
 
-fn shown(text: &str) -> String {
+/// What a person typed, for an error.
+pub(super) fn shown(text: &str) -> String {
     format!("\"{}\"", Untrusted::new(text.to_owned()).line(Some(80)))
 }
 

@@ -22,6 +22,7 @@ use crate::engine::{self, Answer, Engine, Local, Notice};
 use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{self, KeyError};
 use crate::network::{Command, Network, NetworkConfig, NetworkError, Proxy, Report};
+use crate::search::Search;
 use crate::store::{EventStore, FoundDamage, JournalError, StoreError};
 use crate::web::{self, Access, WebAddress};
 use driver::Driver;
@@ -183,6 +184,7 @@ pub(crate) struct Context {
     pub(crate) stop: mpsc::Sender<()>,
     pub(crate) ignored: Arc<crate::network::Counters>,
     pub(crate) news: Arc<api::News>,
+    pub(crate) search: Search,
     /// The web page's door, if it is served.
     pub(crate) web: Option<Arc<Access>>,
 }
@@ -201,6 +203,7 @@ pub struct Node {
     engine: Option<std::thread::JoinHandle<()>>,
     engine_ended: oneshot::Receiver<String>,
     upkeep: Option<(std::thread::JoinHandle<()>, Bell)>,
+    search: Option<(std::thread::JoinHandle<()>, Search)>,
     api: api::Server,
     /// Tells the web page to end.
     web: watch::Sender<bool>,
@@ -290,6 +293,8 @@ impl Node {
         let bell = Bell::default();
         let upkeep = upkeep::start(Arc::clone(&store), key.public(), config.admission.disk_bytes_max, bell.clone())
             .map_err(|error| internal(&error.to_string()))?;
+        let (search, search_thread) =
+            start_search(&store, &home, &handle, &said).map_err(|error| internal(&error.to_string()))?;
         let context = Arc::new(Context {
             handle: handle.clone(),
             store: Arc::clone(&store),
@@ -305,6 +310,7 @@ impl Node {
             stop: stop_sender,
             ignored: Arc::clone(network.counters()),
             news: api::News::start(handle.notices(), wall_ms()),
+            search: search.clone(),
             web: access.clone(),
         });
         let api = api::Server::start(Arc::clone(&context)).map_err(|source| StartError {
@@ -317,8 +323,8 @@ impl Node {
             tokio::spawn(web::serve(listener, web::router(Arc::clone(&context), access), stop_web));
         }
         look_for_damage(context);
-        let (engine, upkeep) = (Some(thread), Some((upkeep, bell)));
-        Ok(Self { ready, inbox, network, engine, engine_ended, upkeep, api, web, stop, _lock: lock })
+        let (engine, upkeep, search) = (Some(thread), Some((upkeep, bell)), Some((search_thread, search)));
+        Ok(Self { ready, inbox, network, engine, engine_ended, upkeep, search, api, web, stop, _lock: lock })
     }
 
     /// Facts for the first line of output.
@@ -345,6 +351,9 @@ impl Node {
         if let Some((_, bell)) = &self.upkeep {
             bell.end();
         }
+        if let Some((_, search)) = &self.search {
+            search.end();
+        }
         self.api.stop(STOP_PART).await;
         self.inbox.close();
         if let Some(thread) = self.engine.take() {
@@ -353,12 +362,17 @@ impl Node {
                 tracing::warn!("the engine did not end in time");
             }
         }
-        if let Some((thread, _)) = self.upkeep.take() {
-            let ended = tokio::task::spawn_blocking(move || thread.join());
-            if tokio::time::timeout(STOP_PART, ended).await.is_err() {
-                // What it writes has another name until it is whole.
-                tracing::warn!("the upkeep of the store did not end in time");
+        let (upkeep, search) = (self.upkeep.take(), self.search.take());
+        let ended = tokio::task::spawn_blocking(move || {
+            let threads = [upkeep.map(|(thread, _)| thread), search.map(|(thread, _)| thread)];
+            for thread in threads.into_iter().flatten() {
+                // A panic was logged where it happened.
+                let _ = thread.join();
             }
+        });
+        if tokio::time::timeout(STOP_PART, ended).await.is_err() {
+            // What they write has another name until it is whole.
+            tracing::warn!("the upkeep of the store, or the index of the words, did not end in time");
         }
         self.network.stop().await;
         // The socket goes last but for the lock: who sees no socket may take the home a moment later.
@@ -436,6 +450,29 @@ fn run_engine(mut driver: Driver, first: Vec<engine::Output>) -> Result<EngineTh
     };
     let thread = std::thread::Builder::new().name("engine".into()).spawn(run);
     thread.map(|thread| (thread, engine_ended)).map_err(|error| internal(&error.to_string()))
+}
+
+/// Starts the index of the words, and rings whenever an event was judged. Nobody waits for it: what it does not hear of it
+/// reads in the log.
+fn start_search(
+    store: &Arc<EventStore>,
+    home: &Home,
+    handle: &Handle,
+    said: &Notices,
+) -> std::io::Result<(Search, std::thread::JoinHandle<()>)> {
+    let said = said.clone();
+    let (search, thread) = Search::start(Arc::clone(store), &home.data.join("search"), move |text| said.add(text))?;
+    let (mut notices, ringing) = (handle.notices(), search.clone());
+    tokio::spawn(async move {
+        loop {
+            match notices.recv().await {
+                Ok(Notice::Judged { .. }) | Err(broadcast::error::RecvError::Lagged(_)) => ringing.ring(),
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    });
+    Ok((search, thread))
 }
 
 /// Reads the log's checksums and counts the index's events once, behind the node's back, so that damage is known and made

@@ -4,6 +4,7 @@
 //! Decides nothing about events: the engine does. One writer, the engine's thread; any number of readers. A failed write
 //! leaves the store as it was; a damaged index is an error that the opener answers with a rebuild.
 
+use super::following::GivenUp;
 use super::index::{Direction, Index, IndexError};
 use super::journal::{Journal, JournalError, Position, RecordKind};
 use super::keys;
@@ -17,7 +18,7 @@ use roda_protocol::event::{Kind, Verified};
 use roda_protocol::id::{AuthorKey, EventId, NetworkId};
 use roda_protocol::validate::Invalid;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Format of the index's rows. A newer one on disk is refused; an older index is made anew from the log, whose segments
@@ -149,6 +150,11 @@ pub struct EventStore {
     pub(super) is_incomplete: AtomicBool,
     /// How much of an index that is being made is there; `None` when it is whole.
     pub(super) remade_percent: Mutex<Option<u8>>,
+    /// Up to where the log is durable.
+    pub(super) durable: AtomicU64,
+    /// How often the index was made anew.
+    pub(super) derivation: AtomicU64,
+    pub(super) given_up: Mutex<GivenUp>,
 }
 
 impl std::fmt::Debug for EventStore {
@@ -271,7 +277,9 @@ impl EventStore {
 
     fn flush_parts(&self) -> Result<(), StoreError> {
         let due = std::mem::take(&mut *self.scrubs.lock().unwrap_or_else(PoisonError::into_inner));
+        let end = self.journal.end().0;
         let outcome = self.journal.sync().map_err(StoreError::from).and_then(|()| {
+            self.durable.fetch_max(end, Ordering::AcqRel);
             self.take_off(&due)?;
             Ok(self.index().flush()?)
         });

@@ -13,6 +13,7 @@
 //! | `events.rs`, `read.rs` | the event store over both: writing, and what readers ask |
 //! | `opening.rs` | opening a store, and deriving the rows that the index lacks |
 //! | `writing.rs`, `keys.rs`, `rows.rs` | which rows an event leads to, and their layout |
+//! | `following.rs` | what was stored since a place of the log, for whoever derives something of its own |
 //! | `reader.rs` | the reader's own state: rules, inbox, marks of what was read |
 //! | `retention.rs`, `compaction.rs` | which words are kept no longer, and how their room is given back |
 //! | `recent.rs` | events that were read of late |
@@ -30,6 +31,7 @@ mod compaction;
 mod disk;
 mod entries;
 mod events;
+mod following;
 mod fsck;
 mod fsck_sets;
 mod index;
@@ -68,6 +70,7 @@ pub use self::{
     compaction::Compacted,
     disk::FREE_BYTES_MIN,
     events::{Arrival, EventStore, HOLDERS_MAX, INDEX_FORMAT, StoreError, Stored},
+    following::{Followed, GivenUp, Standing},
     fsck::{FoundDamage, Fsck},
     index::{
         BATCH_ROWS_MAX, Batch, Direction, ENTRY_NAME_BYTES, ENTRY_VALUE_BYTES, Entry, Index, IndexError, KEY_BYTES_MAX,

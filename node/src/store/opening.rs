@@ -14,7 +14,7 @@ use super::writing::{Interner, Writing};
 use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Bytes of log that one step of the catch-up reads: some 2,000 events, 50 ms.
@@ -117,6 +117,9 @@ impl EventStore {
             had_no_index: AtomicBool::new(false),
             is_incomplete: AtomicBool::new(false),
             remade_percent: Mutex::default(),
+            durable: AtomicU64::new(0),
+            derivation: AtomicU64::new(0),
+            given_up: Mutex::default(),
         };
         store.check_meta()?;
         store.load(&mut store.writer.lock().unwrap_or_else(PoisonError::into_inner))?;
@@ -144,6 +147,8 @@ impl EventStore {
     pub fn replace_index(&self, empty: Arc<dyn Index>) -> Result<Remaking, StoreError> {
         // Nobody loads members from the new index while the old one's sets are in memory.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tell_remade(Some(self.journal.start()));
+        self.derivation.fetch_add(1, Ordering::AcqRel);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = empty;
         self.is_incomplete.store(false, Ordering::Relaxed);
         self.check_meta()?;

@@ -265,15 +265,17 @@ impl EventStore {
     /// Marks events as pruned, unless they have changed since they were chosen.
     fn prune_batch(&self, batch: &[EventRow]) -> Result<u64, StoreError> {
         let mut writing = Writing::begin(self);
-        let mut count = 0;
+        let mut pruned = Vec::new();
         for row in batch {
             if self.row(&row.id)?.as_ref() == Some(row) {
                 writing.pruned(row)?;
-                count += 1;
+                pruned.push(row.id);
             }
         }
         self.is_dirty.store(true, Ordering::Relaxed);
         writing.commit()?;
+        let count = pruned.len() as u64;
+        self.give_up(pruned);
         Ok(count)
     }
 

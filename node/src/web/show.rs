@@ -1,5 +1,6 @@
 //! Strangers' words on their way to a page: lines, names, authors, boards.
 
+use crate::api::dto::Mark;
 use roda_protocol::text::Untrusted;
 
 /// Columns that a name may take in a line that has other things to say.
@@ -70,6 +71,45 @@ pub(crate) fn mixes_alphabets(name: &str) -> bool {
     first.is_some_and(|first| letters.any(|other| other != first))
 }
 
+/// A piece of a stranger's text, safe to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) text: String,
+    /// Whether it is what was looked for.
+    pub(crate) is_hit: bool,
+}
+
+/// A text of one line in the pieces that are hits and those between them.
+pub(crate) fn pieces(text: &str, marks: &[Mark]) -> Vec<Piece> {
+    let letters: Vec<char> = text.chars().collect();
+    let piece = |from: usize, to: usize, is_hit| {
+        let text: String = letters.get(from..to.min(letters.len())).unwrap_or_default().iter().collect();
+        // Each by itself: no mark of one reaches into the next.
+        let text = Untrusted::new(text).block().replace('\n', " ");
+        (!text.is_empty()).then_some(Piece { text, is_hit })
+    };
+    let (mut pieces, mut at) = (Vec::new(), 0);
+    for mark in marks {
+        pieces.extend(piece(at, mark.start.max(at), false));
+        pieces.extend(piece(mark.start.max(at), mark.end, true));
+        at = at.max(mark.start).max(mark.end);
+    }
+    pieces.extend(piece(at, letters.len(), false));
+    pieces
+}
+
+/// A value of a query, as it stands in an address.
+pub(crate) fn in_address(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
 /// A time for machines: RFC 3339, to the second.
 pub(crate) fn machine_time(unix_ms: &u64) -> String {
     let seconds = i64::try_from(*unix_ms / 1000).unwrap_or(0);
@@ -95,6 +135,15 @@ mod tests {
         assert_eq!(author.short, "@abcdefgh");
         assert!(!author.name.contains('\u{202e}'));
         assert_eq!(Author::new("@abcdefghijklmnop", None, false).name, "");
+    }
+
+    #[test]
+    fn hits_are_pieces_of_their_own_and_no_control_is_left_in_any() {
+        let marks = [Mark { start: 2, end: 5 }, Mark { start: 5, end: 6 }];
+        let shown = pieces("é ice\u{202e} x", &marks);
+        let shown: Vec<(&str, bool)> = shown.iter().map(|piece| (piece.text.as_str(), piece.is_hit)).collect();
+        assert_eq!(shown, [("é ", false), ("ice", true), ("\u{fffd}", true), (" x", false)]);
+        assert_eq!(pieces("", &[Mark { start: 3, end: 1 }]), []);
     }
 
     #[test]

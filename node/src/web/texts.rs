@@ -68,6 +68,25 @@ catalogue! {
     feed: "Feed", "Início";
     boards: "Boards", "Fóruns";
     inbox: "Inbox", "Caixa de entrada";
+    search: "Search", "Procurar";
+    search_words: "Words", "Palavras";
+    search_hint: "All words have to be there, in any form. \"These words\" in quotation marks: exactly so. -word: must not be there.",
+        "Todas as palavras têm de estar lá, em qualquer forma. \"Estas palavras\" entre aspas: exatamente assim. -palavra: não pode estar.";
+    search_do: "Search", "Procurar";
+    search_filters: "Where, by whom, when", "Onde, de quem, quando";
+    search_all_boards: "All boards", "Todos os fóruns";
+    search_author: "Author (a name, or @ and the key)", "Autor (um nome, ou @ e a chave)";
+    search_since: "From this day on", "A partir deste dia";
+    search_until: "Up to this day", "Até este dia";
+    search_relevance: "what fits best", "o que melhor corresponde";
+    search_post: "post", "publicação";
+    search_comment: "comment", "comentário";
+    found_one: "%n found", "%n encontrado";
+    found_many: "%n found", "%n encontrados";
+    search_none: "Nothing was found. Fewer words find more.", "Nada foi encontrado. Menos palavras encontram mais.";
+    search_incomplete: "%n of %s were searched: the rest is being read. Try again in a moment.",
+        "Foram pesquisados %n de %s: o resto está a ser lido. Tente de novo daqui a pouco.";
+    search_problem: "Not all could be searched: %s", "Nem tudo pôde ser pesquisado: %s";
     node: "Node", "Nó";
     settings: "Settings", "Definições";
     help: "Help", "Ajuda";
@@ -235,6 +254,7 @@ catalogue! {
     key_open: "open the entry", "abrir a entrada";
     key_author: "the author", "o autor";
     key_unread: "next new comment, or next page with something new", "próximo comentário novo, ou página com novidades";
+    key_search: "search", "procurar";
     key_help: "this list", "esta lista";
     peers: "Peers", "Pares";
     no_peers: "No peers are connected: what you write stays here until some are.",
@@ -357,6 +377,11 @@ impl Texts {
     /// `2 points`.
     pub(crate) fn points(&self, number: &i64) -> String {
         self.n(*number, self.point_one, self.point_many)
+    }
+
+    /// `2 found`.
+    pub(crate) fn found(&self, number: &u64) -> String {
+        self.n(clamped(*number), self.found_one, self.found_many)
     }
 
     /// `2 replies`.

@@ -88,6 +88,11 @@
     a: () => press("up"),
     z: () => press("down"),
     u: () => press("author"),
+    "/": () => {
+      const field = one("input[type=search]");
+      if (field) field.select();
+      else shared("search");
+    },
     "?": () => shared("help"),
   };
   document.addEventListener("keydown", (event) => {

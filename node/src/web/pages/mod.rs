@@ -10,6 +10,7 @@ mod node;
 mod person;
 mod reasons;
 mod rules;
+mod search;
 mod thread;
 
 use super::{Shared, Web};
@@ -39,6 +40,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/help", get(person::help))
         .route("/node", get(node::show))
         .route("/inbox", get(inbox::list))
+        .route("/search", get(search::search))
         .route("/why/{id}", get(reasons::why))
         .route("/power", get(reasons::power))
         .route("/rules", get(rules::list))

@@ -113,7 +113,7 @@ struct HelpPage {
 /// `GET /help`.
 pub(super) async fn help(frame: Frame) -> Response {
     let t = frame.t;
-    let keys: [(&'static [&'static str], &'static str); 14] = [
+    let keys: [(&'static [&'static str], &'static str); 15] = [
         (&["j"], t.key_next),
         (&["k"], t.key_previous),
         (&["J"], t.key_sibling_next),
@@ -127,6 +127,7 @@ pub(super) async fn help(frame: Frame) -> Response {
         (&["a", "z"], t.key_votes),
         (&["u"], t.key_author),
         (&["Space"], t.key_unread),
+        (&["/"], t.key_search),
         (&["?"], t.key_help),
     ];
     let keys = keys.into_iter().map(|(keys, what)| Key { keys, what }).collect();
