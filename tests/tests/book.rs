@@ -37,5 +37,6 @@ pages! {
     errors: "errors.md",
     doctor: "doctor.md",
     reading: "reading.md",
+    finding_boards: "finding-boards.md",
     moving: "moving.md",
 }

@@ -63,14 +63,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: id::Command,
     },
-    /// Found a board, or open one by its name
+    /// Found a board, open one by its name, or let others find it
     Board {
         /// Which.
         #[command(subcommand)]
         command: board::Command,
     },
-    /// The boards known here
-    Boards,
+    /// The boards known here, or those that peers list
+    Boards(boards::Args),
     /// Follow a board: hold its events and pass them on; or an author: lift what they write
     Follow(follow::Args),
     /// Stop following a board or an author
@@ -177,7 +177,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Logs(args) => logs::run(&args, context, output).await,
         Command::Id { command } => id::run(command, context, output).await,
         Command::Board { command } => board::run(command, context, output).await,
-        Command::Boards => boards::run(context, output).await,
+        Command::Boards(args) => boards::run(args, context, output).await,
         Command::Follow(args) => follow::follow(args, context, output).await,
         Command::Unfollow(args) => follow::unfollow(args, context, output).await,
         Command::Keep(args) => keep::run(args, context, output).await,

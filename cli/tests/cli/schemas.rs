@@ -32,10 +32,15 @@ fn answer(what: &str) -> Value {
         "GET /api/v1/identity" | "POST /api/v1/identity" => json!({ "author": author, "name": null }),
         "GET /api/v1/boards" => json!([{
             "board": board, "name": "b", "kind": "open", "followed": true, "events": 1, "threads": 1, "unread": 0,
-            "title": null, "keep": "forever", "completeness": {
+            "title": null, "keep": "forever", "listing": "on", "completeness": {
                 "held": 1, "declined": 0, "missing": [id], "peers_equal": 1, "peers_asked": 2, "checked_ms": 3,
             },
         }]),
+        "GET /api/v1/directory" => json!([{
+            "board": board, "name": "b", "title": "t", "description": "", "language": "en", "stewards": [author],
+            "known_by": 2, "networks": 1, "events": 3, "threads": 1, "last_active_day": "2026-11-30", "followed": false,
+        }]),
+        "POST /api/v1/listing" => json!({ "board": board, "name": "b", "listing": "on" }),
         "POST /api/v1/keep" => json!({ "board": board, "name": "b", "keep": "30d" }),
         "POST /api/v1/boards" | "POST /api/v1/boards/open" | "POST /api/v1/follow" | "POST /api/v1/unfollow" => {
             json!({ "board": board, "name": "b" })
@@ -104,7 +109,10 @@ fn every_command_prints_what_its_schema_says() {
         (&["id", "name", "ann"], "id"),
         (&["board", "new", "b"], "board"),
         (&["board", "open", "b"], "board"),
+        (&["board", "list", "b", "on"], "listing"),
         (&["boards"], "boards"),
+        (&["boards", "--find"], "directory"),
+        (&["boards", "--find", "b", "c", "--limit", "1"], "directory"),
         (&["follow", "b"], "board"),
         (&["unfollow", "b"], "board"),
         (&["keep", "b", "30d"], "keep"),

@@ -107,8 +107,8 @@ macro_rules! objects {
 }
 
 objects! {
-    Board BoardRef BoardSelector CatchUpAsk Connect Connected Diagnosis ExportLine FeedEntry FsckAsk FsckReport Identity
-    ImportReport InboxCleared InboxEntry InviteMade Join Joined KeepAsk Keeping NewBoard NewEdit NewInvite NewPost NewReply NewRetraction
+    Board BoardRef BoardSelector CatchUpAsk Connect Connected Diagnosis DirectoryEntry ExportLine FeedEntry FsckAsk FsckReport Identity
+    ImportReport InboxCleared InboxEntry InviteMade Join Joined KeepAsk Keeping ListingAsk ListingState NewBoard NewEdit NewInvite NewPost NewReply NewRetraction
     NewVote Next NextAsk NodeEvent OpenBoard OutboxEntry PeerEntry Power ReaderImported ReaderLine Rule SetName SetRule
     Status Stopping SyncAsk SyncReport ThreadPage WebLink WhyReport Written ErrorBody
 }

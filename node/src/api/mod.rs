@@ -7,6 +7,7 @@
 pub(crate) mod boards;
 mod call;
 mod calls;
+pub(crate) mod directory;
 pub mod dto;
 pub(crate) mod error;
 pub(crate) mod feed;

@@ -142,6 +142,7 @@ impl Engine {
         if self.peers.0.remove(peer).is_some() {
             self.relays.forget(peer);
             self.probes.forget_peer(peer);
+            self.directory.peer_down(peer);
             self.forget_syncs(peer, now);
             self.emit(Notice::PeerDown { peer: peer.clone() });
         }
