@@ -230,6 +230,8 @@ mod tests {
             "roda invite rust --expires 12h --as-me --qr",
             "roda join roda:abcd --wait 5",
             "roda join roda:abcd --listen /ip4/127.0.0.1/tcp/0 --mdns off",
+            "roda author @abcd",
+            "roda author @abcd --hidden --limit 5 --before 7",
             "roda inbox",
             "roda inbox --all --limit 5 --before x --hidden",
             "roda inbox --clear",

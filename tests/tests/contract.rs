@@ -242,6 +242,11 @@ fn rule_and_explain(homes: &mut Homes) {
     assert_eq!(homes.fails("ana", &["feed", "--sort", "new", "--range", "day"], 1), "invalid");
     assert_eq!(homes.fails("ana", &["mute", "word:*"], 1), "invalid");
 
+    let written = homes.holds("ana", &["author", &bo, "--limit", "1", "--hidden"], "author");
+    assert_eq!((text(&written, "id"), text(&written, "title")), (&*answer, "Mine"));
+    homes.holds("ana", &["author", &bo[..12], "--before", text(&written, "cursor")], "author");
+    assert_eq!(homes.fails("ana", &["author", "nobody"], 1), "not_found");
+
     let why = homes.holds("ana", &["why", &answer], "why");
     assert_eq!((&why["signature"]["valid"], &why["brought"]["by"]), (&Value::from(true), &Value::from("peer")));
     assert_eq!(why["hidden"]["why"], "author");

@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments, and what it does.
 
+mod author;
 mod board;
 mod boards;
 mod connect;
@@ -91,6 +92,8 @@ pub(crate) enum Command {
     Feed(feed::Args),
     /// Read a thread
     Read(read::Args),
+    /// What an author wrote, as far as it is here
+    Author(author::Args),
     /// Answers to you, mentions of you, and what is new in threads that you watch
     Inbox(inbox::Args),
     /// Show the next unread post or comment, and mark it as read
@@ -188,6 +191,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Vote(args) => vote::run(&args, context, output).await,
         Command::Feed(args) => feed::run(&args, context, output).await,
         Command::Read(args) => read::run(&args, context, output).await,
+        Command::Author(args) => author::run(args, context, output).await,
         Command::Inbox(args) => inbox::run(&args, context, output).await,
         Command::Next(args) => next::next(args, context, output).await,
         Command::Catchup(args) => next::catch_up(args, context, output).await,

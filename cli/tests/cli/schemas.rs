@@ -40,6 +40,13 @@ fn answer(what: &str) -> Value {
             "board": board, "name": "b", "title": "t", "description": "", "language": "en", "stewards": [author],
             "known_by": 2, "networks": 1, "events": 3, "threads": 1, "last_active_day": "2026-11-30", "followed": false,
         }]),
+        _ if path.starts_with("GET /api/v1/authors/") => {
+            json!({ "author": author, "name": null, "next": null, "events": [{
+            "id": id, "kind": "comment", "board": board, "board_name": "b", "thread": id, "title": "t", "author": author,
+            "name": null, "created_ms": 1, "edited": null, "text": "x", "link": null, "tags": [], "retracted": false,
+            "hidden": null, "cursor": "7",
+        }] })
+        }
         "POST /api/v1/listing" => json!({ "board": board, "name": "b", "listing": "on" }),
         "POST /api/v1/keep" => json!({ "board": board, "name": "b", "keep": "30d" }),
         "POST /api/v1/boards" | "POST /api/v1/boards/open" | "POST /api/v1/follow" | "POST /api/v1/unfollow" => {
@@ -122,6 +129,7 @@ fn every_command_prints_what_its_schema_says() {
         (&["retract", "abab"], "written"),
         (&["vote", "abab", "up"], "written"),
         (&["feed"], "feed"),
+        (&["author", "@abab"], "author"),
         (&["read", "abab"], "read"),
         (&["read", "abab", "--depth", "1"], "read"),
         (&["peers"], "peers"),

@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::dto::{ExportLine, NodeEvent, ReaderLine};
 use super::{
-    boards, directory, feed, inbox, invites, keeping, moving, news, next, node, openapi, power, read, reader,
+    authors, boards, directory, feed, inbox, invites, keeping, moving, news, next, node, openapi, power, read, reader,
     reader_moving, why, write,
 };
 
@@ -64,6 +64,8 @@ fn of_reading() -> Vec<Call> {
             "The thread of a post or of any comment in it, or a page of it.",
             read::thread,
         ),
+        Call::get("/api/v1/authors/{id}/events", "What an author wrote, the last that came first.", authors::events)
+            .names_an_author(),
         Call::get("/api/v1/events/{id}/why", "How an event came to be shown as it is.", why::why),
         Call::get("/api/v1/inbox", "A page of the inbox, the newest first.", inbox::inbox),
         Call::post("/api/v1/inbox/clear", "Marks all of the inbox as read.", inbox::clear),

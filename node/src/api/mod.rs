@@ -4,6 +4,7 @@
 //! threads that may block; writes are signed here and go through the engine. The folder of the socket has mode 0700, the
 //! socket 0600, and every connection's user is checked.
 
+pub(crate) mod authors;
 pub(crate) mod boards;
 mod call;
 mod calls;

@@ -10,6 +10,7 @@ const WRITE: &str = "RODA_WRITE_OPENAPI";
 
 /// The objects of the API that commands print as they are: the name of the command line's schema, and ours.
 const PRINTED: &[(&str, &str)] = &[
+    ("author", "Writing"),
     ("board", "BoardRef"),
     ("boards", "Board"),
     ("connect", "Connected"),

@@ -14,6 +14,7 @@
 //! | `opening.rs` | opening a store, and deriving the rows that the index lacks |
 //! | `writing.rs`, `keys.rs`, `rows.rs` | which rows an event leads to, and their layout |
 //! | `reader.rs` | the reader's own state: rules, inbox, marks of what was read |
+//! | `written.rs` | what an author wrote, and the newest of a thread |
 //! | `retention.rs`, `compaction.rs` | which words are kept no longer, and how their room is given back |
 //! | `listing.rs` | which boards others are told of, and what of them |
 //! | `recent.rs` | events that were read of late |
@@ -54,6 +55,7 @@ mod sets;
 mod shapes;
 mod sled;
 mod writing;
+mod written;
 
 #[cfg(test)]
 mod conformance;
@@ -90,4 +92,5 @@ pub use self::{
     rows::{EventRow, Keep, Listing, LocalRecord, OwnRow, Presence, Size, SpaceRow, Why},
     sets::{Known, SpaceSets},
     sled::{SledIndex, set_aside},
+    written::Written,
 };

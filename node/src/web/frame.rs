@@ -37,6 +37,8 @@ pub(crate) struct Frame {
     pub(crate) here: String,
     /// What of the inbox was not seen.
     pub(crate) inbox_unread: u64,
+    /// The secret in the addresses of feeds.
+    pub(crate) feed_key: String,
 }
 
 impl Frame {
@@ -99,11 +101,12 @@ impl FromRequestParts<Shared> for Frame {
             now_ms: wall_ms(),
             here: here(&parts.uri),
             inbox_unread,
+            feed_key: web.access.feed_key(),
         })
     }
 }
 
-fn accepted(headers: &HeaderMap) -> Language {
+pub(super) fn accepted(headers: &HeaderMap) -> Language {
     let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     header.map(Language::accepted).unwrap_or_default()
 }

@@ -331,6 +331,18 @@ catalogue! {
     sorts_help: "Orders", "Ordens";
     help_intro: "Roda has no server. This page is served by your own node, to you alone. What you see is what your node holds; what you write is signed with your key and spreads from node to node.",
         "A Roda não tem servidor. Esta página é servida pelo seu próprio nó, só para si. Vê o que o seu nó guarda; o que escreve é assinado com a sua chave e espalha-se de nó em nó.";
+    atom_feed: "Atom feed", "Feed Atom";
+    feed_comment: "Answer in: %s", "Resposta em: %s";
+    feed_addresses: "Addresses of feeds", "Endereços dos feeds";
+    feed_addresses_hint: "Boards, threads, authors and the inbox have a feed for feed readers on this machine. Its address carries a secret: whoever has it can read all feeds of this node, and do nothing else.",
+        "Fóruns, conversas, autores e a caixa de entrada têm um feed para leitores de feeds nesta máquina. O endereço leva um segredo: quem o tiver pode ler todos os feeds deste nó, e mais nada.";
+    feed_addresses_renew: "Make all addresses anew: those given away stop working",
+        "Fazer todos os endereços de novo: os que foram dados deixam de funcionar";
+    author_wrote: "Posts and comments that are here, the last that came first",
+        "Publicações e comentários que estão aqui, os últimos a chegar primeiro";
+    author_post: "post", "publicação";
+    author_comment: "comment", "comentário";
+    author_older: "Nothing among the newest events of this node.", "Nada entre os eventos mais recentes deste nó.";
     directory: "Find boards", "Procurar fóruns";
     directory_intro: "Boards that connected peers list for whoever asks. None is chosen for you.",
         "Fóruns que os pares ligados dão a conhecer a quem pergunta. Nenhum é escolhido por si.";

@@ -58,6 +58,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/do/inbox/clear", post(inbox::clear))
         .route("/do/catch-up", post(inbox::catch_up))
         .route("/do/next", post(inbox::next))
+        .route("/do/feeds/renew", post(person::renew_feeds))
         .route("/do/name", post(deeds::name))
         .route("/do/sync", post(deeds::sync))
         .route("/do/connect", post(deeds::connect))
