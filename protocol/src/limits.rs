@@ -109,6 +109,13 @@ pub const SYNC_GET_IDS_MAX: usize = 1024;
 /// Spaces that one sync greeting may name: a node that follows more names them in turns.
 pub const SYNC_SPACES_MAX: usize = 4096;
 
+/// Boards in one answer about the boards that a node lists.
+pub const DIRECTORY_BOARDS_MAX: usize = 32;
+
+/// Bytes of a charter there: name, title, description and a page of rules. A charter with more words travels without them,
+/// and has at most about 1,300 bytes then.
+pub const DIRECTORY_CHARTER_BYTES_MAX: usize = 8 * 1024;
+
 /// Gossip topics that a node subscribes to at once. Receivers drop the whole greeting of a peer that names too many
 /// (gossipsub 0.50.1 counts subscriptions), so this is agreed network-wide.
 pub const TOPICS_MAX: usize = 256;
@@ -170,6 +177,13 @@ const _: () = {
     assert!(SYNC_FRAME_BYTES_MAX <= SYNC_REQUEST_BYTES_MAX);
     assert!(SYNC_GET_IDS_MAX * 32 + 1024 <= SYNC_REQUEST_BYTES_MAX);
     assert!(SYNC_EVENTS_BYTES_MAX + SYNC_EVENTS_BYTES_MAX / 20 + 1024 <= SYNC_REQUEST_BYTES_MAX);
+    // Beside its charter, a listed board has a length of at most 3 bytes, and integers of 9, 9 and 5.
+    assert!(DIRECTORY_BOARDS_MAX * (DIRECTORY_CHARTER_BYTES_MAX + 26) + 1024 <= SYNC_RESPONSE_BYTES_MAX);
+    // A charter's header: signer, refs, name, language and stewards are what has a length of its own.
+    assert!(
+        139 + 104 + REFS_MAX * 32 + 4 * NAME_CHARS_MAX + LANGUAGE_BYTES_MAX + STEWARDS_MAX * 32 + 128 + SIGNATURE_BYTES
+            <= DIRECTORY_CHARTER_BYTES_MAX
+    );
     assert!(WORK_BITS_DEFAULT <= WORK_BITS_MAX);
     assert!(RULES_MAX * 256 <= BODY_BYTES_MAX);
 };

@@ -6,8 +6,8 @@
 use crate::codec::{self, DecodeError};
 use crate::id::{EventId, SpaceId};
 use crate::limits::{
-    EVENT_BYTES_MAX, SYNC_EPOCHS_MAX, SYNC_GET_IDS_MAX, SYNC_REQUEST_BYTES_MAX, SYNC_RESPONSE_BYTES_MAX,
-    SYNC_SPACES_MAX,
+    DIRECTORY_BOARDS_MAX, DIRECTORY_CHARTER_BYTES_MAX, EVENT_BYTES_MAX, SYNC_EPOCHS_MAX, SYNC_GET_IDS_MAX,
+    SYNC_REQUEST_BYTES_MAX, SYNC_RESPONSE_BYTES_MAX, SYNC_SPACES_MAX,
 };
 use crate::reconcile::{Bound, Digest, Epoch, EpochEntry, Finding, PROBES_MAX, Probe, Salt, ShortBytes};
 use serde::{Deserialize, Serialize};
@@ -127,6 +127,11 @@ pub enum Request {
         /// The events.
         ids: Vec<EventId>,
     },
+    /// Which boards do you list for whoever asks?
+    Directory {
+        /// Only those behind this one; all if none is given.
+        after: Option<SpaceId>,
+    },
 }
 
 /// A space in an answer to [`Request::Spaces`].
@@ -153,6 +158,19 @@ pub enum Taken {
     Words,
     /// It is neither known nor held there: not followed, not due yet, or not valid.
     No,
+}
+
+/// A board that a node lists for whoever asks: its charter, and what the node says of what it has of the board.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// The charter event: whole, or without its words if it has too many. It proves itself, and the board's id is its id.
+    pub charter: EventBytes,
+    /// Events of the board that the responder knows.
+    pub events: u64,
+    /// Threads that it has there.
+    pub threads: u64,
+    /// The day of the newest event that it knows there, counted from 1970-01-01 (UTC).
+    pub last_day: u32,
 }
 
 /// An answer.
@@ -189,6 +207,13 @@ pub enum Response {
     NotFollowed,
     /// The responder has no time for this now.
     Busy,
+    /// To [`Request::Directory`].
+    Directory {
+        /// Boards, in ascending order of their ids.
+        boards: Vec<Listed>,
+        /// Whether there are further ones behind the last of these.
+        more: bool,
+    },
 }
 
 impl Request {
@@ -217,6 +242,7 @@ impl Request {
             Self::Pick { members, .. } => members.len() <= SYNC_GET_IDS_MAX,
             Self::Get { ids, .. } | Self::Holds { ids, .. } => ids.len() <= SYNC_GET_IDS_MAX,
             Self::Push { events, .. } => events_fit(events),
+            Self::Directory { .. } => true,
         };
         if fits { Ok(request) } else { Err(DecodeError::Malformed) }
     }
@@ -251,6 +277,12 @@ impl Response {
             Self::Taken(taken) => taken.len() <= SYNC_GET_IDS_MAX,
             Self::Holding(held) => held.len() <= SYNC_GET_IDS_MAX,
             Self::NotFollowed | Self::Busy => true,
+            // An answer that goes on with nothing would be asked for again for ever.
+            Self::Directory { boards, more } => {
+                boards.len() <= DIRECTORY_BOARDS_MAX
+                    && boards.iter().all(|board| board.charter.0.len() <= DIRECTORY_CHARTER_BYTES_MAX)
+                    && (!more || !boards.is_empty())
+            }
         };
         if fits { Ok(response) } else { Err(DecodeError::Malformed) }
     }

@@ -36,6 +36,13 @@ fn epochs_out_of_order_or_empty_are_malformed() {
 }
 
 #[test]
+fn a_directory_that_goes_on_with_nothing_is_malformed() {
+    let directory = |boards, more| Response::Directory { boards, more };
+    assert!(Response::from_bytes(&directory(Vec::new(), false).to_bytes()).is_ok());
+    assert_eq!(Response::from_bytes(&directory(Vec::new(), true).to_bytes()), Err(DecodeError::Malformed));
+}
+
+#[test]
 fn a_range_that_ends_before_it_begins_is_malformed() {
     let bound = |offset_ms| Bound { offset_ms, prefix: Vec::new() };
     let range = |lower, upper| Request::Range {
@@ -120,6 +127,15 @@ fn events() -> impl Strategy<Value = Vec<EventBytes>> {
     vec(vec(any::<u8>(), 0..300).prop_map(EventBytes), 0..10)
 }
 
+fn listed() -> impl Strategy<Value = Listed> {
+    (vec(any::<u8>(), 0..300), any::<(u64, u64, u32)>()).prop_map(|(charter, (events, threads, last_day))| Listed {
+        charter: EventBytes(charter),
+        events,
+        threads,
+        last_day,
+    })
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let asks = vec((short(), short()).prop_map(|(tag, hint)| SpaceAsk { tag, hint }), 0..20);
     let picks = (space(), any::<u64>(), vec(short(), 0..20), form());
@@ -139,6 +155,7 @@ fn request() -> impl Strategy<Value = Request> {
         (space(), ids()).prop_map(|(space, ids)| Request::Get { space, ids }),
         (space(), form(), events()).prop_map(|(space, form, events)| Request::Push { space, form, events }),
         (space(), ids()).prop_map(|(space, ids)| Request::Holds { space, ids }),
+        proptest::option::of(space()).prop_map(|after| Request::Directory { after }),
     ]
 }
 
@@ -157,12 +174,16 @@ fn response() -> impl Strategy<Value = Response> {
         vec(any::<bool>(), 0..40).prop_map(Response::Holding),
         Just(Response::NotFollowed),
         Just(Response::Busy),
+        (vec(listed(), 0..10), any::<bool>()).prop_map(|(boards, more)| {
+            let more = more && !boards.is_empty();
+            Response::Directory { boards, more }
+        }),
     ]
 }
 
 /// Bytes that begin like a message, so that decoding gets beyond the variant.
 fn message_like() -> impl Strategy<Value = Vec<u8>> {
-    (0_u8..9, vec(any::<u8>(), 0..600), 0_u8..4).prop_map(|(variant, mut bytes, small_length)| {
+    (0_u8..10, vec(any::<u8>(), 0..600), 0_u8..4).prop_map(|(variant, mut bytes, small_length)| {
         if bytes.len() > 40 && small_length > 0 {
             bytes[16] = small_length;
             bytes[32] = small_length;
@@ -263,7 +284,9 @@ fn each_list_holds_as_many_as_its_bound_and_no_more() {
         assert!(Request::from_bytes(&request(most).to_bytes()).is_ok());
         assert_eq!(Request::from_bytes(&request(most + 1).to_bytes()), Err(DecodeError::Malformed));
     }
-    let responses: [(usize, &dyn Fn(usize) -> Response); 7] = [
+    let board =
+        |bytes| Listed { charter: EventBytes(vec![9; bytes]), events: u64::MAX, threads: u64::MAX, last_day: u32::MAX };
+    let responses: [(usize, &dyn Fn(usize) -> Response); 9] = [
         (SYNC_SPACES_MAX, &digests),
         (SYNC_EPOCHS_MAX, &epochs),
         (PROBES_MAX, &|count| Response::Compared(vec![Finding::Later; count])),
@@ -271,6 +294,11 @@ fn each_list_holds_as_many_as_its_bound_and_no_more() {
         (SYNC_GET_IDS_MAX, &|count| Response::Taken(vec![Taken::Held; count])),
         (SYNC_GET_IDS_MAX, &|count| Response::Events { events: small(count), answered: 0 }),
         (SYNC_GET_IDS_MAX, &|count| Response::Holding(vec![true; count])),
+        (DIRECTORY_BOARDS_MAX, &|count| Response::Directory {
+            boards: vec![board(DIRECTORY_CHARTER_BYTES_MAX); count],
+            more: true,
+        }),
+        (DIRECTORY_CHARTER_BYTES_MAX, &|bytes| Response::Directory { boards: vec![board(bytes)], more: false }),
     ];
     for (most, response) in responses {
         assert!(Response::from_bytes(&response(most).to_bytes()).is_ok());

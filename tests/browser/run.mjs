@@ -176,7 +176,7 @@ async function attacks(browser) {
   const answer = await page.request.get(`${origin}/api/v1/feed?limit=1000`);
   const threads = await answer.json();
   assert.ok(threads.length > 10);
-  const paths = ["/", "/?sort=balanced", "/boards", "/inbox", "/search?words=alert", "/search?words=script&sort=new", "/node", "/power", "/rules"];
+  const paths = ["/", "/?sort=balanced", "/boards", "/directory", "/inbox", "/search?words=alert", "/search?words=script&sort=new", "/node", "/power", "/rules"];
   for (const { id, board, author } of threads) {
     paths.push(`/t/${id}`, `/why/${id}`, `/reply/${id}`, `/b/${board}`, `/b/${board}/log`, `/author/${author}`);
   }
@@ -204,7 +204,7 @@ async function pages(browser) {
   const comment = read.nodes.find((node) => node.depth > 0);
   const mine = read.nodes.find((node) => node.mine);
   const paths = {
-    feed: "/", balanced: "/?sort=balanced", top: "/?sort=top&range=week", boards: "/boards", board: `/b/${thread.board}`,
+    feed: "/", balanced: "/?sort=balanced", top: "/?sort=top&range=week", boards: "/boards", directory: "/directory", board: `/b/${thread.board}`,
     log: `/b/${thread.board}/log`, thread: `/t/${thread.id}`, branch: `/t/${comment.id}`, post: "/post",
     reply: `/reply/${comment.id}`, edit: `/edit/${mine.id}`, retract: `/retract/${mine.id}`, history: `/history/${mine.id}`,
     author: `/author/${thread.author}`, inbox: "/inbox", node: "/node", search: "/search",

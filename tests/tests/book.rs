@@ -38,5 +38,6 @@ pages! {
     doctor: "doctor.md",
     reading: "reading.md",
     search: "search.md",
+    finding_boards: "finding-boards.md",
     moving: "moving.md",
 }

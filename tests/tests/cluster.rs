@@ -46,6 +46,38 @@ fn five_nodes_in_a_line_converge_while_each_writes() {
     nodes.iter().for_each(TestNode::assert_sound);
 }
 
+/// Waits until a node finds a board, and gives what it says of it.
+fn finds(node: &TestNode, board: &str) -> Value {
+    eventually("the board in the directory", DEADLINE, || {
+        node.json(&["boards", "--find"]).into_iter().find(|found| found["board"] == board)
+    })
+}
+
+#[test]
+fn a_board_that_is_listed_is_found_along_a_line_of_those_who_follow_it() {
+    let nodes = nodes(3);
+    nodes[1].connect(&nodes[0]);
+    nodes[2].connect(&nodes[1]);
+    let words = ["board", "new", "garden", "--title", "The garden", "--work", "0", "--listed"];
+    let board = text(&nodes[0].object(&words)["board"]);
+    let private = nodes[0].found("private");
+    let post = nodes[0].post(&board, "Tomatoes");
+    let found = finds(&nodes[1], &board);
+    assert_eq!((&found["name"], &found["title"]), (&Value::from("garden"), &Value::from("The garden")));
+    assert_eq!((&found["known_by"], &found["followed"]), (&Value::from(1), &Value::from(false)));
+    assert_eq!(nodes[2].json(&["boards", "--find"]), [] as [Value; 0], "who has not followed it does not tell of it");
+    // The prefix that a person sees is enough, and the charter is here at once.
+    let followed = nodes[1].object(&["follow", &board[..8]]);
+    assert_eq!((text(&followed["board"]), text(&followed["name"])), (board.clone(), "garden".to_owned()));
+    assert_eq!(nodes[1].json(&["boards"])[0]["listing"], "found");
+    finds(&nodes[2], &board);
+    nodes[2].follow(&board);
+    shows(&nodes[2], &post, "the post at the end of the line", |thread| thread["title"] == "Tomatoes");
+    let seen: Vec<Value> = nodes[2].json(&["boards", "--find"]);
+    assert!(seen.iter().all(|found| found["board"] != private.as_str()), "nobody said that it may be listed: {seen:?}");
+    nodes[0].refusal(&["follow", "00000000"]);
+}
+
 #[test]
 fn a_node_that_was_away_for_a_thousand_events_catches_up_from_another_than_the_writer() {
     let mut nodes = nodes(3);

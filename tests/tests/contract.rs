@@ -132,6 +132,7 @@ fn every_command_on_real_nodes_prints_what_its_schema_says() {
     homes.holds("bo", &["follow", board], "board");
     homes.holds("bo", &["sync", "--wait", "10"], "sync");
 
+    find_boards(homes, board);
     join_by_an_invite(homes);
     write_and_read(homes);
     rule_and_explain(homes);
@@ -145,6 +146,24 @@ fn every_command_on_real_nodes_prints_what_its_schema_says() {
     let schemas = std::fs::read_dir(validator::folder()).unwrap();
     let schemas = schemas.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
     assert_eq!(homes.held, schemas.collect());
+}
+
+fn find_boards(homes: &mut Homes, board: &str) {
+    assert_eq!(homes.fails("bo", &["board", "list", "nowhere", "on"], 1), "not_found");
+    assert_eq!(homes.holds("ana", &["board", "list", "b", "off"], "listing")["listing"], "off");
+    assert_eq!(homes.holds("ana", &["board", "list", "b", "on"], "listing")["listing"], "on");
+    assert_eq!(homes.holds("ana", &["boards"], "boards")["listing"], "on");
+    // Peers are asked anew when people look.
+    let listed = eventually("the peer's list", DEADLINE, || {
+        let found = homes.run("bo", &["boards", "--find", "B"], 0).stdout;
+        (!found.is_empty()).then(|| String::from_utf8(found).unwrap())
+    });
+    let found = homes.check(&listed, "directory");
+    assert_eq!((text(&found, "board"), text(&found, "title"), &found["followed"]), (board, "B", &Value::from(true)));
+    assert_eq!(homes.run("bo", &["boards", "--find", "another"], 0).stdout, b"");
+    homes.holds("bo", &["board", "open", "lounge"], "board");
+    assert_eq!(homes.fails("bo", &["board", "list", "lounge", "on"], 1), "invalid");
+    homes.holds("bo", &["unfollow", "lounge"], "board");
 }
 
 fn join_by_an_invite(homes: &mut Homes) {
@@ -241,6 +260,11 @@ fn rule_and_explain(homes: &mut Homes) {
     homes.holds("ana", &["feed", "--sort", "top", "--range", "day"], "feed");
     assert_eq!(homes.fails("ana", &["feed", "--sort", "new", "--range", "day"], 1), "invalid");
     assert_eq!(homes.fails("ana", &["mute", "word:*"], 1), "invalid");
+
+    let written = homes.holds("ana", &["author", &bo, "--limit", "1", "--hidden"], "author");
+    assert_eq!((text(&written, "id"), text(&written, "title")), (&*answer, "Mine"));
+    homes.holds("ana", &["author", &bo[..12], "--before", text(&written, "cursor")], "author");
+    assert_eq!(homes.fails("ana", &["author", "nobody"], 1), "not_found");
 
     let why = homes.holds("ana", &["why", &answer], "why");
     assert_eq!((&why["signature"]["valid"], &why["brought"]["by"]), (&Value::from(true), &Value::from("peer")));

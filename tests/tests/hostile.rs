@@ -6,7 +6,7 @@ mod lies;
 mod withholding;
 
 use roda_protocol::event::Signed;
-use roda_protocol::id::{EventId, SpaceId};
+use roda_protocol::id::{EventId, NetworkId, SpaceId};
 use roda_protocol::limits::{EVENT_BYTES_MAX, SYNC_FRAME_BYTES_MAX, SYNC_GET_IDS_MAX, SYNC_REQUEST_BYTES_MAX};
 use roda_protocol::reconcile::{Ask, Bound, Child, FAN_OUT, PROBES_MAX, Probe, SYMBOLS_MAX, Salt};
 use roda_protocol::wire::{EventBytes, Form, Request, Response};
@@ -37,6 +37,9 @@ const QUESTIONS_MAX: usize = 1500;
 
 /// How long the attacker is busy; it would be asked twice a second for a minute.
 const BUSY_TIME: Duration = Duration::from_secs(10);
+
+/// How long the attacker lists boards: the node asks for a page every two seconds, and for eight at most.
+const LISTING_TIME: Duration = Duration::from_secs(25);
 
 /// Comments of parents that nobody has.
 const ORPHANS: usize = 10_000;
@@ -238,6 +241,36 @@ fn lies_in_due_form_cost_a_bounded_number_of_questions_and_fool_nobody() {
     assert_eq!(scene.victim.counter("responses_malformed"), 0);
     assert!(scene.victim.counter("fetches_fruitless") > 0);
     scene.converges(&events);
+    scene.end();
+}
+
+#[test]
+fn a_peer_that_lists_boards_without_an_end_neither_grows_the_node_nor_pushes_others_out() {
+    let (mut scene, events) = Scene::new(|forge| forge.thread("listed", 0));
+    lies::NETWORK.get_or_init(|| NetworkId::of(scene.victim.network()));
+    scene.honest.object(&["board", "list", &scene.board, "on"]);
+    let finds = |node: &TestNode| -> Vec<String> {
+        let found = node.json(&["boards", "--find", "--limit", "1000"]);
+        found.iter().map(|board| text(&board["board"])).collect()
+    };
+    roda_tests::wait::eventually("the honest peer's list", roda_tests::wait::DEADLINE, || {
+        (finds(&scene.victim) == [scene.board.clone()]).then_some(())
+    });
+    for wave in ["boards without an end", "boards without an end, under another name"] {
+        let wave_of = Wave { lie: Some(lies::boards), lasts: Some(LISTING_TIME), ..Wave::default() };
+        let outcome = scene.attack(wave, wave_of);
+        assert!(outcome.asked > 0 && !outcome.sent_away, "{outcome:?}");
+    }
+    let found = finds(&scene.victim);
+    println!("{} boards in the directory, {} refused", found.len(), scene.victim.counter("directory_refused"));
+    assert!(found.len() > 32 && found.len() <= 1 + 2 * 256, "{} boards", found.len());
+    assert!(found.contains(&scene.board), "the honest peer's board stays");
+    for (what, lie) in lies::MALFORMED_BOARDS {
+        let outcome = scene.attack(what, Wave { lie: Some(lie), ..Wave::default() });
+        assert!(outcome.asked > 0 && outcome.sent_away, "{what}: {outcome:?} {}", scene.victim.log());
+    }
+    assert!(finds(&scene.victim).contains(&scene.board));
+    assert_eq!(events.len(), 2);
     scene.end();
 }
 

@@ -307,3 +307,142 @@ fn a_taken_address_and_one_of_another_machine_are_refused_with_what_to_do() {
     assert_eq!(outside.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&outside.stderr).contains("ssh -L"));
 }
+
+/// An address of a feed that a page names in its head.
+fn feed_of(person: &Browser, page: &str) -> String {
+    let body = person.get(page).body;
+    let link =
+        body.split("<link ").find(|link| link.contains("application/atom+xml")).expect("the page names its feed");
+    let address = link.split("href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("with its address");
+    address.to_owned()
+}
+
+/// A feed as a reader of feeds has it: entries with title, author's name, and content.
+fn read_feed(text: &str) -> (xmltree::Element, Vec<[String; 3]>) {
+    let feed = xmltree::Element::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert_eq!((feed.name.as_str(), feed.namespace.as_deref()), ("feed", Some("http://www.w3.org/2005/Atom")));
+    let said = |of: &xmltree::Element, name: &str| -> String {
+        let child = of.get_child(name).unwrap_or_else(|| panic!("{name} is missing: {text}"));
+        child.get_text().unwrap_or_default().into_owned()
+    };
+    for name in ["id", "title", "updated"] {
+        assert!(!said(&feed, name).is_empty(), "{name} is empty: {text}");
+    }
+    let entries = feed.children.iter().filter_map(xmltree::XMLNode::as_element).filter(|child| child.name == "entry");
+    let entry = |entry: &xmltree::Element| {
+        assert!(said(entry, "id").starts_with("urn:roda:event:"), "{text}");
+        assert!(said(entry, "updated").ends_with('Z') && said(entry, "published").ends_with('Z'));
+        let author = entry.get_child("author").expect("an author");
+        [said(entry, "title"), said(author, "name"), said(entry, "content")]
+    };
+    let entries = entries.map(entry).collect();
+    (feed, entries)
+}
+
+#[test]
+fn boards_threads_authors_and_the_inbox_have_feeds_with_a_secret_of_their_own() {
+    let node = with_page();
+    node.object(&["board", "open", "lounge"]);
+    node.object(&["id", "name", "Ana"]);
+    let board = node.json(&["boards"])[0]["board"].as_str().unwrap().to_owned();
+    let post = node.object(&["post", "lounge", "-t", "Tea & cake", "-m", "Some *words*", "--tag", "tea"]);
+    let id = post["id"].as_str().unwrap().to_owned();
+    let answer = node.object(&["reply", &id, "-m", "An answer"])["id"].as_str().unwrap().to_owned();
+    let person = Browser::of(&node);
+    let author = node.object(&["id", "show"])["author"].as_str().unwrap().to_owned();
+    // A program without a cookie.
+    let reader = Browser::at(node.ready()["web"].as_str().unwrap());
+    let pages = [format!("/b/{board}"), format!("/t/{id}"), format!("/author/{author}"), "/inbox".to_owned()];
+    let feeds = pages.each_ref().map(|page| feed_of(&person, page));
+    for (feed, page) in feeds.iter().zip(&pages) {
+        let answer = reader.get(feed);
+        assert_eq!(answer.status, 200, "{feed}: {}", answer.body);
+        assert_eq!(answer.header("content-type"), Some("application/atom+xml; charset=utf-8"));
+        let (parsed, _) = read_feed(&answer.body);
+        let links: Vec<_> = parsed.children.iter().filter_map(xmltree::XMLNode::as_element).collect();
+        let shows = |link: &&&xmltree::Element| link.attributes.get("rel").is_some_and(|rel| rel == "alternate");
+        let alternate = links.iter().find(shows).and_then(|link| link.attributes.get("href")).unwrap();
+        assert!(alternate.starts_with("http://127.0.0.1:") && alternate.ends_with(page.as_str()), "{alternate}");
+        // The address opens this and nothing else, and nothing else opens it.
+        let (path, key) = feed.split_once("?key=").unwrap();
+        assert_eq!(reader.get(path).status, 403);
+        assert_eq!(person.get(&format!("{path}?key={}", "0".repeat(64))).status, 403, "a cookie is no address");
+        assert_eq!(reader.get(&format!("{page}?key={key}")).status, 401);
+        assert_eq!(reader.ask("GET", feed, &[("host", "evil.example")], "").status, 421);
+        assert_eq!(reader.ask("POST", feed, &[], "").status, 405);
+        // Who has it already hears so.
+        let tag = answer.header("etag").unwrap().to_owned();
+        assert!(answer.header("last-modified").unwrap().ends_with(" GMT"));
+        let again = reader.ask("GET", feed, &[("if-none-match", &tag)], "");
+        assert_eq!((again.status, again.body.as_str(), again.header("etag")), (304, "", Some(tag.as_str())));
+    }
+    let name = |entry: &[String; 3]| entry[1].clone();
+    let (_, of_board) = read_feed(&reader.get(&feeds[0]).body);
+    assert_eq!(of_board.len(), 1);
+    assert_eq!((of_board[0][0].as_str(), of_board[0][2].trim()), ("Tea & cake", "<p>Some <em>words</em></p>"));
+    assert_eq!(name(&of_board[0]), format!("Ana {}", &author[..9]), "a name is never alone");
+    for feed in &feeds[1..3] {
+        let (_, entries) = read_feed(&reader.get(feed).body);
+        let titles: Vec<_> = entries.iter().map(|entry| entry[0].as_str()).collect();
+        assert_eq!(titles, ["Answer in: Tea & cake", "Tea & cake"], "the newest first");
+    }
+    let (_, inbox) = read_feed(&reader.get(&feeds[3]).body);
+    assert_eq!(inbox.len(), 0, "nobody has answered");
+
+    // What changes is told, under the same id.
+    let tag = reader.get(&feeds[1]).header("etag").unwrap().to_owned();
+    node.object(&["edit", &answer, "-m", "Changed"]);
+    node.object(&["retract", &id]);
+    let changed = reader.ask("GET", &feeds[1], &[("if-none-match", &tag)], "");
+    let (_, entries) = read_feed(&changed.body);
+    assert!(entries[0][2].contains("Changed") && entries[1][2].contains("Taken back by its author"), "{entries:?}");
+    assert!(!changed.body.contains("Some"), "{}", changed.body);
+    node.object(&["mute", &id]);
+    assert_eq!(read_feed(&reader.get(&feeds[1]).body).1.len(), 0, "what rules hide is left out");
+
+    // Addresses that were given away can be ended.
+    assert_eq!(person.submit("/do/feeds/renew", &[]).status, 303);
+    assert_eq!(reader.get(&feeds[0]).status, 403);
+    let anew = feed_of(&person, &pages[0]);
+    assert_eq!(reader.get(&anew).status, 200);
+}
+
+#[test]
+fn whatever_strangers_write_a_feed_stays_xml_and_its_words_stay_words() {
+    let node = with_page();
+    let forge_of = roda_tests::forge::Forge::new(node.network(), 5);
+    let mut forge = forge_of;
+    let attacks = [
+        "]]></content></entry><script>alert(1)</script>",
+        "\"><script xmlns='http://www.w3.org/1999/xhtml'>alert(1)</script>",
+        "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>&e;",
+        "&amp;&#0;&#x1;&undefined; <?php ?> <!-- -- -->",
+        "a\u{0}b\u{1}\u{8}\u{b}\u{c}\u{e}\u{1b}[31m\u{1f}\u{7f}\u{85}\u{9b}c",
+        "\u{fffe}\u{ffff}\u{1fffe}\u{10ffff}\u{feff}\u{202e}\u{2028}",
+        "[x](javascript:alert(1)) ![y](https://evil.example/p.png) <iframe src=//evil.example>",
+    ];
+    let charter = forge.board("board");
+    let board = charter.space();
+    let posts: Vec<_> = attacks.iter().map(|attack| forge.post(board, attack, attack)).collect();
+    let answers: Vec<_> =
+        attacks.iter().map(|attack| forge.comment(board, posts[0].id(), posts[0].id(), attack)).collect();
+    node.follow(&board.to_string());
+    node.import(&[vec![charter], posts.clone(), answers].concat());
+    let person = Browser::of(&node);
+    let author = forge.author().to_string();
+    for page in [format!("/b/{board}"), format!("/t/{}", posts[0].id()), format!("/author/{author}")] {
+        let answer = person.get(&feed_of(&person, &page));
+        assert_eq!(answer.status, 200, "{page}: {}", answer.body);
+        let (_, entries) = read_feed(&answer.body);
+        assert!(entries.len() >= attacks.len(), "{page}");
+        for [title, name, html] in entries {
+            let tags: String = html.split('<').skip(1).filter_map(|part| part.split('>').next()).collect();
+            for bad in ["script", "iframe", "img", "!doctype", "javascript:"] {
+                assert!(!tags.to_ascii_lowercase().contains(bad), "{page} has {bad}: {html}");
+            }
+            for text in [&title, &name] {
+                assert!(!text.chars().any(char::is_control) && !text.contains('\u{202e}'), "{text:?}");
+            }
+        }
+    }
+}

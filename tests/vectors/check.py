@@ -932,6 +932,7 @@ REQUEST = Enum(
     get=Struct(space=ID, ids=List(ID)),
     push=Struct(space=ID, form=FORM, events=EVENTS),
     holds=Struct(space=ID, ids=List(ID)),
+    directory=Struct(after=Option(ID)),
 )
 RESPONSE = Enum(
     spaces=Struct(
@@ -945,6 +946,7 @@ RESPONSE = Enum(
     holding=List(Bool()),
     not_followed=None,
     busy=None,
+    directory=Struct(boards=List(Struct(charter=Bytes(), events=U64, threads=U64, last_day=U32)), more=Bool()),
 )
 
 
@@ -986,6 +988,11 @@ def check_message(name, fields, is_request):
         for epochs in (space["epochs"] or [] for space in fields["spaces"]):
             require_form(len(epochs) <= LIMITS["sync_epochs_max"] and all(entry["count"] > 0 for entry in epochs))
             require_form(ascends([entry["epoch"] for entry in epochs]))
+    elif name == "directory" and not is_request:
+        boards = fields["boards"]
+        most_bytes = LIMITS["directory_charter_bytes_max"]
+        require_form(len(boards) <= LIMITS["directory_boards_max"] and (boards or not fields["more"]))
+        require_form(all(len(board["charter"]) // 2 <= most_bytes for board in boards))
     lists = [fields] if isinstance(fields, list) else [value for value in fields.values() if isinstance(value, list)]
     require_form(all(len(values) <= LIMITS[most] for values in lists))
     events = fields.get("events", []) if isinstance(fields, dict) else []

@@ -1,11 +1,11 @@
-//! `roda board`: founds a charter board, or opens the open board of a name.
+//! `roda board`: founds a charter board, opens the open board of a name, or says whether others are told of one.
 
 use crate::args::Context;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::words;
-use roda_node::api::dto::{BoardRef, NewBoard, OpenBoard};
+use roda_node::api::dto::{BoardRef, ListingAsk, ListingState, NewBoard, OpenBoard};
 
 /// Which kind.
 #[derive(Debug, clap::Subcommand)]
@@ -17,6 +17,22 @@ pub(crate) enum Command {
         /// Its name
         name: String,
     },
+    /// Tell peers that ask of a charter board, so that others can find it; or tell them no longer
+    List {
+        /// A full id; or, if it is known here, a prefix or a name
+        board: String,
+        /// Whether
+        state: State,
+    },
+}
+
+/// Whether a board is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum State {
+    /// Whoever asks is told.
+    On,
+    /// Nobody is told.
+    Off,
 }
 
 /// The charter.
@@ -39,6 +55,9 @@ pub(crate) struct NewArgs {
     /// Bits of work that each of its events needs [default: the network's]
     #[arg(long, value_name = "BITS")]
     work: Option<u8>,
+    /// Let others find it: tell peers that ask
+    #[arg(long)]
+    listed: bool,
 }
 
 /// Runs the command.
@@ -46,10 +65,11 @@ pub(crate) async fn run(command: Command, context: &Context, output: &mut Output
     let client = Client::new(context);
     let (board, verb): (BoardRef, _) = match command {
         Command::New(args) => {
-            let NewArgs { name, title, description, rules, language, work } = args;
-            let body = NewBoard { name, title, description, rules, language, work };
+            let NewArgs { name, title, description, rules, language, work, listed } = args;
+            let body = NewBoard { name, title, description, rules, language, work, listed };
             (client.post("/api/v1/boards", &body).await?, "founded")
         }
+        Command::List { board, state } => return list(board, state, &client, output).await,
         Command::Open { name } => (client.post("/api/v1/boards/open", &OpenBoard { name }).await?, "opened"),
     };
     output.object(&board, |look| {
@@ -63,5 +83,21 @@ pub(crate) async fn run(command: Command, context: &Context, output: &mut Output
     let name = words::board(&board.board, &board.name);
     let post = format!("post {} -t TITLE -m TEXT", shell_words::quote(&name));
     output.note(&format!("next: {}", context.command(&post)));
+    Ok(())
+}
+
+async fn list(board: String, state: State, client: &Client, output: &mut Output) -> Result<(), CliError> {
+    let body = ListingAsk { board, listed: state == State::On };
+    let said: ListingState = client.post("/api/v1/listing", &body).await?;
+    output.object(&said, |look| {
+        let board = words::board(&said.board, &said.name);
+        match state {
+            State::On => format!("{} peers that ask are told of {board}", look.green("✓")),
+            State::Off => format!("{} nobody is told of {board} by this node", look.green("✓")),
+        }
+    })?;
+    if state == State::Off {
+        output.note("who was told of it knows it; and others who found it may tell of it, too");
+    }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments, and what it does.
 
+mod author;
 mod board;
 mod boards;
 mod connect;
@@ -64,14 +65,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: id::Command,
     },
-    /// Found a board, or open one by its name
+    /// Found a board, open one by its name, or let others find it
     Board {
         /// Which.
         #[command(subcommand)]
         command: board::Command,
     },
-    /// The boards known here
-    Boards,
+    /// The boards known here, or those that peers list
+    Boards(boards::Args),
     /// Follow a board: hold its events and pass them on; or an author: lift what they write
     Follow(follow::Args),
     /// Stop following a board or an author
@@ -94,6 +95,8 @@ pub(crate) enum Command {
     Read(read::Args),
     /// Look for words in all that this node holds
     Search(search::Args),
+    /// What an author wrote, as far as it is here
+    Author(author::Args),
     /// Answers to you, mentions of you, and what is new in threads that you watch
     Inbox(inbox::Args),
     /// Show the next unread post or comment, and mark it as read
@@ -180,7 +183,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Logs(args) => logs::run(&args, context, output).await,
         Command::Id { command } => id::run(command, context, output).await,
         Command::Board { command } => board::run(command, context, output).await,
-        Command::Boards => boards::run(context, output).await,
+        Command::Boards(args) => boards::run(args, context, output).await,
         Command::Follow(args) => follow::follow(args, context, output).await,
         Command::Unfollow(args) => follow::unfollow(args, context, output).await,
         Command::Keep(args) => keep::run(args, context, output).await,
@@ -192,6 +195,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Feed(args) => feed::run(&args, context, output).await,
         Command::Read(args) => read::run(&args, context, output).await,
         Command::Search(args) => search::run(&args, context, output).await,
+        Command::Author(args) => author::run(args, context, output).await,
         Command::Inbox(args) => inbox::run(&args, context, output).await,
         Command::Next(args) => next::next(args, context, output).await,
         Command::Catchup(args) => next::catch_up(args, context, output).await,

@@ -32,10 +32,22 @@ fn answer(what: &str) -> Value {
         "GET /api/v1/identity" | "POST /api/v1/identity" => json!({ "author": author, "name": null }),
         "GET /api/v1/boards" => json!([{
             "board": board, "name": "b", "kind": "open", "followed": true, "events": 1, "threads": 1, "unread": 0,
-            "title": null, "keep": "forever", "completeness": {
+            "title": null, "keep": "forever", "listing": "on", "completeness": {
                 "held": 1, "declined": 0, "missing": [id], "peers_equal": 1, "peers_asked": 2, "checked_ms": 3,
             },
         }]),
+        "GET /api/v1/directory" => json!([{
+            "board": board, "name": "b", "title": "t", "description": "", "language": "en", "stewards": [author],
+            "known_by": 2, "networks": 1, "events": 3, "threads": 1, "last_active_day": "2026-11-30", "followed": false,
+        }]),
+        _ if path.starts_with("GET /api/v1/authors/") => {
+            json!({ "author": author, "name": null, "next": null, "events": [{
+            "id": id, "kind": "comment", "board": board, "board_name": "b", "thread": id, "title": "t", "author": author,
+            "name": null, "created_ms": 1, "edited": null, "text": "x", "link": null, "tags": [], "retracted": false,
+            "hidden": null, "cursor": "7",
+        }] })
+        }
+        "POST /api/v1/listing" => json!({ "board": board, "name": "b", "listing": "on" }),
         "POST /api/v1/keep" => json!({ "board": board, "name": "b", "keep": "30d" }),
         "POST /api/v1/boards" | "POST /api/v1/boards/open" | "POST /api/v1/follow" | "POST /api/v1/unfollow" => {
             json!({ "board": board, "name": "b" })
@@ -112,7 +124,10 @@ fn every_command_prints_what_its_schema_says() {
         (&["id", "name", "ann"], "id"),
         (&["board", "new", "b"], "board"),
         (&["board", "open", "b"], "board"),
+        (&["board", "list", "b", "on"], "listing"),
         (&["boards"], "boards"),
+        (&["boards", "--find"], "directory"),
+        (&["boards", "--find", "b", "c", "--limit", "1"], "directory"),
         (&["follow", "b"], "board"),
         (&["unfollow", "b"], "board"),
         (&["keep", "b", "30d"], "keep"),
@@ -123,6 +138,7 @@ fn every_command_prints_what_its_schema_says() {
         (&["vote", "abab", "up"], "written"),
         (&["feed"], "feed"),
         (&["search", "frost", "may", "--board", "b", "--sort", "new"], "search"),
+        (&["author", "@abab"], "author"),
         (&["read", "abab"], "read"),
         (&["read", "abab", "--depth", "1"], "read"),
         (&["peers"], "peers"),

@@ -81,7 +81,7 @@ fn is_of(value: &Value, kind: &Value) -> bool {
     }
 }
 
-/// The five patterns that the schemas use.
+/// The six patterns that the schemas use.
 fn matches(text: &str, pattern: &str) -> bool {
     match pattern {
         "^[0-9a-f]{64}$" => text.len() == 64 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')),
@@ -96,6 +96,13 @@ fn matches(text: &str, pattern: &str) -> bool {
             let units = ["d", "GiB", "MiB", "KiB", "B"];
             let is_number = |digits: &str| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
             text == "forever" || units.iter().any(|unit| text.strip_suffix(unit).is_some_and(is_number))
+        }
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" => {
+            let is_right = |(place, letter): (usize, char)| match place {
+                4 | 7 => letter == '-',
+                _ => letter.is_ascii_digit(),
+            };
+            text.len() == 10 && text.char_indices().all(is_right)
         }
         "/p2p/" => text.contains("/p2p/"),
         other => panic!("the pattern {other} is not known to this test"),

@@ -6,7 +6,7 @@ use super::error::{ApiError, refused};
 use super::feed::Lens;
 use super::node::unexpected;
 use super::read::blocking;
-use super::resolve::KnownBoard;
+use super::resolve::{KnownBoard, PREFIX_DIGITS_MIN, ambiguous};
 use crate::engine::{Answer, Local, Verdict};
 use crate::runtime::Context;
 use axum::Json;
@@ -81,11 +81,12 @@ fn summary(context: &Context, lens: &Lens, board: KnownBoard) -> Result<Board, A
         kind: if board.is_open() { "open" } else { "charter" }.to_owned(),
         followed: board.row.followed,
         events: store.known().len(board.space) as u64,
-        threads: store.post_count(board.space)?,
+        threads: store.post_count(board.space, usize::MAX)?,
         unread,
         title: board.title,
         name: board.name,
         keep: super::keeping::word(store.keep(board.space)?),
+        listing: super::directory::word(store.listing(board.space)?).to_owned(),
         completeness: Completeness::default(),
     })
 }
@@ -116,7 +117,12 @@ pub(crate) async fn found_board(context: &Shared, new: NewBoard) -> Result<Board
     // Followed first: the node takes in only what it follows, its own charters too after a restart.
     follow_space(context, board, None).await?;
     match context.handle.ask(Local::Write { bytes: signed.bytes().to_vec() }).await? {
-        Answer::Written(Verdict::Admitted(_)) => Ok(BoardRef { board: board.to_string(), name: new.name }),
+        Answer::Written(Verdict::Admitted(_)) => {
+            if new.listed {
+                super::directory::list_space(context, board, true).await?;
+            }
+            Ok(BoardRef { board: board.to_string(), name: new.name })
+        }
         Answer::Written(verdict) => {
             // A board that was not founded is not followed either.
             done(context.handle.ask(Local::Unfollow { space: board }).await?)?;
@@ -150,7 +156,7 @@ pub(super) async fn follow(
     Ok(Json(follow_board(&context, body?.0).await?))
 }
 
-/// Follows a board that is known here, or any by its full id.
+/// Follows a board that is known here, one that peers list, or any by its full id.
 pub(crate) async fn follow_board(context: &Shared, ask: BoardSelector) -> Result<BoardRef, ApiError> {
     let BoardSelector { board: text } = ask;
     let found = {
@@ -159,12 +165,32 @@ pub(crate) async fn follow_board(context: &Shared, ask: BoardSelector) -> Result
     };
     let (space, open_name, name) = match (found, text.parse::<SpaceId>()) {
         (Ok(board), _) => (board.space, board.row.open_name, board.name),
-        // A full id that nobody here has heard of: its charter comes from whoever follows it.
+        // A full id that is not known here: its charter comes from the directory, or from whoever follows it.
         (Err(_), Ok(space)) => (space, None, String::new()),
-        (Err(error), Err(_)) => return Err(error),
+        (Err(error), Err(_)) => (listed_by_peers(context, &text).await?.ok_or(error)?, None, String::new()),
     };
     follow_space(context, space, open_name).await?;
+    let name = match name.is_empty() {
+        true => blocking(context.clone(), move |context| context.board_name(space)).await?,
+        false => name,
+    };
     Ok(BoardRef { board: space.to_string(), name })
+}
+
+/// The one board in the directory whose id begins so. Names say nothing there: everybody can give any.
+async fn listed_by_peers(context: &Shared, text: &str) -> Result<Option<SpaceId>, ApiError> {
+    let is_prefix = text.len() >= PREFIX_DIGITS_MIN && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_prefix {
+        return Ok(None);
+    }
+    let digits = text.to_ascii_lowercase();
+    let found = super::directory::found_boards(context).await?.into_iter().map(|board| board.charter.space());
+    let matches: Vec<SpaceId> = found.filter(|board| board.to_string().starts_with(&digits)).collect();
+    match matches.as_slice() {
+        [] => Ok(None),
+        [board] => Ok(Some(*board)),
+        several => Err(ambiguous(text, several.iter().map(ToString::to_string))),
+    }
 }
 
 pub(super) async fn follow_space(context: &Context, space: SpaceId, open_name: Option<String>) -> Result<(), ApiError> {

@@ -52,6 +52,15 @@ impl Call {
         Self { method: HttpMethod::Post, path, says, handler: handler_of, shape: H::shape() }
     }
 
+    /// The path names an author, where most name an event.
+    pub(super) fn names_an_author(mut self) -> Self {
+        let says =
+            "An author: `@` and 52 base32 digits, or the first of them, if no other author's key begins with these.";
+        let path = self.shape.parameters.iter_mut().filter(|parameter| parameter.parameter_in == ParameterIn::Path);
+        path.for_each(|parameter| parameter.description = Some(says.to_owned()));
+        self
+    }
+
     /// The body is lines of JSON, which the handler takes apart by itself.
     pub(super) fn takes_lines<T: Object>(mut self) -> Self {
         let item = self.shape.object::<T>();
@@ -107,8 +116,8 @@ macro_rules! objects {
 }
 
 objects! {
-    Board BoardRef BoardSelector CatchUpAsk Connect Connected Diagnosis ExportLine FeedEntry FsckAsk FsckReport Identity
-    ImportReport InboxCleared InboxEntry InviteMade Join Joined KeepAsk Keeping NewBoard NewEdit NewInvite NewPost NewReply NewRetraction
+    AuthorPage Board BoardRef BoardSelector CatchUpAsk Connect Connected Diagnosis DirectoryEntry ExportLine FeedEntry FsckAsk FsckReport Identity
+    ImportReport InboxCleared InboxEntry InviteMade Join Joined KeepAsk Keeping ListingAsk ListingState NewBoard NewEdit NewInvite NewPost NewReply NewRetraction
     NewVote Next NextAsk NodeEvent OpenBoard OutboxEntry PeerEntry Power ReaderImported ReaderLine Rule SetName SetRule
     SearchPage Status Stopping SyncAsk SyncReport ThreadPage WebLink WhyReport Written ErrorBody
 }
@@ -181,7 +190,7 @@ pub(super) trait Part {
     fn add_to(shape: &mut Shape);
 }
 
-/// The one thing that our paths name is an event.
+/// What our paths name is an event, unless the table says otherwise.
 impl Part for Path<String> {
     fn add_to(shape: &mut Shape) {
         let text = ObjectBuilder::new().schema_type(Type::String).build();

@@ -3,8 +3,8 @@
 use super::call::Call;
 use super::dto::{ExportLine, NodeEvent, ReaderLine};
 use super::{
-    boards, feed, inbox, invites, keeping, moving, news, next, node, openapi, power, read, reader, reader_moving,
-    search, why, write,
+    authors, boards, directory, feed, inbox, invites, keeping, moving, news, next, node, openapi, power, read, reader,
+    reader_moving, search, why, write,
 };
 
 /// All calls.
@@ -37,6 +37,8 @@ fn of_boards() -> Vec<Call> {
         Call::post("/api/v1/follow", "Follows a board.", boards::follow),
         Call::post("/api/v1/unfollow", "Follows a board no longer.", boards::unfollow),
         Call::post("/api/v1/keep", "Says how long the words of a board are kept here.", keeping::keep),
+        Call::get("/api/v1/directory", "Boards that connected peers list.", directory::directory),
+        Call::post("/api/v1/listing", "Says whether peers that ask are told of a board.", directory::list),
         Call::post("/api/v1/invites", "Makes an invite to a board.", invites::make),
         Call::post("/api/v1/join", "Follows the board of an invite, and dials every address in it.", invites::join),
         Call::post("/api/v1/sync", "Compares boards with the peers that follow them.", boards::sync),
@@ -63,6 +65,8 @@ fn of_reading() -> Vec<Call> {
             read::thread,
         ),
         Call::get("/api/v1/search", "A page of the posts and comments in which words stand.", search::search),
+        Call::get("/api/v1/authors/{id}/events", "What an author wrote, the last that came first.", authors::events)
+            .names_an_author(),
         Call::get("/api/v1/events/{id}/why", "How an event came to be shown as it is.", why::why),
         Call::get("/api/v1/inbox", "A page of the inbox, the newest first.", inbox::inbox),
         Call::post("/api/v1/inbox/clear", "Marks all of the inbox as read.", inbox::clear),

@@ -168,6 +168,9 @@ pub struct NewBoard {
     pub language: Option<String>,
     /// Bits of work that its events need; the network's default without.
     pub work: Option<u8>,
+    /// Whether peers that ask are told of it from the first day.
+    #[serde(default)]
+    pub listed: bool,
 }
 
 /// Body of `POST /api/v1/boards/open`.
@@ -206,6 +209,9 @@ pub struct Board {
     /// How long its words are kept here: `forever`, `30d`, `2GiB`.
     #[serde(default)]
     pub keep: String,
+    /// Whether peers that ask are told of it: `off`, `on` (people here said so) or `found` (it was found that way).
+    #[serde(default)]
+    pub listing: String,
     /// What of it may be missing.
     #[serde(default)]
     pub completeness: Completeness,
@@ -498,6 +504,56 @@ pub struct Keeping {
     pub name: String,
     /// As in [`Board`].
     pub keep: String,
+}
+
+/// Body of `POST /api/v1/listing`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ListingAsk {
+    /// A full id, a unique prefix, or a local name: of a charter board that is followed.
+    pub board: String,
+    /// Whether peers that ask are told of it.
+    pub listed: bool,
+}
+
+/// Whether peers that ask are told of a board.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ListingState {
+    /// Its id.
+    pub board: String,
+    /// Its name here.
+    pub name: String,
+    /// As in [`Board`].
+    pub listing: String,
+}
+
+/// One of `GET /api/v1/directory?words=&limit=&after=`: a board that connected peers list. What its charter says is the founder's
+/// word; the figures are that of the peers, of each the median.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DirectoryEntry {
+    /// Its id.
+    pub board: String,
+    /// Its name. Others may have the same.
+    pub name: String,
+    /// The charter's title; empty if it has none, or its words did not come along.
+    pub title: String,
+    /// What it is for; empty as the title.
+    pub description: String,
+    /// BCP 47 tag; may be empty.
+    pub language: String,
+    /// Its stewards.
+    pub stewards: Vec<String>,
+    /// Peers that list it: those of the last day, at most 8 of each network and 32 in all.
+    pub known_by: u32,
+    /// In how many networks these peers are.
+    pub networks: u32,
+    /// Events that they know there.
+    pub events: u64,
+    /// Threads that they have there.
+    pub threads: u64,
+    /// The day of the newest event, such as `2026-11-30` (UTC); null if there is none.
+    pub last_active_day: Option<String>,
+    /// Whether this node follows it.
+    pub followed: bool,
 }
 
 /// Answer of `POST /api/v1/connect`.

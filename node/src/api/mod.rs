@@ -4,9 +4,11 @@
 //! threads that may block; writes are signed here and go through the engine. The folder of the socket has mode 0700, the
 //! socket 0600, and every connection's user is checked.
 
+pub(crate) mod authors;
 pub(crate) mod boards;
 mod call;
 mod calls;
+pub(crate) mod directory;
 pub mod dto;
 pub(crate) mod error;
 pub(crate) mod feed;

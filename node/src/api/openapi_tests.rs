@@ -10,9 +10,11 @@ const WRITE: &str = "RODA_WRITE_OPENAPI";
 
 /// The objects of the API that commands print as they are: the name of the command line's schema, and ours.
 const PRINTED: &[(&str, &str)] = &[
+    ("author", "Writing"),
     ("board", "BoardRef"),
     ("boards", "Board"),
     ("connect", "Connected"),
+    ("directory", "DirectoryEntry"),
     ("doctor", "Diagnosis"),
     ("error", "ErrorBody"),
     ("events", "NodeEvent"),
@@ -25,6 +27,7 @@ const PRINTED: &[(&str, &str)] = &[
     ("inbox-clear", "InboxCleared"),
     ("invite", "InviteMade"),
     ("keep", "Keeping"),
+    ("listing", "ListingState"),
     ("next", "Next"),
     ("outbox", "OutboxEntry"),
     ("peers", "PeerEntry"),

@@ -8,7 +8,7 @@ use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use roda_protocol::text::Untrusted;
 
 /// Digits of the shortest prefix that is accepted.
-const PREFIX_DIGITS_MIN: usize = 4;
+pub(super) const PREFIX_DIGITS_MIN: usize = 4;
 
 /// Matches of an ambiguous prefix that are listed.
 const MATCHES_SHOWN: usize = 8;
@@ -166,7 +166,7 @@ fn whole_bytes(digits: &str) -> Vec<u8> {
     bytes
 }
 
-fn ambiguous(text: &str, matches: impl Iterator<Item = String>) -> ApiError {
+pub(super) fn ambiguous(text: &str, matches: impl Iterator<Item = String>) -> ApiError {
     let all: Vec<String> = matches.collect();
     let more = if all.len() > MATCHES_SHOWN { ", ..." } else { "" };
     let listed = all.iter().take(MATCHES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");

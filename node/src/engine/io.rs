@@ -2,6 +2,7 @@
 
 use crate::engine::admit::{Admitted, Verdict};
 use crate::engine::arrivals::Bringer;
+use crate::engine::directory::FoundBoard;
 use crate::engine::probes::MessageName;
 use crate::peer::Peer;
 use crate::store::{Index, Keep, LocalRecord};
@@ -38,6 +39,8 @@ pub enum Input {
         peer: Peer,
         /// Where.
         address: String,
+        /// The network of that address: what one owner is likely to have all of; none if it is nearby, or not known.
+        network: Option<String>,
         /// Whether this node dialled.
         outbound: bool,
     },
@@ -47,6 +50,8 @@ pub enum Input {
         peer: Peer,
         /// Where.
         address: String,
+        /// The network of that address: what one owner is likely to have all of; none if it is nearby, or not known.
+        network: Option<String>,
         /// Whether this node dialled.
         outbound: bool,
     },
@@ -183,6 +188,15 @@ pub enum Local {
         /// Which.
         space: SpaceId,
     },
+    /// Tell others of a board, or don't.
+    List {
+        /// Which.
+        space: SpaceId,
+        /// Whether.
+        is_on: bool,
+    },
+    /// Which boards do peers list?
+    Directory,
     /// A thread was read.
     Read {
         /// Its post.
@@ -356,6 +370,8 @@ pub enum Answer {
         /// Distinct peers that confirmed it.
         held_by: u32,
     },
+    /// To `Directory`.
+    Directory(Vec<FoundBoard>),
     /// To `Counters`.
     Counters {
         /// Counters by name.

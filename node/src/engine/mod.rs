@@ -9,6 +9,7 @@ mod admit;
 mod allowance;
 mod arrivals;
 mod deferred;
+mod directory;
 mod io;
 mod outbox;
 mod peers;
@@ -23,6 +24,7 @@ mod wants;
 
 pub use admit::{Admitted, Declined, Ignored, Verdict};
 pub use arrivals::Bringer;
+pub use directory::FoundBoard;
 pub use io::{
     Answer, Completeness, Delivery, EmptyIndex, FirstDeliveries, Input, Judgement, Local, Notice, Output, PeerInfo,
     Publication, ReplyTo, SyncSummary, Token,
@@ -30,10 +32,11 @@ pub use io::{
 pub use probes::MessageName;
 
 use crate::peer::Peer;
-use crate::store::{Arrival, EventStore, LocalRecord, SpaceRow, StoreError};
+use crate::store::{Arrival, EventStore, Listing, LocalRecord, SpaceRow, StoreError};
 use admit::Source;
 use arrivals::Arrivals;
 use deferred::Deferred;
+use directory::Directory;
 use outbox::Outbox;
 use peers::Peers;
 use probes::Probes;
@@ -113,6 +116,7 @@ pub struct Engine {
     relays: Relays,
     probes: Probes,
     syncs: Syncs,
+    directory: Directory,
     deferred: Deferred,
     wants: Wants,
     outbox: Outbox,
@@ -160,6 +164,7 @@ impl Engine {
             network: store.network(),
             random: Random::new(config.seed),
             probes: Probes::new(config.seed),
+            directory: Directory::new(config.seed),
             store,
             me,
             config,
@@ -280,8 +285,14 @@ impl Engine {
 
     fn other(&mut self, input: Input, now: Now) {
         match input {
-            Input::PeerUp { peer, address, outbound } => self.peer_up(peer, address, outbound, now),
-            Input::PeerMoved { peer, address, outbound } => self.peers.moved(&peer, address, outbound),
+            Input::PeerUp { peer, address, network, outbound } => {
+                self.directory.peer_up(&peer, network, now);
+                self.peer_up(peer, address, outbound, now);
+            }
+            Input::PeerMoved { peer, address, network, outbound } => {
+                self.directory.peer_moved(&peer, network);
+                self.peers.moved(&peer, address, outbound);
+            }
             Input::PeerDown { peer } => self.peer_down(&peer, now),
             Input::Subscribed { peer, topic } => self.subscribed(&peer, topic, now),
             Input::Unsubscribed { peer, topic } => self.peers.unsubscribed(&peer, &topic),
@@ -321,6 +332,8 @@ impl Engine {
             Local::Follow { space, open_name } => self.follow(space, open_name, now),
             Local::Unfollow { space } => self.unfollow(space),
             Local::Keep { space, keep } => self.note(&[LocalRecord::Keep { space, keep }]),
+            Local::List { space, is_on } => self.list(space, is_on),
+            Local::Directory => self.look_at_directory(now),
             Local::Read { root, position } => self.note(&[LocalRecord::Read { root, position }]),
             Local::Note { records } => self.note(&records),
             Local::Want { space, ids } => {
@@ -369,10 +382,24 @@ impl Engine {
 
     fn follow(&mut self, space: SpaceId, open_name: Option<String>, now: Now) -> Answer {
         let row = SpaceRow { followed: true, open_name };
-        let answer = self.note(&[LocalRecord::Space { space, row }]);
+        let mut records = vec![LocalRecord::Space { space, row }];
+        let charter = self.directory.charter(&space);
+        if charter.is_some() {
+            match self.store.listing(space) {
+                Ok(None) => records.push(LocalRecord::Listing { space, listing: Listing::Found }),
+                Ok(Some(_)) => {}
+                Err(error) => return Answer::Storage(error.to_string()),
+            }
+        }
+        let answer = self.note(&records);
         if answer == Answer::Done {
             if let Err(error) = self.reload() {
                 return Answer::Storage(error.to_string());
+            }
+            if let Some(charter) = charter {
+                // What is wrong with it, if anything, is said by its verdict's counter; its peers have it, too.
+                let _ = self.admit(&charter, Source::Import, now);
+                self.commit();
             }
             self.sync_all_now(now);
         }
@@ -441,6 +468,7 @@ impl Engine {
                 self.follows.insert(space, Follow { rules });
             }
         }
+        self.reload_listed()?;
         self.author_spaces.clear();
         self.know_author(self.me);
         for author in self.store.authors()? {
@@ -530,6 +558,7 @@ impl Engine {
             self.flushed_ms = now.steady_ms + pause_ms;
         }
         self.tick_syncs(now);
+        self.tick_directory(now);
         self.tick_probes(now);
         self.tick_wants(now);
         self.tick_outbox(now);
@@ -573,6 +602,7 @@ impl Engine {
         all.insert("deferred".into(), self.deferred.len() as u64);
         all.insert("wanted".into(), self.wants.len() as u64);
         all.insert("fetching".into(), self.syncs.wanted() as u64);
+        all.insert("directory".into(), self.directory.len() as u64);
         all.insert("marked".into(), self.probes.marked() as u64);
         all.insert("known".into(), self.store.known().total() as u64);
         all

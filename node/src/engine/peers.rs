@@ -119,6 +119,7 @@ impl Engine {
             self.peers.reserve.take_back(&state.allowance);
             self.relays.forget(peer);
             self.probes.forget_peer(peer);
+            self.directory.peer_down(peer);
             self.forget_syncs(peer, now);
             self.emit(Notice::PeerDown { peer: peer.clone() });
         }

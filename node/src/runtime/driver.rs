@@ -5,7 +5,7 @@ use super::inbox::Item;
 use super::notices::Notices;
 use crate::engine::{self, Engine, Input, Local, Notice, Output, Publication};
 use crate::home::Home;
-use crate::network::{self, Command, Event, PublishFailure};
+use crate::network::{self, Command, Event, PublishFailure, group_words};
 use roda_protocol::time::Now;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,8 +113,12 @@ impl Driver {
             Item::Network(event) => event,
         };
         Some(match event {
-            Event::PeerUp { peer, address, outbound } => Input::PeerUp { peer, address, outbound },
-            Event::PeerMoved { peer, address, outbound } => Input::PeerMoved { peer, address, outbound },
+            Event::PeerUp { peer, address, outbound } => {
+                Input::PeerUp { peer, network: group_words(&address), address, outbound }
+            }
+            Event::PeerMoved { peer, address, outbound } => {
+                Input::PeerMoved { peer, network: group_words(&address), address, outbound }
+            }
             Event::PeerDown { peer } => Input::PeerDown { peer },
             Event::Subscribed { peer, topic } => Input::Subscribed { peer, topic },
             Event::Unsubscribed { peer, topic } => Input::Unsubscribed { peer, topic },

@@ -101,6 +101,7 @@ impl EventStore {
                 taken_off.is_ok_and(|record| record.kind == RecordKind::Scrubbed)
             }
             LocalRecord::Keep { space, keep } => self.keep(*space)? != *keep,
+            LocalRecord::Listing { space, listing } => self.listing(*space)? != Some(*listing),
             _ => false,
         })
     }

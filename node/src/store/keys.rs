@@ -19,6 +19,7 @@
 //! | `p` | author number, number | nothing: profile events |
 //! | `o` | number | [`super::rows::OwnRow`]: own events and who confirmed them |
 //! | `k` | space id | [`super::rows::Keep`]: how long words are kept, where it is not for ever |
+//! | `l` | space id | [`super::rows::Listing`]: whether others are told of a board, where something was said about it |
 //! | `s` | space id | [`super::rows::SpaceRow`]: follows |
 //! | `r` | root id | journal position up to which the thread was read |
 //! | `y` | space number | journal position up to which all threads of the space were read |
@@ -181,6 +182,14 @@ pub(super) fn keep_key(space: &SpaceId) -> Vec<u8> {
 
 pub(super) fn keeps_range() -> Range {
     range(vec![b'k'])
+}
+
+pub(super) fn listing_key(space: &SpaceId) -> Vec<u8> {
+    key(b'l', &[&space.0])
+}
+
+pub(super) fn listings_range() -> Range {
+    range(vec![b'l'])
 }
 
 pub(super) fn read_key(root: &EventId) -> Vec<u8> {

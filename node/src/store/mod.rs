@@ -15,7 +15,9 @@
 //! | `writing.rs`, `keys.rs`, `rows.rs` | which rows an event leads to, and their layout |
 //! | `following.rs` | what was stored since a place of the log, for whoever derives something of its own |
 //! | `reader.rs` | the reader's own state: rules, inbox, marks of what was read |
+//! | `written.rs` | what an author wrote, and the newest of a thread |
 //! | `retention.rs`, `compaction.rs` | which words are kept no longer, and how their room is given back |
+//! | `listing.rs` | which boards others are told of, and what of them |
 //! | `recent.rs` | events that were read of late |
 //! | `pages.rs`, `shapes.rs` | pages of threads, and the shapes from which they are cut |
 //! | `known.rs`, `loaded.rs` | the sets of known events in memory: all epochs, and the members of some |
@@ -38,6 +40,7 @@ mod index;
 mod journal;
 mod keys;
 mod known;
+mod listing;
 mod loaded;
 mod log;
 mod memory;
@@ -54,6 +57,7 @@ mod sets;
 mod shapes;
 mod sled;
 mod writing;
+mod written;
 
 #[cfg(test)]
 mod conformance;
@@ -80,6 +84,7 @@ pub use self::{
         Damage, Fate, Journal, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, Replay,
         SCRUB_OVERHEAD_BYTES,
     },
+    listing::Figures,
     log::{FileLog, OpenReport, SEGMENT_BYTES_MAX},
     memory::{MemoryIndex, MemoryJournal},
     opening::{CatchUp, Remaking},
@@ -87,7 +92,8 @@ pub use self::{
     read::{FeedPlace, ThreadCounts, root_named_by},
     reader::{InboxPlace, Member},
     retention::{Pruned, Retention},
-    rows::{EventRow, Keep, LocalRecord, OwnRow, Presence, Size, SpaceRow, Why},
+    rows::{EventRow, Keep, Listing, LocalRecord, OwnRow, Presence, Size, SpaceRow, Why},
     sets::{Known, SpaceSets},
     sled::{SledIndex, set_aside},
+    written::Written,
 };

@@ -410,15 +410,15 @@ impl EventStore {
         Ok(posts)
     }
 
-    /// How many posts of a space are held.
+    /// How many posts of a space are held, counted up to `count_max`.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub fn post_count(&self, space: SpaceId) -> Result<u64, StoreError> {
+    pub fn post_count(&self, space: SpaceId, count_max: usize) -> Result<u64, StoreError> {
         let Some(space) = self.space_number(space)? else { return Ok(0) };
         let (start, end) = keys::feed_range(space);
-        Ok(self.index().count(&start, end.as_deref(), usize::MAX)? as u64)
+        Ok(self.index().count(&start, end.as_deref(), count_max)? as u64)
     }
 
     /// Counts of a thread for a reader who wrote as `me`.

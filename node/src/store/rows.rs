@@ -223,6 +223,18 @@ pub enum Keep {
     Bytes(u64),
 }
 
+/// Whether this node tells others of a board that it follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Listing {
+    /// To nobody who does not know the board.
+    #[default]
+    Off,
+    /// To whoever asks: this node's people said so.
+    On,
+    /// To whoever asks: this node's people found it so themselves.
+    Found,
+}
+
 /// What no event says, in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LocalRecord {
@@ -310,6 +322,13 @@ pub enum LocalRecord {
         space: SpaceId,
         /// How long.
         keep: Keep,
+    },
+    /// Whether others are told of a board from here on.
+    Listing {
+        /// Which.
+        space: SpaceId,
+        /// Whether.
+        listing: Listing,
     },
 }
 

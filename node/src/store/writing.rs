@@ -456,6 +456,7 @@ impl<'a> Writing<'a> {
             | LocalRecord::Damage { .. }
             | LocalRecord::TakenOff { .. } => {}
             LocalRecord::Keep { space, keep } => self.put(keys::keep_key(space), rows::encode(keep))?,
+            LocalRecord::Listing { space, listing } => self.put(keys::listing_key(space), rows::encode(listing))?,
             LocalRecord::Space { space, row } => self.put(keys::space_key(space), rows::encode(row))?,
             LocalRecord::Read { root, position } => self.put(keys::read_key(root), rows::encode(position))?,
             LocalRecord::Delivery { id, row } => self.own(id, row)?,

@@ -7,7 +7,7 @@ use crate::identity::{self, KeyError};
 use crate::runtime::wall_ms;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Requests a second in the long run, of all callers together: ten people who click all the time.
 const REQUESTS_PER_SECOND: u64 = 50;
@@ -29,6 +29,9 @@ pub(crate) struct Access {
     sessions: Mutex<Sessions>,
     rate: Mutex<Rate>,
     file: PathBuf,
+    /// The secret in the addresses of feeds, and where it is kept.
+    feed_key: RwLock<String>,
+    feed_file: PathBuf,
 }
 
 impl Access {
@@ -47,6 +50,8 @@ impl Access {
         let mut sessions = Sessions::from_kept(&std::fs::read(&file).unwrap_or_default());
         let (token, _) = identity::seed(&home.config.join("api.token"))?;
         sessions.set_token(&data_encoding::HEXLOWER.encode(&*token));
+        let feed_file = home.config.join("feeds.key");
+        let (feed_key, _) = identity::seed(&feed_file)?;
         let node: String = peer_id.chars().rev().take(COOKIE_NODE_CHARS).collect();
         let now = wall_ms();
         Ok(Self {
@@ -57,7 +62,34 @@ impl Access {
             sessions: Mutex::new(sessions),
             rate: Mutex::new(Rate { left: REQUESTS_BURST * 1000, filled_ms: now }),
             file,
+            feed_key: RwLock::new(data_encoding::HEXLOWER.encode(&*feed_key)),
+            feed_file,
         })
+    }
+
+    /// The secret in the addresses of feeds: it opens these and nothing else.
+    pub(super) fn feed_key(&self) -> String {
+        self.feed_key.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a feed's address carries the secret. Hashes are compared, in constant time: how long it takes tells nothing.
+    pub(super) fn is_feed_key(&self, given: &str) -> bool {
+        let own = self.feed_key.read().unwrap_or_else(PoisonError::into_inner);
+        blake3::hash(given.as_bytes()) == blake3::hash(own.as_bytes())
+    }
+
+    /// Makes the addresses of feeds anew: those that were given away open nothing from here on.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]: the system gives no random bytes, or the file can't be written; the addresses stay as they were.
+    pub(crate) fn renew_feed_key(&self) -> Result<(), KeyError> {
+        let key = data_encoding::HEXLOWER.encode(&identity::random::<32>()?);
+        let mut own = self.feed_key.write().unwrap_or_else(PoisonError::into_inner);
+        write_private(&self.feed_file, format!("{key}\n").as_bytes())
+            .map_err(|source| KeyError::Io { path: self.feed_file.clone(), source })?;
+        *own = key;
+        Ok(())
     }
 
     /// A login link that works once: for a minute, or, for the link of the start, until it is used.
@@ -136,6 +168,20 @@ mod tests {
         assert!((0..REQUESTS_BURST).all(|_| rate.take(0)));
         assert!(!rate.take(0));
         assert!((0..REQUESTS_PER_SECOND).all(|_| rate.take(1000)) && !rate.take(1000));
+    }
+
+    #[test]
+    fn addresses_of_feeds_stay_over_restarts_and_can_be_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        home.create().unwrap();
+        let open = || Access::new("127.0.0.1:7717".parse().unwrap(), &home, "12D3KooWabc", Vec::new()).unwrap();
+        let access = open();
+        let key = access.feed_key();
+        assert!(access.is_feed_key(&key) && open().is_feed_key(&key));
+        assert!(!access.is_feed_key("") && !access.is_feed_key(&key[1..]));
+        access.renew_feed_key().unwrap();
+        assert!(!access.is_feed_key(&key) && !open().is_feed_key(&key) && open().is_feed_key(&access.feed_key()));
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Frame {
     pub(crate) inbox_unread: u64,
     /// What to say while the index is made anew and pages show a part.
     pub(crate) partial: Option<String>,
+    /// The secret in the addresses of feeds.
+    pub(crate) feed_key: String,
 }
 
 impl Frame {
@@ -104,11 +106,12 @@ impl FromRequestParts<Shared> for Frame {
             here: here(&parts.uri),
             inbox_unread,
             partial: partial.map(|percent| t.partial.replace("%n", &percent.to_string())),
+            feed_key: web.access.feed_key(),
         })
     }
 }
 
-fn accepted(headers: &HeaderMap) -> Language {
+pub(super) fn accepted(headers: &HeaderMap) -> Language {
     let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     header.map(Language::accepted).unwrap_or_default()
 }

@@ -1,12 +1,13 @@
 //! The web page and the TCP door of the API, for the person who runs the node.
 //!
-//! Owns the door (`access`, `guard`, `listen`, `login`, `sessions`) and the pages behind it, which are made on this side of
+//! Owns the door (`access`, `guard`, `listen`, `login`, `sessions`), the pages behind it and the feeds beside them (`atom`), which are made on this side of
 //! the wire from the same calls as the API's answers: without scripts everything works, the script adds keys and news.
 //! Never decides about events, never loads anything from elsewhere, never puts a stranger's text anywhere but through
 //! `askama`'s escapes or [`markdown`].
 
 mod access;
 mod assets;
+mod atom;
 mod frame;
 mod guard;
 mod listen;
@@ -56,6 +57,7 @@ pub(crate) fn router(context: Arc<Context>, access: Arc<Access>) -> Router {
         .with_state(Arc::clone(&access))
         .route("/assets/{name}", get(assets::asset))
         .route("/favicon.ico", get(assets::icon))
+        .merge(atom::router(web).layer(from_fn(in_time)))
         .merge(private)
         .layer(DefaultBodyLimit::max(crate::api::BODY_BYTES_MAX))
         .layer(from_fn_with_state(access, guard::entrance))

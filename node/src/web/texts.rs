@@ -352,6 +352,39 @@ catalogue! {
     sorts_help: "Orders", "Ordens";
     help_intro: "Roda has no server. This page is served by your own node, to you alone. What you see is what your node holds; what you write is signed with your key and spreads from node to node.",
         "A Roda não tem servidor. Esta página é servida pelo seu próprio nó, só para si. Vê o que o seu nó guarda; o que escreve é assinado com a sua chave e espalha-se de nó em nó.";
+    atom_feed: "Atom feed", "Feed Atom";
+    feed_comment: "Answer in: %s", "Resposta em: %s";
+    feed_addresses: "Addresses of feeds", "Endereços dos feeds";
+    feed_addresses_hint: "Boards, threads, authors and the inbox have a feed for feed readers on this machine. Its address carries a secret: whoever has it can read all feeds of this node, and do nothing else.",
+        "Fóruns, conversas, autores e a caixa de entrada têm um feed para leitores de feeds nesta máquina. O endereço leva um segredo: quem o tiver pode ler todos os feeds deste nó, e mais nada.";
+    feed_addresses_renew: "Make all addresses anew: those given away stop working",
+        "Fazer todos os endereços de novo: os que foram dados deixam de funcionar";
+    author_wrote: "Posts and comments that are here, the last that came first",
+        "Publicações e comentários que estão aqui, os últimos a chegar primeiro";
+    author_post: "post", "publicação";
+    author_comment: "comment", "comentário";
+    author_older: "Nothing among the newest events of this node.", "Nada entre os eventos mais recentes deste nó.";
+    directory: "Find boards", "Procurar fóruns";
+    directory_intro: "Boards that connected peers list for whoever asks. None is chosen for you.",
+        "Fóruns que os pares ligados dão a conhecer a quem pergunta. Nenhum é escolhido por si.";
+    directory_words: "Words in name, title, description or language", "Palavras no nome, título, descrição ou língua";
+    directory_empty: "No connected peer lists such a board, as far as they have answered. Load the page again in a moment: they are being asked.",
+        "Nenhum par ligado dá a conhecer um fórum assim, pelo que já responderam. Carregue a página de novo daqui a pouco: estão a ser consultados.";
+    directory_says: "Name, title and description are the founder's words, and others may use the same: the id tells boards apart. The figures are what peers say of themselves, the middle of what they say.",
+        "Nome, título e descrição são palavras de quem fundou, e outros podem usar as mesmas: é o id que distingue os fóruns. Os números são o que os pares dizem de si, o valor do meio.";
+    directory_order: "Order, each of these where the ones before are equal:", "Ordem, cada um destes onde os anteriores são iguais:";
+    find: "Find", "Procurar";
+    mixed_board: "This name mixes alphabets or looks like another one. Look at the id.",
+        "Este nome mistura alfabetos ou parece-se com outro. Olhe para o id.";
+    known_by_one: "listed by %n peer", "dado a conhecer por %n par";
+    known_by_many: "listed by %n peers", "dado a conhecer por %n pares";
+    known_in_networks: "in %n networks", "em %n redes";
+    last_active_day: "last active on", "ativo pela última vez a";
+    listing_on: "Let others find it", "Deixar que outros o encontrem";
+    listing_off: "Stop letting others find it", "Deixar de o dar a conhecer";
+    listing_hint: "This node then tells peers that ask of this board, and that it has it. Who was told can follow it.",
+        "Este nó passa a dar a conhecer este fórum aos pares que perguntam, e que o tem. Quem souber dele pode segui-lo.";
+    listing_is_on: "This node tells peers that ask of this board.", "Este nó dá a conhecer este fórum aos pares que perguntam.";
     stewards: "Stewards", "Responsáveis";
     work_bits: "Bits of work that an event needs", "Bits de trabalho que um evento precisa";
 }
@@ -387,6 +420,15 @@ impl Texts {
     /// `2 replies`.
     pub(crate) fn replies(&self, number: &usize) -> String {
         self.n(clamped(*number as u64), self.reply_one, self.reply_many)
+    }
+
+    /// Who lists a board.
+    pub(crate) fn known_by(&self, peers: u32, networks: u32) -> String {
+        let known_by = self.n(peers, self.known_by_one, self.known_by_many);
+        match networks {
+            0 | 1 => known_by,
+            networks => format!("{known_by}, {}", self.known_in_networks.replace("%n", &networks.to_string())),
+        }
     }
 
     /// How far an own event is.

@@ -212,8 +212,12 @@ impl World {
             self.trace.note(now, "up", other, at, &[]);
             let peer = self.nodes[other].peer.clone();
             let topics = self.nodes[other].running.as_ref().map(|running| running.topics.clone()).unwrap_or_default();
-            let mut inputs =
-                vec![Input::PeerUp { peer: peer.clone(), address: format!("node {other}"), outbound: at == a }];
+            let mut inputs = vec![Input::PeerUp {
+                peer: peer.clone(),
+                address: format!("node {other}"),
+                network: None,
+                outbound: at == a,
+            }];
             inputs.extend(topics.into_iter().map(|topic| Input::Subscribed { peer: peer.clone(), topic }));
             self.feed(at, inputs);
         }

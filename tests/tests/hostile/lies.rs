@@ -1,10 +1,17 @@
 //! Answers of a peer that lies about its set, made up for each question so that they are read at all.
 
+use roda_protocol::event::Signed;
+use roda_protocol::id::NetworkId;
+use roda_protocol::keys::SecretKey;
+use roda_protocol::limits::DIRECTORY_BOARDS_MAX;
 use roda_protocol::reconcile::{
     Ask, Bound, Child, Differs, EPOCH_MS, Epoch, EpochEntry, Finding, LISTED_MAX, Probe, SYMBOL_BYTES,
 };
-use roda_protocol::wire::{EventBytes, Request, Response, SpaceDigest, Taken};
+use roda_protocol::wire::{EventBytes, Listed, Request, Response, SpaceDigest, Taken};
 use roda_tests::attacker::Lie;
+use roda_tests::forge::{Forge, with_broken_signature};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// More members than the node's board has: the node asks in ranges.
@@ -118,6 +125,78 @@ pub(crate) const IN_DUE_FORM: [(&str, Lie); 13] = [
     }),
 ];
 
+/// Answers about boards that break their form, or bring forgeries.
+pub(crate) const MALFORMED_BOARDS: [(&str, Lie); 4] = [
+    ("boards out of order", |request| {
+        listing(request, |_| {
+            let mut charters = made_up(2);
+            charters.reverse();
+            charters.iter().map(of_charter).collect()
+        })
+    }),
+    ("a post for a charter", |request| {
+        listing(request, |forge| {
+            let board = forge.board("b").space();
+            vec![of_charter(&forge.post(board, "no charter", ""))]
+        })
+    }),
+    ("charters that nobody signed", |request| {
+        listing(request, |_| {
+            let forged = |charter: &Signed| Listed {
+                charter: EventBytes(with_broken_signature(charter)),
+                ..of_charter(charter)
+            };
+            made_up(8).iter().map(forged).collect()
+        })
+    }),
+    ("an answer to another question", |request| match request {
+        Request::Directory { .. } => Response::Holding(Vec::new()),
+        other => answer(other, nothing_differs),
+    }),
+];
+
+/// Boards as many as are asked for, each founded for the answer, and always further ones behind them.
+pub(crate) fn boards(request: &Request) -> Response {
+    let Request::Directory { after } = request else { return answer(request, nothing_differs) };
+    let mut charters = made_up(DIRECTORY_BOARDS_MAX * 2);
+    charters.retain(|charter| after.is_none_or(|after| charter.space() > after));
+    let boards: Vec<Listed> = charters.iter().take(DIRECTORY_BOARDS_MAX).map(of_charter).collect();
+    let more = !boards.is_empty();
+    Response::Directory { boards, more }
+}
+
+fn listing(request: &Request, boards: impl Fn(&mut Forge) -> Vec<Listed>) -> Response {
+    match request {
+        Request::Directory { .. } => Response::Directory { boards: boards(&mut forge()), more: false },
+        other => answer(other, nothing_differs),
+    }
+}
+
+/// A forge of the network that the test is on, which a lie is not told: each of its events is another one.
+fn forge() -> Forge {
+    static EVENTS: AtomicU64 = AtomicU64::new(0);
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
+    let start_ms = u64::try_from(now_ms).unwrap_or(0) - 7_200_000 + EVENTS.fetch_add(1000, Ordering::Relaxed);
+    let network = *NETWORK.get().expect("the test names it");
+    Forge::starting_at(network, SecretKey::from_seed(&[0x6c; 32]), start_ms)
+}
+
+/// The network of the test that lists boards.
+pub(crate) static NETWORK: OnceLock<NetworkId> = OnceLock::new();
+
+/// So many charters, in the order of their boards' ids.
+fn made_up(count: usize) -> Vec<Signed> {
+    let mut forge = forge();
+    let mut charters: Vec<Signed> = (0..count).map(|_| forge.board("the best of all boards")).collect();
+    charters.sort_by_key(Signed::space);
+    charters
+}
+
+fn of_charter(charter: &Signed) -> Listed {
+    let charter = EventBytes(charter.bytes().to_vec());
+    Listed { charter, events: u64::MAX, threads: u64::MAX, last_day: u32::MAX }
+}
+
 /// Bytes that are no events for every range and name that the node asks for.
 pub(crate) fn made_up_events(request: &Request) -> Response {
     let events = vec![EventBytes(b"made up".to_vec()); 9];
@@ -169,6 +248,7 @@ fn answer(request: &Request, find: impl Fn(&Probe) -> Finding) -> Response {
         Request::Get { ids, .. } => none_of(ids.len()),
         Request::Push { events, .. } => Response::Taken(vec![Taken::No; events.len()]),
         Request::Holds { ids, .. } => Response::Holding(vec![false; ids.len()]),
+        Request::Directory { .. } => Response::Directory { boards: Vec::new(), more: false },
     }
 }
 

@@ -2,7 +2,9 @@ use super::{check, hex};
 use roda_protocol::codec;
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::reconcile::{Ask, Bound, Child, Differs, EpochEntry, Finding, Probe, Salt, ShortBytes};
-use roda_protocol::wire::{EventBytes, Form, Request, Response, SpaceAsk, SpaceDigest, Taken, digest_hint, space_tag};
+use roda_protocol::wire::{
+    EventBytes, Form, Listed, Request, Response, SpaceAsk, SpaceDigest, Taken, digest_hint, space_tag,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -100,6 +102,7 @@ fn request_json(request: &Request) -> Value {
             "space": hex(space.0), "form": form_json(*form), "events": events_json(events),
         } }),
         Request::Holds { space, ids } => json!({ "holds": { "space": hex(space.0), "ids": ids_json(ids) } }),
+        Request::Directory { after } => json!({ "directory": { "after": after.map(|after| hex(after.0)) } }),
     }
 }
 
@@ -138,6 +141,15 @@ fn response_json(response: &Response) -> Value {
         Response::Holding(held) => json!({ "holding": held }),
         Response::NotFollowed => json!("not_followed"),
         Response::Busy => json!("busy"),
+        Response::Directory { boards, more } => {
+            let one = |board: &Listed| {
+                json!({
+                    "charter": hex(&board.charter.0), "events": board.events, "threads": board.threads,
+                    "last_day": board.last_day,
+                })
+            };
+            json!({ "directory": { "boards": boards.iter().map(one).collect::<Vec<_>>(), "more": more } })
+        }
     }
 }
 
@@ -216,6 +228,7 @@ fn requests() -> Vec<Request> {
         space: SPACE,
         probes: vec![probe],
     }));
+    requests.extend([None, Some(SPACE)].map(|after| Request::Directory { after }));
     requests
 }
 
@@ -240,6 +253,12 @@ fn responses() -> Vec<Response> {
         Response::Busy,
     ];
     responses.extend(findings().into_iter().map(|finding| Response::Compared(vec![finding])));
+    let listed =
+        |bytes, events, threads, last_day| Listed { charter: EventBytes(vec![0xc7; bytes]), events, threads, last_day };
+    responses.extend([
+        Response::Directory { boards: vec![], more: false },
+        Response::Directory { boards: vec![listed(250, 251, 7, 20_800), listed(0, u64::MAX, 1 << 40, 0)], more: true },
+    ]);
     responses
 }
 
@@ -253,7 +272,7 @@ fn malformed() -> Vec<Value> {
     let range = |lower: &[u8], upper: &[u8]| all(&[&[2], &space, &[1], lower, upper, &[0]]);
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("no bytes", vec![]),
-        ("an unknown variant", vec![8]),
+        ("an unknown variant", vec![9]),
         ("a variant in three bytes", all(&[&[251, 6, 0]])),
         ("a variant of 255", vec![255]),
         ("get: a length in three bytes", all(&[&[4], &space, &[251, 1, 0], &[7; 32]])),
@@ -282,6 +301,11 @@ fn malformed() -> Vec<Value> {
         ("compared: too many integers", all(&[&[1, 1, 1, 251, 255, 255], &vec![0; 65535]])),
         ("not followed: a byte too many", vec![6, 0]),
         ("taken: an unknown fate", vec![4, 1, 4]),
+        ("directory: an option of two", vec![7, 2]),
+        ("directory: it goes on with nothing", vec![8, 0, 1]),
+        ("directory: a charter of 8193 bytes", all(&[&[8, 1, 251, 1, 32], &vec![1; 8193 + 4]])),
+        ("directory: 33 boards", all(&[&[8, 33], &[0, 1, 1, 1].repeat(33), &[0]])),
+        ("directory: a day of 64 bits", vec![8, 1, 0, 1, 1, 253, 0, 0, 0, 0, 1, 0, 0, 0, 0]),
     ];
     let case = |(name, bytes): (&str, Vec<u8>)| {
         assert!(Request::from_bytes(&bytes).is_err(), "{name}");

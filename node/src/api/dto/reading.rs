@@ -156,3 +156,54 @@ pub struct ReaderImported {
     /// The first few reasons.
     pub reasons: Vec<String>,
 }
+
+/// Answer of `GET /api/v1/authors/{id}/events?hidden=&limit=&before=`: what an author wrote, as far as it is here.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AuthorPage {
+    /// The author.
+    pub author: String,
+    /// The name in the author's profile.
+    pub name: Option<String>,
+    /// Posts and comments, the last that came first.
+    pub events: Vec<Writing>,
+    /// What to pass as `before` to go on; null if that was all. There may be more even if `events` has few, or none: one call
+    /// looks at so many events and no more.
+    pub next: Option<String>,
+}
+
+/// A post or comment by itself, as it stands.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Writing {
+    /// The post or comment.
+    pub id: String,
+    /// `post` or `comment`.
+    pub kind: String,
+    /// Its board.
+    pub board: String,
+    /// The board's name here.
+    pub board_name: String,
+    /// The post of its thread.
+    pub thread: String,
+    /// The thread's title; empty if it is hidden, was taken back, or is not here.
+    pub title: String,
+    /// Who wrote it.
+    pub author: String,
+    /// The author's name.
+    pub name: Option<String>,
+    /// The author's claim of the time.
+    pub created_ms: u64,
+    /// The time of the edit that is shown; null if none.
+    pub edited: Option<u64>,
+    /// The words; empty if they are hidden, taken back or not here.
+    pub text: String,
+    /// The post's link.
+    pub link: Option<String>,
+    /// The post's tags.
+    pub tags: Vec<String>,
+    /// Whether its author took it back.
+    pub retracted: bool,
+    /// By whom and why the words are hidden; null if they are not.
+    pub hidden: Option<Hidden>,
+    /// What to pass as `before` to go on behind this one.
+    pub cursor: String,
+}

@@ -47,7 +47,7 @@ const WANT_IDS_MAX: usize = 256;
 
 /// What a request that is under way was made for. A number is that of the session.
 #[derive(Clone, Debug)]
-enum Purpose {
+pub(super) enum Purpose {
     Greet(u64),
     Charter(u64, SpaceId),
     Compare(u64, SpaceId),
@@ -58,6 +58,7 @@ enum Purpose {
     Want(SpaceId),
     Holds(Vec<EventId>),
     Shown(SpaceId),
+    Directory,
 }
 
 impl Purpose {
@@ -70,7 +71,7 @@ impl Purpose {
             | Self::Recheck(number, _)
             | Self::Push(number, ..)
             | Self::Confirm(number, _) => Some(*number),
-            Self::Fetch | Self::Want(_) | Self::Holds(_) | Self::Shown(_) => None,
+            Self::Fetch | Self::Want(_) | Self::Holds(_) | Self::Shown(_) | Self::Directory => None,
         }
     }
 
@@ -231,7 +232,7 @@ impl Engine {
     }
 
     /// Sends a request to a peer.
-    fn ask(&mut self, peer: Peer, purpose: Purpose, request: Request) -> Token {
+    pub(super) fn ask(&mut self, peer: Peer, purpose: Purpose, request: Request) -> Token {
         let token = self.token();
         self.ask_as(token, peer, purpose, request);
         token
@@ -285,6 +286,7 @@ impl Engine {
                 }
             }
             Purpose::Shown(space) => self.shown(&peer, space, response, now),
+            Purpose::Directory => self.directory_came(&peer, response, now),
             Purpose::Fetch => self.fetch_came(token, response, bytes, now),
             purpose => self.session_came(&peer, purpose, response, bytes, now),
         }
@@ -304,7 +306,7 @@ impl Engine {
     }
 
     /// Malformed bytes are nobody's opinion: the peer is sent away.
-    fn broke_form(&mut self, peer: &Peer) {
+    pub(super) fn broke_form(&mut self, peer: &Peer) {
         self.count("responses_malformed");
         self.out.push(Output::Disconnect { peer: peer.clone(), reason: "sent a malformed response".into() });
     }
@@ -317,6 +319,7 @@ impl Engine {
                     self.syncs.fetches.busy(&fetched, now);
                 }
             }
+            Purpose::Directory => self.directory.unanswered(&under_way.peer, now),
             Purpose::Want(_) | Purpose::Holds(_) | Purpose::Shown(_) => {}
             _ => {
                 if self.is_in_session(&under_way)

@@ -65,6 +65,7 @@ impl Engine {
                 self.syncs.schedule.is_asking(peer, now);
                 return self.serve_spaces(peer, *salt, spaces, now);
             }
+            Request::Directory { after } => return Ok(self.serve_directory(peer, *after, now)?),
             Request::Compare { space, .. }
             | Request::Range { space, .. }
             | Request::Pick { space, .. }
@@ -79,7 +80,7 @@ impl Engine {
             self.syncs.schedule.is_asking(peer, now);
         }
         match request {
-            Request::Spaces { .. } => Ok(Response::NotFollowed),
+            Request::Spaces { .. } | Request::Directory { .. } => Ok(Response::NotFollowed),
             Request::Compare { salt, probes, .. } => self.serve_comparison(peer, space, salt, &probes),
             Request::Range { epoch, lower, upper, form, .. } => self.serve_range(space, epoch, &lower, &upper, form),
             Request::Pick { epoch, members, form, .. } => self.serve_picks(space, epoch, &members, form),

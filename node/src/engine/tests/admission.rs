@@ -280,7 +280,10 @@ fn what_gossip_brought_is_durable_in_time_and_before_anybody_is_told_that_it_is_
         let post = world.signed(5, world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words)));
         let bytes = post.bytes().to_vec();
         let gossip = Input::Gossip { peer: peer(5), topic: "any".into(), bytes: bytes.clone(), delivery: 0 };
-        world.queue.push_back((0, Input::PeerUp { peer: peer(5), address: "somewhere".into(), outbound: false }));
+        world.queue.push_back((
+            0,
+            Input::PeerUp { peer: peer(5), address: "somewhere".into(), network: None, outbound: false },
+        ));
         world.queue.push_back((0, gossip));
         world.settle();
         assert_eq!(world.judgements, [Judgement::Accept]);

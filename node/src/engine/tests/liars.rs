@@ -16,7 +16,8 @@ fn board_with_posts(world: &mut World, posts: usize) -> SpaceId {
 
 /// Lets time pass for the first engine while it is connected to a peer that answers by `lie`.
 fn run_beside(world: &mut World, ms: u64, mut lie: impl FnMut(Request) -> Response) {
-    let mut inputs = VecDeque::from([Input::PeerUp { peer: peer(9), address: "somewhere".into(), outbound: true }]);
+    let mut inputs =
+        VecDeque::from([Input::PeerUp { peer: peer(9), address: "somewhere".into(), network: None, outbound: true }]);
     for _ in 0..ms / TICK_MS {
         world.now.steady_ms += TICK_MS;
         world.now.wall_ms += TICK_MS;
@@ -119,6 +120,7 @@ fn a_peer_that_gives_one_event_for_many_promises_is_left_alone() {
             Request::Get { ids, .. } => {
                 Response::Events { events: Vec::new(), answered: u32::try_from(ids.len()).unwrap() }
             }
+            Request::Directory { .. } => Response::Directory { boards: Vec::new(), more: false },
         }
     };
     run_beside(&mut world, 3 * 3_600_000, &mut lie);

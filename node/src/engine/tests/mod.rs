@@ -2,6 +2,7 @@
 
 mod admission;
 mod catching_up;
+mod finding_boards;
 mod liars;
 mod probing;
 mod remaking;
@@ -111,7 +112,10 @@ impl World {
             self.links.insert((from, to));
             self.links.insert((to, from));
             for (at, other, outbound) in [(from, to, true), (to, from, false)] {
-                self.queue.push_back((at, Input::PeerUp { peer: peer(other), address: "somewhere".into(), outbound }));
+                self.queue.push_back((
+                    at,
+                    Input::PeerUp { peer: peer(other), address: "somewhere".into(), network: None, outbound },
+                ));
                 for topic in self.subscriptions[other].clone() {
                     self.queue.push_back((at, Input::Subscribed { peer: peer(other), topic }));
                 }

@@ -4,6 +4,7 @@ use crate::api::boards::completeness;
 use crate::api::dto::Completeness;
 use crate::api::error::ApiError;
 use crate::api::resolve::KnownBoard;
+use crate::store::Listing;
 use crate::web::frame::Frame;
 use crate::web::texts::Texts;
 use crate::web::{Shared, markdown, show};
@@ -26,12 +27,15 @@ pub(super) struct BoardHead {
     pub(super) lacks_charter: bool,
     pub(super) kind: &'static str,
     pub(super) followed: bool,
+    /// Whether it is this node's to say that others can find it.
+    pub(super) can_be_listed: bool,
+    pub(super) is_listed: bool,
     pub(super) state: Vec<String>,
 }
 
 /// Reads a board's head.
 pub(super) async fn head(web: &Shared, frame: &Frame, text: String) -> Result<BoardHead, ApiError> {
-    let (board, words) = web
+    let (board, words, listing) = web
         .reading(move |context| {
             let board = context.find_board(&text)?;
             let charter = context.store.event(&EventId(board.space.0))?;
@@ -39,7 +43,8 @@ pub(super) async fn head(web: &Shared, frame: &Frame, text: String) -> Result<Bo
                 Some(Body::Charter(words)) => Some(words),
                 _ => None,
             };
-            Ok((board, words))
+            let listing = context.store.listing(board.space)?;
+            Ok((board, words, listing))
         })
         .await?;
     let state = completeness(&web.context, board.space).await?;
@@ -54,6 +59,8 @@ pub(super) async fn head(web: &Shared, frame: &Frame, text: String) -> Result<Bo
         rules: words.iter().flat_map(|words| &words.rules).map(|rule| show::line(rule)).collect(),
         lacks_charter: !is_open && words.is_none(),
         kind: if is_open { frame.t.kind_open } else { frame.t.kind_charter },
+        can_be_listed: row.followed && !is_open,
+        is_listed: listing.is_some_and(|listing| listing != Listing::Off),
         followed: row.followed,
         state: completeness_words(frame.t, &state),
         id,

@@ -121,6 +121,8 @@ pub(super) struct Found {
     rules: String,
     #[serde(default)]
     language: String,
+    /// Ticked: others can find it.
+    listed: Option<String>,
 }
 
 /// Founds a board.
@@ -133,6 +135,7 @@ pub(super) async fn found(State(web): State<Shared>, frame: Frame, Form(found): 
         rules: found.rules.lines().map(str::trim).filter(|rule| !rule.is_empty()).map(str::to_owned).collect(),
         language: given(found.language),
         work: None,
+        listed: found.listed.is_some(),
     };
     to_board(&frame, found_board(&web.context, board).await)
 }

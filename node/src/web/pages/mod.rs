@@ -4,6 +4,7 @@ mod board;
 mod boards;
 mod compose;
 mod deeds;
+mod directory;
 mod feed;
 mod inbox;
 mod node;
@@ -28,6 +29,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/b/{board}", get(feed::of_board))
         .route("/b/{board}/log", get(board::log))
         .route("/boards", get(boards::list))
+        .route("/directory", get(directory::list))
         .route("/t/{id}", get(thread::read))
         .route("/t/{id}/news", get(thread::news))
         .route("/history/{id}", get(thread::history))
@@ -53,10 +55,12 @@ pub(super) fn router() -> Router<Shared> {
         .route("/do/found", post(deeds::found))
         .route("/do/join", post(deeds::join))
         .route("/do/invite/{board}", post(boards::invite))
+        .route("/do/list/{board}", post(directory::choose))
         .route("/do/rule", post(rules::set))
         .route("/do/inbox/clear", post(inbox::clear))
         .route("/do/catch-up", post(inbox::catch_up))
         .route("/do/next", post(inbox::next))
+        .route("/do/feeds/renew", post(person::renew_feeds))
         .route("/do/name", post(deeds::name))
         .route("/do/sync", post(deeds::sync))
         .route("/do/connect", post(deeds::connect))

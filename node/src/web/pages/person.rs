@@ -1,10 +1,12 @@
 //! People and this page: authors, settings, help.
 
+use crate::api::authors::{AuthorAsk, read_author};
+use crate::api::dto::Writing;
 use crate::api::error::ApiError;
 use crate::web::frame::Frame;
 use crate::web::preferences::{Choice, Theme};
 use crate::web::texts::Language;
-use crate::web::{Shared, show};
+use crate::web::{Shared, markdown, show};
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
@@ -14,28 +16,77 @@ use roda_protocol::id::AuthorKey;
 use roda_protocol::view::FeedSort;
 use serde::Deserialize;
 
+/// Posts and comments of a page of an author.
+const ENTRIES: usize = 30;
+
 #[derive(Template)]
 #[template(path = "author.html")]
 struct AuthorPage {
     frame: Frame,
     author: show::Author,
+    entries: Vec<Entry>,
+    next: Option<String>,
+}
+
+/// Something that the author wrote.
+struct Entry {
+    id: String,
+    short: String,
+    title: String,
+    is_comment: bool,
+    board: String,
+    board_name: String,
+    created_ms: u64,
+    html: String,
+    gone: Option<String>,
+}
+
+/// What an author's address says.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Written {
+    before: Option<String>,
 }
 
 /// `GET /author/KEY`.
-pub(super) async fn author(State(web): State<Shared>, frame: Frame, Path(key): Path<String>) -> Response {
+pub(super) async fn author(
+    State(web): State<Shared>,
+    frame: Frame,
+    Path(key): Path<String>,
+    Query(asked): Query<Written>,
+) -> Response {
     let read = web
         .reading(move |context| {
             let key: AuthorKey = key.parse().map_err(|_| {
                 ApiError::invalid("that is no author's key", "an author is `@` and 52 letters and digits")
             })?;
-            let name = context.store.author_name(&key)?;
-            Ok(show::Author::new(&key.to_string(), name.as_deref(), key == context.me()))
+            let ask = AuthorAsk { hidden: false, limit: Some(ENTRIES), before: asked.before };
+            Ok((read_author(context, &key.to_string(), &ask)?, key == context.me()))
         })
         .await;
-    match read {
-        Ok(author) => Frame::page(&AuthorPage { frame, author }),
-        Err(error) => frame.failed(error),
-    }
+    let (page, is_me) = match read {
+        Ok(read) => read,
+        Err(error) => return frame.failed(error),
+    };
+    let t = frame.t;
+    let entry = |written: Writing| Entry {
+        short: show::short_id(&written.id),
+        title: if written.title.trim().is_empty() { t.no_title.to_owned() } else { show::line(&written.title) },
+        is_comment: written.kind == "comment",
+        board_name: show::board(&written.board, &written.board_name),
+        created_ms: written.created_ms,
+        html: markdown::html(&written.text),
+        gone: match &written.hidden {
+            _ if written.retracted => Some(t.retracted.to_owned()),
+            Some(hidden) => Some(super::thread::hidden_words(t, hidden)),
+            None => None,
+        },
+        board: written.board,
+        id: written.id,
+    };
+    let author = show::Author::new(&page.author, page.name.as_deref(), is_me);
+    let next = page.next.map(|next| format!("/author/{}?before={next}", page.author));
+    let entries = page.events.into_iter().map(entry).collect();
+    Frame::page(&AuthorPage { author, entries, next, frame })
 }
 
 #[derive(Template)]
@@ -93,6 +144,14 @@ pub(super) async fn choose(State(web): State<Shared>, frame: Frame, Form(chosen)
             let message = format!("the settings can't be kept: {error}");
             frame.failed(ApiError::new("storage", message, "make room or check the disk"))
         }
+    }
+}
+
+/// Makes the addresses of feeds anew.
+pub(super) async fn renew_feeds(State(web): State<Shared>, frame: Frame) -> Response {
+    match web.access.renew_feed_key() {
+        Ok(()) => Redirect::to("/settings?saved=1").into_response(),
+        Err(error) => frame.failed(ApiError::new("storage", error.to_string(), "make room or check the disk")),
     }
 }
 

@@ -4,7 +4,7 @@ use super::Findings;
 use std::collections::BTreeMap;
 
 /// Counters that are sizes, and their bounds: those that the engine's own constants name.
-const SIZES: [(&str, u64); 3] = [("deferred", 1000), ("wanted", 2000), ("fetching", 65_536)];
+const SIZES: [(&str, u64); 4] = [("deferred", 1000), ("wanted", 2000), ("fetching", 65_536), ("directory", 4096)];
 
 /// Requests that one hostile node makes an honest one send it in a minute, at most. Measured: 489 in 120 seeds of
 /// `hostile`, 335 in 2,000 of `random`, in the sessions after which a liar is left

@@ -166,11 +166,13 @@ pub enum Behaviour {
     StripsAnswers,
     /// Says that it holds all that it is sent, and never has any of it.
     ClaimsToHold,
+    /// Lists boards without an end, each founded for the answer, and says of each that it is the largest of all.
+    LiesAboutBoards,
 }
 
 impl Behaviour {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Silent,
         Self::Drops,
         Self::Delays,
@@ -191,6 +193,7 @@ impl Behaviour {
         Self::AsksTooMuch,
         Self::StripsAnswers,
         Self::ClaimsToHold,
+        Self::LiesAboutBoards,
     ];
 
     pub(super) fn make(self) -> Box<dyn Hostile> {
@@ -215,6 +218,7 @@ impl Behaviour {
             Self::AsksTooMuch => Box::new(wire::AsksTooMuch),
             Self::StripsAnswers => Box::new(wire::StripsAnswers),
             Self::ClaimsToHold => Box::new(wire::ClaimsToHold),
+            Self::LiesAboutBoards => Box::new(wire::LiesAboutBoards),
         }
     }
 }

@@ -8,11 +8,11 @@ use super::{Act, Answering, Hand, Hostile};
 use crate::chance::Chance;
 use roda_protocol::event::Signed;
 use roda_protocol::id::NetworkId;
-use roda_protocol::limits::SYNC_GET_IDS_MAX;
+use roda_protocol::limits::{DIRECTORY_BOARDS_MAX, SYNC_GET_IDS_MAX};
 use roda_protocol::reconcile::{
     Ask, Bound, Child, Differs, EPOCH_MS, Epoch, EpochEntry, Finding, LISTED_MAX, PROBES_MAX, Probe, SYMBOL_BYTES, Salt,
 };
-use roda_protocol::wire::{EventBytes, Form, Request, Response, SpaceDigest, Taken};
+use roda_protocol::wire::{EventBytes, Form, Listed, Request, Response, SpaceDigest, Taken};
 
 /// More members than any set of a simulation has: who believes it goes on asking.
 const MANY: u64 = 5000;
@@ -319,5 +319,30 @@ impl Hostile for ClaimsToHold {
 
     fn relays(&mut self, _: usize, _: &[u8], _: &mut Hand<'_>) -> Option<Vec<u8>> {
         None
+    }
+}
+
+/// See [`super::Behaviour::LiesAboutBoards`].
+#[derive(Debug)]
+pub(super) struct LiesAboutBoards;
+
+impl Hostile for LiesAboutBoards {
+    fn answers(&mut self, _: usize, request: &[u8], honest: &[u8], hand: &mut Hand<'_>) -> Answering {
+        let Ok(Request::Directory { after }) = Request::from_bytes(request) else {
+            return Answering::now(honest.to_vec());
+        };
+        let mut charters: Vec<Signed> = (0..DIRECTORY_BOARDS_MAX).map(|_| hand.forge.board("the best")).collect();
+        charters.iter().for_each(|charter| hand.sign(charter));
+        charters.retain(|charter| after.is_none_or(|after| charter.space() > after));
+        charters.sort_by_key(Signed::space);
+        let listed = |charter: &Signed| Listed {
+            charter: EventBytes(charter.bytes().to_vec()),
+            events: u64::MAX,
+            threads: u64::MAX,
+            last_day: u32::MAX,
+        };
+        let boards: Vec<Listed> = charters.iter().map(listed).collect();
+        let more = !boards.is_empty();
+        Answering::now(Response::Directory { boards, more }.to_bytes())
     }
 }
