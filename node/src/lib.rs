@@ -17,4 +17,4 @@ pub mod store;
 mod web;
 
 pub use runtime::{Node, Ready, Settings, StartError, check_ahead};
-pub use web::WebAddress;
+pub use web::{PASSWORD_CHARS_MIN, PasswordError, WebAddress, password_file, remove_password, set_password};

@@ -51,6 +51,11 @@ fn render(status: &Status, look: &Look) -> String {
         pairs.push((if index == 0 { "listens on" } else { "" }, words::line(address)));
     }
     pairs.push(("reachable", reachable(status).to_owned()));
+    if let Some(door) = &status.web {
+        pairs.push(("web page", words::line(&door.url)));
+        let certificate = door.certificate.iter();
+        pairs.extend(certificate.map(|certificate| ("certificate", format!("SHA-256 {}", words::line(certificate)))));
+    }
     let notices = status.notices.iter().map(|notice| format!("\n{} {}", look.yellow("!"), words::line(notice)));
     words::facts(look, &pairs) + &notices.collect::<String>()
 }

@@ -67,10 +67,22 @@ pub struct Status {
     /// Peers through which it is reached.
     #[serde(default)]
     pub relays: Vec<String>,
+    /// Where the web page is served; null if it is not.
+    #[serde(default)]
+    pub web: Option<WebDoor>,
     /// What the node has to say of its own state, such as an index that was rebuilt.
     pub notices: Vec<String>,
     /// Counters by name, for curious people and tests.
     pub counters: std::collections::BTreeMap<String, u64>,
+}
+
+/// The web page's door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebDoor {
+    /// The beginning of its addresses, for a browser on this machine.
+    pub url: String,
+    /// SHA-256 of its certificate, as browsers show it; null if it speaks no TLS, and is for this machine alone.
+    pub certificate: Option<String>,
 }
 
 /// `GET /api/v1/doctor`, and `roda doctor`.
@@ -112,6 +124,9 @@ pub enum FindingState {
 pub struct WebLink {
     /// A login link that works once, for a minute.
     pub url: String,
+    /// SHA-256 of the page's certificate, as browsers show it; null if it speaks no TLS.
+    #[serde(default)]
+    pub certificate: Option<String>,
 }
 
 /// Answer of `POST /api/v1/shutdown`.

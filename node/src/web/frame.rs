@@ -12,7 +12,6 @@ use crate::api::read::blocking;
 use crate::runtime::wall_ms;
 use askama::Template;
 use axum::extract::FromRequestParts;
-use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
@@ -79,7 +78,7 @@ impl FromRequestParts<Shared> for Frame {
     async fn from_request_parts(parts: &mut Parts, web: &Shared) -> Result<Self, Response> {
         let form = parts.extensions.get::<Caller>().map(Caller::form_token).unwrap_or_default();
         let choice = web.preferences.choice();
-        let language = choice.language.unwrap_or_else(|| accepted(&parts.headers));
+        let language = choice.language.unwrap_or_else(|| Language::of_browser(&parts.headers));
         // What can't be read now is not worth an error page.
         let said = blocking(Arc::clone(&web.context), |context| {
             let key = context.me();
@@ -103,12 +102,8 @@ impl FromRequestParts<Shared> for Frame {
     }
 }
 
-fn accepted(headers: &HeaderMap) -> Language {
-    let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    header.map(Language::accepted).unwrap_or_default()
-}
-
-fn here(uri: &Uri) -> String {
+/// Path and query of an address.
+pub(super) fn here(uri: &Uri) -> String {
     uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string)
 }
 
