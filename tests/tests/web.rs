@@ -111,6 +111,23 @@ fn a_program_comes_in_with_the_token_of_the_home_and_not_with_another() {
 }
 
 #[test]
+fn a_flood_of_strangers_neither_slows_a_session_down_nor_keeps_a_link_from_working() {
+    let node = with_page();
+    let link = node.object(&["web"])["url"].as_str().unwrap().to_owned();
+    let (person, stranger) = (Browser::of(&node), Browser::at(&link));
+    for path in ["/", "/login/0000", "/assets/style.css"] {
+        let flood = (0..5000).map(|_| stranger.get(path).status);
+        assert!(flood.into_iter().any(|status| status == 429), "strangers have a budget: {path}");
+    }
+    // More than strangers have at once.
+    for _ in 0..100 {
+        let _ = stranger.get("/");
+        assert_eq!(person.get("/api/v1/identity").status, 200);
+    }
+    assert_eq!(stranger.get(&link[link.find("/login").unwrap()..]).status, 303);
+}
+
+#[test]
 fn every_answer_forbids_what_is_not_ours() {
     let node = with_page();
     let person = Browser::of(&node);

@@ -5,6 +5,7 @@ use super::attempts::{Attempts, Group};
 use super::password::{self, Kept, PASSWORD_BYTES_MAX};
 use super::sessions::{SESSION_LIFE_MS, Sessions, TICKET_LIFE_MS};
 use super::tls::Tls;
+use super::turns::{Asker, Turns};
 use crate::api::dto::WebDoor;
 use crate::home::{Home, write_private};
 use crate::identity::{self, KeyError};
@@ -14,12 +15,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
-
-/// Requests a second in the long run, of all callers together: ten people who click all the time.
-const REQUESTS_PER_SECOND: u64 = 50;
-
-/// Requests at once after a pause: some tabs that load, with what belongs to them.
-const REQUESTS_BURST: u64 = 500;
 
 /// Characters of the node's name in its cookie's name: enough to keep nodes of one machine apart.
 const COOKIE_NODE_CHARS: usize = 12;
@@ -36,7 +31,7 @@ pub(crate) struct Access {
     pub(super) allowed_hosts: Vec<String>,
     tls: Option<Tls>,
     sessions: Mutex<Sessions>,
-    rate: Mutex<Rate>,
+    turns: Mutex<Turns>,
     file: PathBuf,
     password_file: PathBuf,
     attempts: Mutex<Attempts>,
@@ -84,7 +79,7 @@ impl Access {
             allowed_hosts,
             tls,
             sessions: Mutex::new(sessions),
-            rate: Mutex::new(Rate { left: REQUESTS_BURST * 1000, filled_ms: now }),
+            turns: Mutex::new(Turns::new(now)),
             file,
             password_file: password::password_file(home),
             attempts: Mutex::new(Attempts::new(now)),
@@ -203,9 +198,9 @@ impl Access {
         }
     }
 
-    /// Whether one more request may be answered now.
-    pub(super) fn take_turn(&self, now_ms: u64) -> bool {
-        self.rate.lock().unwrap_or_else(PoisonError::into_inner).take(now_ms)
+    /// Whether one more request of such a caller may be answered now.
+    pub(super) fn take_turn(&self, asker: Asker, now_ms: u64) -> bool {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).take(asker, now_ms)
     }
 }
 
@@ -219,35 +214,9 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// A bucket of requests, in thousandths.
-#[derive(Debug)]
-struct Rate {
-    left: u64,
-    filled_ms: u64,
-}
-
-impl Rate {
-    fn take(&mut self, now_ms: u64) -> bool {
-        let earned = now_ms.saturating_sub(self.filled_ms).saturating_mul(REQUESTS_PER_SECOND);
-        self.left = self.left.saturating_add(earned).min(REQUESTS_BURST * 1000);
-        self.filled_ms = now_ms;
-        let Some(left) = self.left.checked_sub(1000) else { return false };
-        self.left = left;
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_burst_is_answered_and_what_is_beyond_waits_for_the_rate() {
-        let mut rate = Rate { left: REQUESTS_BURST * 1000, filled_ms: 0 };
-        assert!((0..REQUESTS_BURST).all(|_| rate.take(0)));
-        assert!(!rate.take(0));
-        assert!((0..REQUESTS_PER_SECOND).all(|_| rate.take(1000)) && !rate.take(1000));
-    }
 
     #[test]
     fn the_token_file_is_for_its_user_alone_and_opens_the_door() {

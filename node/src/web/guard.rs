@@ -1,12 +1,13 @@
 //! Who is let through the door: checks of every request before any page or call sees it, and headers of every answer.
 //!
-//! In this order: the Host must be one of ours (a page elsewhere may have its name point here: DNS rebinding), the rate,
-//! the caller (cookie or token), and for whatever changes something, that it came from our own page. The first failure
-//! answers; nothing else is looked at.
+//! In this order: the Host must be one of ours (a page elsewhere may have its name point here: DNS rebinding), the rate of
+//! such callers (with cookie or token, or without), the caller, and for whatever changes something, that it came from our
+//! own page. The first failure answers; nothing else is looked at.
 
 use super::access::Access;
 use super::listen::Arrival;
 use super::sessions::{SessionUse, form_token};
+use super::turns::{Asker, Wish};
 use crate::runtime::wall_ms;
 use axum::Form;
 use axum::body::Body;
@@ -100,7 +101,7 @@ pub(crate) fn is_from_our_page(headers: &HeaderMap) -> Option<bool> {
 pub(super) async fn entrance(
     State(access): State<Arc<Access>>,
     Extension(arrival): Extension<Arrival>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let hosts: Vec<_> = request.headers().get_all(header::HOST).iter().collect();
@@ -111,15 +112,24 @@ pub(super) async fn entrance(
         _ => false,
     };
     let is_asset = request.uri().path().starts_with("/assets/");
+    let caller = if is_ours { access.caller(request.headers()) } else { None };
+    let has_turn = match &caller {
+        _ if !is_ours => false,
+        Some(_) => access.take_turn(Asker::Known, wall_ms()),
+        None => access.takes_stranger(request.uri().path(), arrival),
+    };
     let mut response = if !is_ours {
         let text = "This door does not answer to that name. Use the address that `roda web` prints, or add the name to \
                     `web.allowed_hosts` in config.toml.\n";
         (StatusCode::MISDIRECTED_REQUEST, text).into_response()
-    } else if !access.take_turn(wall_ms()) {
+    } else if !has_turn {
         let mut response = (StatusCode::TOO_MANY_REQUESTS, "Too many requests: wait a moment.\n").into_response();
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         response
     } else {
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
         next.run(request).await
     };
     let headers = response.headers_mut();
@@ -139,7 +149,7 @@ pub(super) async fn entrance(
 
 /// Lets those in who have a session or the token, and changes in only from our own page.
 pub(super) async fn caller(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
-    let Some(caller) = access.caller(request.headers()) else {
+    let Some(caller) = request.extensions().get::<Caller>().cloned() else {
         return super::login::refused(&access, request.headers(), request.uri());
     };
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -157,7 +167,6 @@ pub(super) async fn caller(State(access): State<Arc<Access>>, mut request: Reque
             };
         }
     }
-    request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
@@ -185,6 +194,25 @@ pub(crate) fn forbidden(text: &'static str) -> Response {
 }
 
 impl Access {
+    /// Whether a request of somebody who is not let in may be answered now. A login link that works always is: whoever asks for
+    /// whatever, as often as it likes, does not keep the person out.
+    fn takes_stranger(&self, path: &str, arrival: Arrival) -> bool {
+        let now_ms = wall_ms();
+        let wish = if path.starts_with("/assets/") || path == "/favicon.ico" {
+            Wish::Asset
+        } else if let Some(ticket) = path.strip_prefix("/login/") {
+            if self.sessions().is_ticket(ticket, now_ms) {
+                return true;
+            }
+            Wish::Login
+        } else if path == "/login" {
+            Wish::Login
+        } else {
+            Wish::Other
+        };
+        self.take_turn(Asker::Stranger { wish, is_here: arrival.from.is_loopback() }, now_ms)
+    }
+
     fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
         if let Some(given) = headers.get(header::AUTHORIZATION) {
             let token = given.to_str().ok()?.strip_prefix("Bearer ")?;

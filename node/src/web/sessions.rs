@@ -89,6 +89,11 @@ impl Sessions {
         ticket
     }
 
+    /// Whether a ticket works now. It is not used up.
+    pub(crate) fn is_ticket(&self, ticket: &str, now_ms: u64) -> bool {
+        self.tickets.get(&hash_of(ticket)).is_some_and(|until| until.is_none_or(|until| until >= now_ms))
+    }
+
     /// Uses a ticket up. The session's secret, made of 32 random bytes, if the ticket was good.
     pub(crate) fn log_in(&mut self, ticket: &str, random: [u8; 32], now_ms: u64) -> Option<String> {
         let until = self.tickets.remove(&hash_of(ticket))?;
@@ -178,7 +183,9 @@ mod tests {
     fn a_ticket_opens_one_session_and_no_second() {
         let mut sessions = Sessions::default();
         let ticket = sessions.new_ticket([1; 32], Some(TICKET_LIFE_MS));
+        assert!(sessions.is_ticket(&ticket, 10) && !sessions.is_ticket(&ticket, TICKET_LIFE_MS + 1));
         let secret = sessions.log_in(&ticket, [2; 32], 10).unwrap();
+        assert!(!sessions.is_ticket(&ticket, 10));
         assert_eq!(sessions.is_session(&secret, 11, none), SessionUse::Valid);
         assert_eq!(sessions.log_in(&ticket, [3; 32], 12), None);
         assert_eq!(sessions.is_session(&ticket, 12, none), SessionUse::Unknown);
