@@ -1,8 +1,8 @@
 //! The web page and the TCP door of the API, for the person who runs the node.
 //!
-//! Owns the door (`access`, `attempts`, `guard`, `listen`, `login`, `password`, `places`, `sessions`, `tls`,
-//! `turns`) and the pages behind it, which are made on this side of
-//! the wire from the same calls as the API's answers: without scripts everything works, the script adds keys and news.
+//! Owns the door (`access`, `attempts`, `guard`, `listen`, `login`, `password`, `places`, `sessions`, `tls`, `turns`) and the
+//! pages behind it, which are made on this side of the wire from the same calls as the API's answers: without scripts
+//! everything works, the script adds keys, news, and answers written in place.
 //! Never decides about events, never loads anything from elsewhere, never puts a stranger's text anywhere but through
 //! `askama`'s escapes or [`markdown`].
 
