@@ -5,6 +5,7 @@ mod outside;
 
 use roda_tests::cluster::{Place, TestNode, network_name};
 use roda_tests::page::{Browser, FORM, encoded};
+use roda_tests::wait::{DEADLINE, eventually};
 use serde_json::json;
 
 fn with_page() -> TestNode {
@@ -254,6 +255,39 @@ fn words_of_strangers_stay_words() {
         }
         assert!(!page.contains("src=\"http"), "{path} loads from elsewhere");
     }
+}
+
+#[test]
+fn a_name_that_looks_like_another_is_marked_wherever_it_stands() {
+    let network = network_name();
+    let [mine, theirs] = std::array::from_fn(|_| TestNode::start_at(&network, Place::with_page(), &[]));
+    mine.connect(&theirs);
+    for node in [&mine, &theirs] {
+        node.object(&["board", "open", "lounge"]);
+    }
+    mine.object(&["id", "name", "Ana"]);
+    theirs.object(&["id", "name", "AnA"]);
+    let post = mine.written(&["post", "lounge", "-t", "Names", "-m", "x"]);
+    theirs.sync();
+    let answer = theirs.reply(&post, "words");
+    mine.sync();
+    // A name follows its author's first words.
+    let read = eventually("the other's name", DEADLINE, || {
+        let read = mine.object(&["read", &post]);
+        (read["thread"]["children"][0]["name"] == "AnA").then_some(read)
+    });
+    assert_eq!(read["thread"]["look_alike"], false, "nobody is warned of the own name");
+    assert_eq!(read["thread"]["children"][0]["look_alike"], true);
+    assert_eq!(mine.object(&["why", &answer])["look_alike"], true);
+    assert_eq!(mine.json(&["inbox", "--all"])[0]["look_alike"], true);
+    let author = read["thread"]["children"][0]["author"].as_str().unwrap();
+    for path in [format!("/t/{post}"), format!("/author/{author}"), "/inbox".to_owned()] {
+        assert!(Browser::of(&mine).get(&path).body.contains("⚠"), "{path}");
+    }
+    let person = String::from_utf8(mine.command().args(["read", &post]).output().unwrap().stdout).unwrap();
+    assert!(person.contains(" ⚠ · "), "{person}");
+    mine.object(&["follow", author]);
+    assert!(!Browser::of(&mine).get(&format!("/t/{post}")).body.contains("⚠"), "nor of whom one follows");
 }
 
 #[test]

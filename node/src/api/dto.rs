@@ -326,6 +326,10 @@ pub struct FeedEntry {
     pub author: String,
     /// The author's name.
     pub name: Option<String>,
+    /// Whether the name can be taken for another author's: of somebody on the same page, of somebody whom the reader follows, or
+    /// the reader's own.
+    #[serde(default)]
+    pub look_alike: bool,
     /// The author's claim of the time.
     pub created_ms: u64,
     /// The newest comment's time, or the post's.
@@ -386,6 +390,10 @@ pub struct ThreadNode {
     pub author: String,
     /// The author's name.
     pub name: Option<String>,
+    /// Whether the name can be taken for another author's: of somebody on the same page, of somebody whom the reader follows, or
+    /// the reader's own.
+    #[serde(default)]
+    pub look_alike: bool,
     /// The post's title.
     pub title: String,
     /// The text as it stands.

@@ -84,9 +84,9 @@ impl FromRequestParts<Shared> for Frame {
             let key = context.me();
             let name = context.store.author_name(&key)?;
             let unread = unread_count(context, INBOX_COUNT_MAX)?;
-            Ok((show::Author::new(&key.to_string(), name.as_deref(), true), unread as u64))
+            Ok((show::Author::new(&key.to_string(), name.as_deref(), false, true), unread as u64))
         });
-        let nameless = |_| (show::Author::new(&web.context.me().to_string(), None, true), 0);
+        let nameless = |_| (show::Author::new(&web.context.me().to_string(), None, false, true), 0);
         let (me, inbox_unread) = said.await.unwrap_or_else(nameless);
         Ok(Self {
             t: language.texts(),

@@ -21,6 +21,10 @@ pub struct InboxEntry {
     pub author: String,
     /// The author's name.
     pub name: Option<String>,
+    /// Whether the name can be taken for another author's: of somebody on the same page, of somebody whom the reader follows, or
+    /// the reader's own.
+    #[serde(default)]
+    pub look_alike: bool,
     /// The author's claim of the time.
     pub created_ms: u64,
     /// `answer` (to an own post or comment), `mention`, or `watched` (it stands in a thread that is watched).

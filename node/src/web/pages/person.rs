@@ -1,6 +1,7 @@
 //! People and this page: authors, settings, help.
 
 use crate::api::error::ApiError;
+use crate::api::names::Names;
 use crate::web::frame::Frame;
 use crate::web::preferences::{Choice, Theme};
 use crate::web::texts::Language;
@@ -12,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use roda_protocol::id::AuthorKey;
 use roda_protocol::view::FeedSort;
+use roda_protocol::view::policy::Policy;
 use serde::Deserialize;
 
 #[derive(Template)]
@@ -29,7 +31,10 @@ pub(super) async fn author(State(web): State<Shared>, frame: Frame, Path(key): P
                 ApiError::invalid("that is no author's key", "an author is `@` and 52 letters and digits")
             })?;
             let name = context.store.author_name(&key)?;
-            Ok(show::Author::new(&key.to_string(), name.as_deref(), key == context.me()))
+            let text = key.to_string();
+            let policy = Policy::new(context.me(), context.store.rules()?);
+            let look_alike = Names::of_reader(context, &policy)?.is_like_another(&text, name.as_deref());
+            Ok(show::Author::new(&text, name.as_deref(), look_alike, key == context.me()))
         })
         .await;
     match read {
