@@ -1,6 +1,6 @@
 //! What a reader sees beside feeds and threads: the inbox, what is next, own rules, and why things are as they are.
 
-use super::{Hidden, ThreadNode};
+use super::ThreadNode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -159,4 +159,18 @@ pub struct ReaderImported {
     pub rejected: u64,
     /// The first few reasons.
     pub reasons: Vec<String>,
+}
+
+/// By whom and why words are not shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hidden {
+    /// `you` (the reader's own rules), `node`, or `author`.
+    #[serde(default)]
+    pub by: String,
+    /// `dropped` (the words are not on this node); `unreadable` (the author signed bytes that are no text); of the reader's
+    /// rules `author`, `thread`, `text` or `points`.
+    pub why: String,
+    /// The reader's rule that hides it, as in [`Rule`]; of `points` their sum.
+    #[serde(default)]
+    pub rule: Option<String>,
 }
