@@ -21,6 +21,7 @@ pub(crate) fn watch() {
             let _ = tell.send(());
             while interrupts.recv().await.is_some() {
                 if HELD.load(Ordering::SeqCst) == 0 {
+                    crate::secret::restore_echo();
                     std::process::exit(i32::from(Kind::Interrupted.exit_code()));
                 }
             }

@@ -15,6 +15,7 @@ mod json;
 mod output;
 mod process;
 mod qr;
+mod secret;
 mod terminal;
 mod thread;
 mod words;

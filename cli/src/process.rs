@@ -48,6 +48,9 @@ pub(crate) struct ReadyLine {
     pub(crate) socket: String,
     /// A one-time login link for the web page, if there is one.
     pub(crate) web: Option<String>,
+    /// SHA-256 of the page's certificate, if it is served by TLS.
+    #[serde(default)]
+    pub(crate) certificate: Option<String>,
     /// The process.
     pub(crate) pid: u32,
     /// Whether the home was empty before.

@@ -3,7 +3,7 @@
 //! Text of strangers passes [`Untrusted`] here, on its way to a screen.
 
 use crate::terminal::Look;
-use roda_protocol::text::Untrusted;
+use roda_protocol::text::{Untrusted, mixes_alphabets};
 use unicode_width::UnicodeWidthStr as _;
 
 /// Characters of a short id. With 32 bits two of 1,000 events share one in one case of 8,600; the node then lists them.
@@ -39,21 +39,35 @@ pub(crate) fn short_id(id: &str) -> String {
     line(id).chars().take(SHORT_ID_CHARS).collect()
 }
 
+/// Stands behind an author whose name mixes alphabets or can be taken for another's: look at the key.
+const DOUBT: &str = "⚠";
+
 /// An author: the name it gave itself, and always a part of its key, since anybody can take any name.
 #[must_use]
 pub(crate) fn author(key: &str, given: Option<&str>) -> String {
+    author_among(key, given, false)
+}
+
+/// An author of a page, on which, or among those whom the reader follows, another may have a name that looks the same.
+#[must_use]
+pub(crate) fn author_among(key: &str, given: Option<&str>, look_alike: bool) -> String {
     let short: String = line(key).chars().take(1 + SHORT_ID_CHARS).collect();
     match given.map(name).filter(|given| !given.trim().is_empty()) {
+        Some(given) if look_alike || mixes_alphabets(&given) => format!("{given} {short} {DOUBT}"),
         Some(given) => format!("{given} {short}"),
         None => short,
     }
 }
 
-/// A board: its name here, or its short id.
+/// A board: its name here, or its short id. A name that mixes alphabets has both.
 #[must_use]
 pub(crate) fn board(id: &str, given: &str) -> String {
     let given = name(given);
-    if given.trim().is_empty() { short_id(id) } else { given }
+    match given.trim() {
+        "" => short_id(id),
+        _ if mixes_alphabets(&given) => format!("{given} {}", short_id(id)),
+        _ => given,
+    }
 }
 
 /// `1 comment`, `2 comments`.
@@ -216,6 +230,15 @@ mod tests {
         assert_eq!(author("@abcdefghijkl", Some("ann")), "ann @abcdefgh");
         assert_eq!(author("@abcdefghijkl", None), "@abcdefgh");
         assert_eq!(author("@abcdefghijkl", Some(" ")), "@abcdefgh");
+    }
+
+    #[test]
+    fn a_name_that_deceives_the_eye_is_marked_and_a_boards_has_its_id() {
+        assert_eq!(author("@abcdefghijkl", Some("pаypal")), "pаypal @abcdefgh ⚠", "one letter is Cyrillic");
+        assert_eq!(author_among("@abcdefghijkl", Some("paypal"), true), "paypal @abcdefgh ⚠");
+        assert_eq!(author_among("@abcdefghijkl", None, true), "@abcdefgh");
+        assert_eq!((board("0123456789", "lounge"), board("0123456789", "")), ("lounge".into(), "01234567".into()));
+        assert_eq!(board("0123456789", "lоunge"), "lоunge 01234567");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `config.toml`: the node's own appetite. Every key has a default; a file is not needed. Protocol limits are not here.
 
 use crate::network::Proxy;
+use crate::web::WebAddress;
 use roda_protocol::id::AuthorKey;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -28,8 +29,17 @@ pub struct Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebPolicy {
-    /// Further names, each with its port as a browser sends it, that the page answers to: for a tunnel or a proxy on this
-    /// machine.
+    /// Where the page is served if the start does not say: an address such as `0.0.0.0:7717`, or `off`. Beyond this machine
+    /// only with a password and a certificate.
+    pub listen: Option<String>,
+    /// Whether this node makes itself a certificate, which nobody else vouches for.
+    pub self_signed: bool,
+    /// A certificate that the person has, with those that vouch for it (PEM). A relative path begins where this file is.
+    pub certificate: Option<PathBuf>,
+    /// Its key (PEM).
+    pub key: Option<PathBuf>,
+    /// Further names, each with its port as a browser sends it, that the page answers to: of this machine, of a tunnel or of
+    /// a proxy on it.
     pub allowed_hosts: Vec<String>,
 }
 
@@ -99,6 +109,8 @@ impl Config {
         let config: Self = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
         config.admission.authors().map_err(fail)?;
         config.network.proxy().map_err(fail)?;
+        config.web.address().map_err(fail)?;
+        config.web.check().map_err(fail)?;
         Ok(config)
     }
 }
@@ -118,6 +130,25 @@ impl NetworkPolicy {
     }
 }
 
+impl WebPolicy {
+    /// Where the page is served.
+    pub(crate) fn address(&self) -> Result<WebAddress, String> {
+        let Some(listen) = &self.listen else { return Ok(WebAddress::Default) };
+        listen.parse().map_err(|error| format!("web: listen = {listen:?}: {error}"))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match (&self.certificate, &self.key) {
+            (Some(_), None) => Err("web: a `certificate` needs its `key`: name that file, too".to_owned()),
+            (None, Some(_)) => Err("web: a `key` needs its `certificate`: name that file, too".to_owned()),
+            (Some(_), Some(_)) if self.self_signed => {
+                Err("web: either `self_signed`, or `certificate` and `key`: remove the one or the others".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +164,26 @@ mod tests {
         assert!(Config::read(&path).unwrap_err().to_string().contains("@nobody"));
         std::fs::write(&path, "[network]\nproxy = \"socks5://localhost:9050\"\n").unwrap();
         assert!(Config::read(&path).unwrap_err().to_string().contains("localhost"));
+    }
+
+    #[test]
+    fn what_the_page_is_told_has_to_fit_together() {
+        let read = |text: &str| -> Result<WebPolicy, String> {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("config.toml");
+            std::fs::write(&path, format!("[web]\n{text}\n")).unwrap();
+            Config::read(&path).map(|config| config.web).map_err(|error| error.to_string())
+        };
+        assert_eq!(read("").unwrap().address(), Ok(WebAddress::Default));
+        assert_eq!(read("listen = \"off\"").unwrap().address(), Ok(WebAddress::Off));
+        assert!(matches!(read("listen = \"0.0.0.0:1\"").unwrap().address(), Ok(WebAddress::At(_))));
+        for (wrong, said) in [
+            ("listen = \"everywhere\"", "everywhere"),
+            ("certificate = \"a\"", "needs its `key`"),
+            ("key = \"a\"", "needs its `certificate`"),
+            ("self_signed = true\ncertificate = \"a\"\nkey = \"b\"", "either"),
+        ] {
+            assert!(read(wrong).unwrap_err().contains(said), "{wrong}");
+        }
     }
 }

@@ -48,6 +48,8 @@ pub fn of_home(home: &Home) -> Vec<Finding> {
     let paths = [
         (home.config.join("author.key"), 0o077, "600"),
         (home.config.join("network.key"), 0o077, "600"),
+        (crate::web::password_file(home), 0o077, "600"),
+        (home.config.join(crate::web::OWN_TLS_FILE), 0o077, "600"),
         (home.data.clone(), 0o077, "700"),
         (home.config.clone(), 0o022, "go-w"),
     ];

@@ -19,4 +19,4 @@ pub mod store;
 mod web;
 
 pub use runtime::{Checkers, Node, Ready, Settings, StartError};
-pub use web::WebAddress;
+pub use web::{PASSWORD_CHARS_MIN, PasswordError, WebAddress, password_file, remove_password, set_password};

@@ -7,6 +7,7 @@
 //! Pure, and bounded by the length of its input. What it returns is plain text: a page still escapes it for HTML, and
 //! a shell command still quotes it.
 
+mod look;
 mod name;
 mod sanitise;
 mod tables;
@@ -18,6 +19,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use look::{Look, mixes_alphabets};
 pub use name::{NameError, board_name_normalised, check_name, is_clean_name};
 pub use wrap::display_width;
 

@@ -153,6 +153,54 @@ async function keyboard(browser) {
   assert.deepEqual(breaches, []);
 }
 
+/** The form opens below what is answered, keeps what is typed, and gives the focus back. */
+async function answerInPlace(browser) {
+  const { page, breaches } = await open(browser, { viewport: { width: 320, height: 800 } });
+  const origin = await logIn(page, links[0]);
+  await openBoard(page, origin, "lounge");
+  await publish(page, "In place", "x");
+  const thread = page.url();
+  const reply = (place) => page.locator(place).getByRole("link", { name: /^reply/ });
+  const text = page.getByLabel("Text");
+  await reply(".post").click();
+  assert.equal(page.url(), thread, "the page stays");
+  const group = page.getByRole("group", { name: /^Answer to/ });
+  await group.waitFor();
+  assert.equal(await reply(".post").getAttribute("aria-expanded"), "true");
+  assert.ok(await text.evaluate((field) => field === document.activeElement), "one can write at once");
+  await page.keyboard.type("first");
+  await group.getByRole("button", { name: "Publish" }).click();
+  await page.locator(".comment").getByText("first").waitFor();
+
+  await page.locator(".comment").first().focus();
+  await page.keyboard.press("r");
+  await group.waitFor();
+  await page.keyboard.type("half a thought, j k");
+  const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0);
+  await page.keyboard.press("Escape");
+  assert.equal(await group.count(), 0);
+  const label = await page.evaluate(() => document.activeElement.getAttribute("aria-label"));
+  assert.match(label, /^reply/, "the focus is where it was");
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-expanded")), "false");
+  await page.keyboard.press("Enter");
+  assert.equal(await text.inputValue(), "half a thought, j k", "nothing that was typed is lost");
+  await reply(".post").click();
+  await page.locator(".post").getByRole("group").waitFor();
+  assert.equal(await group.count(), 1, "one at a time");
+  await group.getByRole("link", { name: "Cancel" }).click();
+  assert.equal(await group.count(), 0);
+  assert.equal(new URL(page.url()).pathname, new URL(thread).pathname);
+  await reply(".comment").click();
+  await group.getByRole("button", { name: "Publish" }).click();
+  await page.locator(".comment").getByText("half a thought").waitFor();
+  assert.equal(await page.locator(".comment").last().getAttribute("data-level"), "2", "it stands below what it answers");
+  assert.deepEqual(breaches, []);
+}
+
 /** What is typed survives a closed tab. */
 async function draft(browser) {
   const { context, page, breaches } = await open(browser);
@@ -233,7 +281,7 @@ async function pages(browser) {
   assert.deepEqual(problems, []);
 }
 
-const scenarios = { attacks, draft, firstPost, keyboard, news, pages, twoNodes };
+const scenarios = { answerInPlace, attacks, draft, firstPost, keyboard, news, pages, twoNodes };
 assert.ok(scenarios[scenario], `no such scenario: ${scenario}`);
 await withBrowser(async (browser) => {
   try {

@@ -124,6 +124,11 @@ impl TestNode {
         node
     }
 
+    /// Says where, and how, the stopped node runs from its next start on.
+    pub fn set_place(&mut self, place: Place) {
+        self.place = place;
+    }
+
     /// Starts the stopped node again with its home, dialling these.
     ///
     /// # Panics

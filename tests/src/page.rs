@@ -1,9 +1,14 @@
 //! The web page, asked as a browser asks: HTTP over TCP with cookies and the headers that browsers send. It runs no script,
-//! loads no picture, and can lie about where a request comes from.
+//! loads no picture, and can lie about where a request comes from. Where the page speaks TLS it takes the one certificate whose
+//! fingerprint it was told (`tls`).
+
+#[path = "page/tls.rs"]
+mod tls;
 
 use crate::cluster::TestNode;
 use serde_json::Value;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::fmt;
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -33,6 +38,8 @@ impl Answer {
 #[derive(Clone, Debug)]
 pub struct Browser {
     address: SocketAddr,
+    /// The fingerprint of the certificate that it takes; `None`: it speaks no TLS.
+    certificate: Option<String>,
     /// `name=value`, once logged in.
     cookie: Option<String>,
 }
@@ -47,7 +54,30 @@ impl Browser {
     pub fn at(link: &str) -> Self {
         let rest = link.strip_prefix("http://").expect("a link of this machine");
         let (address, _) = rest.split_once('/').expect("a path");
-        Self { address: address.parse().expect("an address"), cookie: None }
+        Self { address: address.parse().expect("an address"), certificate: None, cookie: None }
+    }
+
+    /// A browser that nobody knows, at a page that speaks TLS with the certificate of this fingerprint.
+    ///
+    /// # Panics
+    ///
+    /// The link is none.
+    #[must_use]
+    pub fn secured_at(link: &str, certificate: &str) -> Self {
+        let plain = link.replacen("https://", "http://", 1);
+        Self { certificate: Some(certificate.to_owned()), ..Self::at(&plain) }
+    }
+
+    /// This browser, but calling the page at another address of this machine.
+    #[must_use]
+    pub fn calling(&self, ip: std::net::IpAddr) -> Self {
+        Self { address: SocketAddr::new(ip, self.address.port()), ..self.clone() }
+    }
+
+    /// Where it calls.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// A browser that is logged in by a fresh link of a node.
@@ -57,9 +87,12 @@ impl Browser {
     /// It is not let in.
     #[must_use]
     pub fn of(node: &TestNode) -> Self {
-        let link = node.object(&["web"]);
-        let link = link["url"].as_str().expect("a link");
-        let mut browser = Self::at(link);
+        let said = node.object(&["web"]);
+        let link = said["url"].as_str().expect("a link");
+        let mut browser = match said["certificate"].as_str() {
+            Some(certificate) => Self::secured_at(link, certificate),
+            None => Self::at(link),
+        };
         let answer = browser.get(&link[link.find("/login").expect("a login link")..]);
         assert_eq!(answer.status, 303, "{answer:?}");
         browser.take_cookie(&answer);
@@ -129,8 +162,7 @@ impl Browser {
     /// The stream does not begin.
     #[must_use]
     pub fn listen(&self, path: &str, last_id: Option<&str>) -> Events {
-        let mut stream = TcpStream::connect(self.address).expect("the page answers");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a timeout");
+        let mut stream = self.connect().expect("the page answers");
         let cookie = self.cookie.as_deref().unwrap_or_default();
         let last = last_id.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
         let address = self.address;
@@ -149,9 +181,27 @@ impl Browser {
         Events { lines }
     }
 
-    fn try_ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Answer> {
-        let mut stream = TcpStream::connect(self.address)?;
+    /// A connection, and TLS on it where the page speaks it.
+    ///
+    /// # Errors
+    ///
+    /// The page does not answer, or has another certificate.
+    fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        let stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        match &self.certificate {
+            None => Ok(Box::new(stream)),
+            Some(certificate) => Ok(Box::new(tls::agree(stream, certificate)?)),
+        }
+    }
+
+    /// The same as [`Self::ask`], and why it fails.
+    ///
+    /// # Errors
+    ///
+    /// The connection fails, or what answers speaks no HTTP.
+    pub fn try_ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Answer> {
+        let mut stream = self.connect()?;
         let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
         if !headers.iter().any(|(name, _)| *name == "host") {
             head.push_str(&format!("host: {}\r\n", self.address));
@@ -174,10 +224,20 @@ impl Browser {
     }
 }
 
+/// A connection, with TLS or without.
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
 /// A stream of server-sent events.
-#[derive(Debug)]
 pub struct Events {
-    lines: BufReader<TcpStream>,
+    lines: BufReader<Box<dyn Stream>>,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Events")
+    }
 }
 
 impl Events {

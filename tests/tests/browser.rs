@@ -76,6 +76,12 @@ fn everything_is_done_with_the_keyboard_alone() {
 }
 
 #[test]
+fn an_answer_is_written_below_what_it_answers() {
+    let nodes: [TestNode; 1] = nodes();
+    run("answerInPlace", &[link(&nodes[0])]);
+}
+
+#[test]
 fn what_is_typed_survives_a_closed_tab() {
     let nodes: [TestNode; 1] = nodes();
     run("draft", &[link(&nodes[0])]);

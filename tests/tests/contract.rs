@@ -213,6 +213,8 @@ fn write_and_read(homes: &mut Homes) {
     assert_eq!(homes.fails("ana", &["connect", "/ip4/127.0.0.1/tcp/1"], 1), "unreachable");
     assert_eq!(homes.fails("ana", UP, 1), "locked_home");
     homes.holds("ana", &["web"], "web");
+    assert_eq!(homes.fails("ana", &["web", "password"], 1), "invalid");
+    homes.holds("ana", &["web", "password", "--remove"], "web-password");
     assert_eq!(homes.fails("bo", &["web"], 1), "no_web_page");
     assert_eq!(homes.fails("ana", &["nonsense"], 2), "usage");
     assert_eq!(homes.fails("nobody", &["feed"], 3), "no_node");

@@ -1,5 +1,8 @@
 //! The web page of a real node: who is let in, what a person without scripts can do, what strangers' words can't.
 
+#[path = "web/outside.rs"]
+mod outside;
+
 use roda_tests::cluster::{Place, TestNode, network_name};
 use roda_tests::page::{Browser, FORM, encoded};
 use roda_tests::wait::{DEADLINE, eventually};
@@ -106,6 +109,23 @@ fn a_program_comes_in_with_the_token_of_the_home_and_not_with_another() {
     for path in ["/api/v1/key", "/api/v1/identity/export", "/api/v1/author.key", "/assets/..%2fauthor.key"] {
         assert_eq!(program.ask("GET", path, &[("authorization", &bearer)], "").status, 404, "{path}");
     }
+}
+
+#[test]
+fn a_flood_of_strangers_neither_slows_a_session_down_nor_keeps_a_link_from_working() {
+    let node = with_page();
+    let link = node.object(&["web"])["url"].as_str().unwrap().to_owned();
+    let (person, stranger) = (Browser::of(&node), Browser::at(&link));
+    for path in ["/", "/login/0000", "/assets/style.css"] {
+        let flood = (0..5000).map(|_| stranger.get(path).status);
+        assert!(flood.into_iter().any(|status| status == 429), "strangers have a budget: {path}");
+    }
+    // More than strangers have at once.
+    for _ in 0..100 {
+        let _ = stranger.get("/");
+        assert_eq!(person.get("/api/v1/identity").status, 200);
+    }
+    assert_eq!(stranger.get(&link[link.find("/login").unwrap()..]).status, 303);
 }
 
 #[test]
@@ -278,6 +298,39 @@ fn words_of_strangers_stay_words() {
 }
 
 #[test]
+fn a_name_that_looks_like_another_is_marked_wherever_it_stands() {
+    let network = network_name();
+    let [mine, theirs] = std::array::from_fn(|_| TestNode::start_at(&network, Place::with_page(), &[]));
+    mine.connect(&theirs);
+    for node in [&mine, &theirs] {
+        node.object(&["board", "open", "lounge"]);
+    }
+    mine.object(&["id", "name", "Ana"]);
+    theirs.object(&["id", "name", "AnA"]);
+    let post = mine.written(&["post", "lounge", "-t", "Names", "-m", "x"]);
+    theirs.sync();
+    let answer = theirs.reply(&post, "words");
+    mine.sync();
+    // A name follows its author's first words.
+    let read = eventually("the other's name", DEADLINE, || {
+        let read = mine.object(&["read", &post]);
+        (read["thread"]["children"][0]["name"] == "AnA").then_some(read)
+    });
+    assert_eq!(read["thread"]["look_alike"], false, "nobody is warned of the own name");
+    assert_eq!(read["thread"]["children"][0]["look_alike"], true);
+    assert_eq!(mine.object(&["why", &answer])["look_alike"], true);
+    assert_eq!(mine.json(&["inbox", "--all"])[0]["look_alike"], true);
+    let author = read["thread"]["children"][0]["author"].as_str().unwrap();
+    for path in [format!("/t/{post}"), format!("/author/{author}"), "/inbox".to_owned()] {
+        assert!(Browser::of(&mine).get(&path).body.contains("⚠"), "{path}");
+    }
+    let person = String::from_utf8(mine.command().args(["read", &post]).output().unwrap().stdout).unwrap();
+    assert!(person.contains(" ⚠ · "), "{person}");
+    mine.object(&["follow", author]);
+    assert!(!Browser::of(&mine).get(&format!("/t/{post}")).body.contains("⚠"), "nor of whom one follows");
+}
+
+#[test]
 fn a_browser_hears_of_news_with_ids() {
     let node = with_page();
     node.object(&["board", "open", "lounge"]);
@@ -294,7 +347,7 @@ fn a_browser_hears_of_news_with_ids() {
 }
 
 #[test]
-fn a_taken_address_and_one_of_another_machine_are_refused_with_what_to_do() {
+fn a_taken_address_is_refused_with_what_to_do() {
     let taken = with_page();
     let address = taken.ready()["web"].as_str().unwrap().split('/').nth(2).unwrap().to_owned();
     let home = tempfile::tempdir().unwrap();
@@ -303,9 +356,6 @@ fn a_taken_address_and_one_of_another_machine_are_refused_with_what_to_do() {
     let refused = up.output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--web 127.0.0.1:0"), "{refused:?}");
-    let outside = taken.run(&["up", "--web", "0.0.0.0:7717"]);
-    assert_eq!(outside.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&outside.stderr).contains("ssh -L"));
 }
 
 /// An address of a feed that a page names in its head.

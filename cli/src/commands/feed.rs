@@ -177,7 +177,7 @@ pub(super) fn render(entries: &[FeedEntry], of_many: bool, look: &Look) -> Strin
         let mut row = vec![
             painted(words::short_id(&entry.id), Look::cyan),
             title,
-            plain(words::author(&entry.author, entry.name.as_deref())),
+            plain(words::author_among(&entry.author, entry.name.as_deref(), entry.look_alike)),
             plain(entry.comments.to_string()),
             plain(entry.score.to_string()),
             painted(unread, Look::green),
@@ -204,6 +204,7 @@ mod tests {
             title: title.into(),
             author: format!("@{}", "k".repeat(52)),
             name: None,
+            look_alike: false,
             created_ms: 1_000,
             active_ms: 1_000,
             comments: 3,

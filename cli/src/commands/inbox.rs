@@ -62,7 +62,7 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
 fn render(entries: &[InboxEntry], look: &Look) -> String {
     let mut lines = Vec::new();
     for entry in entries {
-        let who = words::author(&entry.author, entry.name.as_deref());
+        let who = words::author_among(&entry.author, entry.name.as_deref(), entry.look_alike);
         let what = match entry.why.as_str() {
             "answer" => "answered you",
             "mention" => "mentioned you",
@@ -112,6 +112,7 @@ mod tests {
             title: "A title".into(),
             author: format!("@{}", "k".repeat(52)),
             name: Some("ann\u{1b}".into()),
+            look_alike: false,
             created_ms: 1_000,
             why: "answer".into(),
             unread: true,

@@ -51,8 +51,8 @@ pub(crate) enum Command {
     Up(up::Args),
     /// Stop the node
     Down,
-    /// A fresh link to log in to the web page
-    Web,
+    /// A fresh link to log in to the web page; its password for other machines
+    Web(web::Args),
     /// What the node is doing
     Status,
     /// What is wrong with the node, and the line that mends it
@@ -177,7 +177,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
     match command {
         Command::Up(args) => up::run(args, context, output).await,
         Command::Down => down::run(context, output).await,
-        Command::Web => web::run(context, output).await,
+        Command::Web(args) => web::run(args, context, output).await,
         Command::Status => status::run(context, output).await,
         Command::Doctor => doctor::run(context, output).await,
         Command::Logs(args) => logs::run(&args, context, output).await,

@@ -57,7 +57,7 @@ async fn compose(args: &Args, context: &Context, client: &Client) -> Result<Draf
 
 /// What is answered, for the writer to look at.
 fn quoted(parent: &ThreadNode) -> String {
-    let author = words::author(&parent.author, parent.name.as_deref());
+    let author = words::author_among(&parent.author, parent.name.as_deref(), parent.look_alike);
     let text = [&parent.title, &parent.text].into_iter().filter(|text| !text.is_empty());
     let lines: String = text.map(|text| words::block(text)).flat_map(|text| quoted_lines(&text)).collect();
     format!("{author} wrote:\n{lines}")

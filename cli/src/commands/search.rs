@@ -140,7 +140,7 @@ fn render(hits: &[SearchHit], look: &Look) -> String {
         let kind = if hit.kind == "post" { "post" } else { "comment" };
         let facts = [
             format!("{title} in {}", words::board(&hit.board, &hit.board_name)),
-            format!("{kind} by {}", words::author(&hit.author, hit.name.as_deref())),
+            format!("{kind} by {}", words::author_among(&hit.author, hit.name.as_deref(), hit.look_alike)),
             look.ago(hit.created_ms),
             look.cyan(&words::short_id(&hit.id)),
         ];
@@ -231,6 +231,7 @@ mod tests {
             title_marks: vec![],
             author: format!("@{}", "k".repeat(52)),
             name: Some("ann".into()),
+            look_alike: false,
             created_ms: 1_000,
             excerpt: excerpt.into(),
             marks,

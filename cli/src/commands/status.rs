@@ -54,6 +54,11 @@ fn render(status: &Status, look: &Look) -> String {
     if let Some(percent) = status.remade_percent {
         pairs.push(("index", format!("being rebuilt: {percent} % of it is there, and shown")));
     }
+    if let Some(door) = &status.web {
+        pairs.push(("web page", words::line(&door.url)));
+        let certificate = door.certificate.iter();
+        pairs.extend(certificate.map(|certificate| ("certificate", format!("SHA-256 {}", words::line(certificate)))));
+    }
     let notices = status.notices.iter().map(|notice| format!("\n{} {}", look.yellow("!"), words::line(notice)));
     words::facts(look, &pairs) + &notices.collect::<String>()
 }

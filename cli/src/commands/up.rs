@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Listen here, for instance /ip4/0.0.0.0/tcp/7716; may be repeated [default: every interface, a free port]
     #[arg(long, value_name = "MULTIADDR", value_parser = multiaddr)]
     listen: Vec<String>,
-    /// Where to serve the web page, on this machine; `off` for none [default: 127.0.0.1:7717, or the next free port]
+    /// Where to serve the web page; `off` for none [default: config.toml's, or 127.0.0.1:7717, or the next free port]
     #[arg(long, value_name = "ADDR|off")]
     web: Option<WebAddress>,
     /// Dial this peer and keep the connection; may be repeated
@@ -80,13 +80,19 @@ pub(crate) async fn run(args: Args, context: &Context, output: &mut Output) -> R
     result.map_err(|error| explained(error, context))
 }
 
-/// A taken home is the one failure whose remedy depends on how this command was called.
+/// The remedies of some failures depend on how this command was called.
 fn explained(error: CliError, context: &Context) -> CliError {
-    if error.code != "locked_home" {
-        return error;
+    match error.code.as_str() {
+        "locked_home" => {
+            let (status, down) = (context.command("status"), context.command("down"));
+            error.with_hint(format!("see what it does: {status}\nstop it: {down}"))
+        }
+        "web_unprotected" => {
+            let hint = error.hint.replace("`roda web password`", &format!("`{}`", context.command("web password")));
+            error.with_hint(hint)
+        }
+        _ => error,
     }
-    let (status, down) = (context.command("status"), context.command("down"));
-    error.with_hint(format!("see what it does: {status}\nstop it: {down}"))
 }
 
 async fn serve(args: Args, context: &Context, output: &mut Output) -> Result<(), CliError> {
@@ -132,6 +138,7 @@ fn announce(ready: &Ready, context: &Context, output: &mut Output) -> Result<(),
         listen: ready.listen.clone(),
         socket: ready.socket.display().to_string(),
         web: ready.web.clone(),
+        certificate: ready.certificate.clone(),
         pid: std::process::id(),
         is_new: ready.is_new,
         notices: ready.notices.clone(),
@@ -145,7 +152,7 @@ fn announce(ready: &Ready, context: &Context, output: &mut Output) -> Result<(),
 
 fn welcome(ready: &Ready, context: &Context, look: &Look) -> String {
     let mut pairs = vec![("you write as", words::line(&ready.author))];
-    pairs.extend(ready.web.iter().map(|link| ("read and write at", look.cyan(link))));
+    pairs.extend(page(ready.web.as_deref(), ready.certificate.as_deref(), look));
     pairs.extend(addresses(&ready.listen));
     let mut text = format!("{} on network {}\n", look.bold("Roda is running"), look.cyan(&words::line(&ready.network)));
     text.push_str(&words::facts(look, &pairs));
@@ -168,6 +175,16 @@ fn welcome(ready: &Ready, context: &Context, look: &Look) -> String {
     }
     text.push_str(&format!("\n\nCtrl-C or `{}` stops it.", context.command("down")));
     text
+}
+
+/// The login link, and by what a person on another machine knows the page again.
+fn page(link: Option<&str>, certificate: Option<&str>, look: &Look) -> impl Iterator<Item = (&'static str, String)> {
+    let link = link.map(|link| ("read and write at", look.cyan(&words::line(link))));
+    let from_elsewhere = "by https at any address of this machine, with the password".to_owned();
+    let elsewhere = certificate.map(|certificate| {
+        [("from elsewhere", from_elsewhere), ("certificate", format!("SHA-256 {}", words::line(certificate)))]
+    });
+    link.into_iter().chain(elsewhere.into_iter().flatten())
 }
 
 /// Labelled addresses; only the first says what they are. A link-local one means another interface on each machine: it
@@ -193,7 +210,7 @@ async fn detach(args: &Args, context: &Context, output: &mut Output) -> Result<(
     let ready = process::start_detached(context, child_words(args, context)).await?;
     output.object(&ready, |look| {
         let mut pairs = vec![("you write as", words::line(&ready.author))];
-        pairs.extend(ready.web.iter().map(|link| ("read and write at", look.cyan(&words::line(link)))));
+        pairs.extend(page(ready.web.as_deref(), ready.certificate.as_deref(), look));
         pairs.push(("process", ready.pid.to_string()));
         pairs.push(("log", context.home.log_file().display().to_string()));
         pairs.extend(addresses(&ready.listen));
@@ -343,5 +360,12 @@ mod tests {
         let error = explained(CliError::failed("locked_home", "a node runs (process 7)"), &context);
         assert_eq!(error.kind, Kind::Failed);
         assert!(error.hint.contains("roda --home /h status") && error.hint.contains("roda --home /h down"));
+    }
+
+    #[test]
+    fn a_page_without_protection_is_explained_with_the_command_for_this_home() {
+        let context = Context::at(Path::new("/h")).unwrap();
+        let error = CliError::failed("web_unprotected", "no password").with_hint("set a password: `roda web password`");
+        assert_eq!(explained(error, &context).hint, "set a password: `roda --home /h web password`");
     }
 }

@@ -30,7 +30,7 @@ fn render(report: &WhyReport, look: &Look) -> String {
     let mut facts = vec![
         ("what", format!("{} {}", words::line(&report.kind), report.id)),
         ("board", words::board(&report.board, &report.board_name)),
-        ("author", words::author(&report.author, report.name.as_deref())),
+        ("author", words::author_among(&report.author, report.name.as_deref(), report.look_alike)),
         ("key", words::line(&report.author)),
         ("signature", signature(report, look)),
         ("dated", format!("{} (the author's claim)", look.ago(report.created_ms))),

@@ -51,6 +51,7 @@ pub(crate) mod samples {
             missing: false,
             author: format!("@{}", "k".repeat(52)),
             name: Some("ann".into()),
+            look_alike: false,
             title: if depth == 0 { "A title".into() } else { String::new() },
             text: text.into(),
             link: None,

@@ -93,7 +93,7 @@ fn below(place: &Place<'_>, prefix: &str, look: &Look, lines: &mut Vec<String>) 
 }
 
 fn byline(node: &ThreadNode) -> String {
-    let author = words::author(&node.author, node.name.as_deref());
+    let author = words::author_among(&node.author, node.name.as_deref(), node.look_alike);
     if node.mine { format!("{author} (you)") } else { author }
 }
 

@@ -24,7 +24,7 @@ fn answer(what: &str) -> Value {
         "GET /api/v1/status" => json!({
             "peer_id": "12D3", "author": author, "network": "n", "uptime_s": 1, "peers": 1, "boards": 1, "events": 1,
             "disk_bytes": 1, "version": "0", "pid": 1, "listen": [], "reachability": "relayed", "confirmed": [], "relays": ["12D4"],
-            "notices": [], "counters": { "x": 1 },
+            "web": { "url": "https://127.0.0.1:1", "certificate": "AB:CD" }, "notices": [], "counters": { "x": 1 },
         }),
         "GET /api/v1/doctor" => json!({ "problems": 0, "findings": [
             { "check": "clock", "state": "note", "message": "m", "fix": "roda status" },
@@ -69,6 +69,7 @@ fn answer(what: &str) -> Value {
             "peer_id": "12D3", "addr": "/ip4/127.0.0.1/tcp/1", "direction": "inbound", "since_ms": 1,
             "boards": [board], "latency_ms": null,
         }]),
+        "POST /api/v1/web" => json!({ "url": "https://127.0.0.1:1/login/ab", "certificate": "AB:CD" }),
         "POST /api/v1/connect" => json!({ "peer_id": "12D3" }),
         "POST /api/v1/invites" => json!({
             "invite": "roda:aeaq", "expires_ms": 1, "board": board, "name": "b", "network": "n",
@@ -116,6 +117,8 @@ fn every_command_prints_what_its_schema_says() {
     let cases: &[(&[&str], &str)] = &[
         (&[], "status"),
         (&["status"], "status"),
+        (&["web"], "web"),
+        (&["web", "password", "--remove"], "web-password"),
         (&["doctor"], "doctor"),
         (&["peers", "--graph"], "peers-graph"),
         (&["peers", "--graph", "mermaid"], "peers-graph"),

@@ -4,13 +4,19 @@
 //! digits, times unix milliseconds. Text that came from the network is here as it was written: who shows it to a person
 //! sanitises it (`roda_protocol::text`).
 
+mod moving;
 mod reading;
 mod reasons;
 mod searching;
+mod threads;
+mod writing;
 
+pub use moving::*;
 pub use reading::*;
 pub use reasons::*;
 pub use searching::*;
+pub use threads::*;
+pub use writing::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -73,10 +79,22 @@ pub struct Status {
     /// whole.
     #[serde(default)]
     pub remade_percent: Option<u8>,
+    /// Where the web page is served; null if it is not.
+    #[serde(default)]
+    pub web: Option<WebDoor>,
     /// What the node has to say of its own state, such as an index that was rebuilt.
     pub notices: Vec<String>,
     /// Counters by name, for curious people and tests.
     pub counters: std::collections::BTreeMap<String, u64>,
+}
+
+/// The web page's door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebDoor {
+    /// The beginning of its addresses, for a browser on this machine.
+    pub url: String,
+    /// SHA-256 of its certificate, as browsers show it; null if it speaks no TLS, and is for this machine alone.
+    pub certificate: Option<String>,
 }
 
 /// `GET /api/v1/doctor`, and `roda doctor`.
@@ -118,6 +136,9 @@ pub enum FindingState {
 pub struct WebLink {
     /// A login link that works once, for a minute.
     pub url: String,
+    /// SHA-256 of the page's certificate, as browsers show it; null if it speaks no TLS.
+    #[serde(default)]
+    pub certificate: Option<String>,
 }
 
 /// Answer of `POST /api/v1/shutdown`.
@@ -215,234 +236,6 @@ pub struct Board {
     /// What of it may be missing.
     #[serde(default)]
     pub completeness: Completeness,
-}
-
-/// How long a write waits for other nodes.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct Wait {
-    /// Distinct peers that must hold the event; 0: don't wait.
-    #[serde(default)]
-    pub peers: u32,
-    /// Seconds to wait for them at most.
-    #[serde(default)]
-    pub timeout_s: u64,
-}
-
-/// Body of `POST /api/v1/posts`.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct NewPost {
-    /// Where.
-    pub board: String,
-    /// One line.
-    pub title: String,
-    /// The text; may be empty.
-    #[serde(default)]
-    pub text: String,
-    /// What it points to.
-    pub link: Option<String>,
-    /// Up to eight.
-    #[serde(default)]
-    pub tags: Vec<String>,
-    /// Whether to wait for peers.
-    #[serde(default)]
-    pub wait: Wait,
-}
-
-/// Body of `POST /api/v1/events/{id}/reply`.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct NewReply {
-    /// The text.
-    pub text: String,
-    /// Whether to wait for peers.
-    #[serde(default)]
-    pub wait: Wait,
-}
-
-/// Body of `POST /api/v1/events/{id}/edit`.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct NewEdit {
-    /// The new title of a post; the old one without.
-    pub title: Option<String>,
-    /// The new text; the old one without.
-    pub text: Option<String>,
-    /// The new link; the old one without; an empty text removes it.
-    pub link: Option<String>,
-    /// Whether to wait for peers.
-    #[serde(default)]
-    pub wait: Wait,
-}
-
-/// Body of `POST /api/v1/events/{id}/retract`.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct NewRetraction {
-    /// Whether to wait for peers.
-    #[serde(default)]
-    pub wait: Wait,
-}
-
-/// Body of `POST /api/v1/events/{id}/vote`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-pub struct NewVote {
-    /// 1, -1 or 0.
-    pub value: i8,
-    /// Whether to wait for peers.
-    #[serde(default)]
-    pub wait: Wait,
-}
-
-/// What a write came to. It is on this node's disk when the answer arrives.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Written {
-    /// The new event.
-    pub id: String,
-    /// Its board.
-    pub board: String,
-    /// `queued`: on disk here. `sent`: handed to at least one peer. `held`: at least one other node confirmed that it
-    /// holds it.
-    pub state: String,
-    /// Distinct peers that confirmed it.
-    pub held_by: u32,
-    /// Whether the number of peers that was waited for was reached; true if none was.
-    pub wait_met: bool,
-    /// The event that this one changes or answers, if any.
-    pub target: Option<String>,
-}
-
-/// One of `GET /api/v1/feed?board=&sort=&range=&hidden=&limit=&before=`.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct FeedEntry {
-    /// The post.
-    pub id: String,
-    /// Its board.
-    pub board: String,
-    /// The board's name here.
-    pub board_name: String,
-    /// The title; empty if the post was retracted or its words are not here.
-    pub title: String,
-    /// Who wrote it.
-    pub author: String,
-    /// The author's name.
-    pub name: Option<String>,
-    /// The author's claim of the time.
-    pub created_ms: u64,
-    /// The newest comment's time, or the post's.
-    pub active_ms: u64,
-    /// Comments held.
-    pub comments: u64,
-    /// Votes up less votes down, one per author, raw.
-    pub score: i64,
-    /// Comments of others (and the post itself) that were not read here; 0 in a thread that the reader has muted.
-    pub unread: u64,
-    /// Whether its author took it back.
-    pub retracted: bool,
-    /// By whom and why it is hidden; null if it is not. Its title is empty then, unless hidden ones were asked for.
-    #[serde(default)]
-    pub hidden: Option<Hidden>,
-    /// What the reader's own rules add to the score, in orders that count votes.
-    #[serde(default)]
-    pub points: i32,
-    /// Whether the reader watches it.
-    #[serde(default)]
-    pub watched: bool,
-    /// What to pass as `before` to go on behind this entry.
-    pub cursor: String,
-}
-
-/// `GET /api/v1/threads/{id}?hidden=`: the thread of a post or of any comment in it.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ThreadPage {
-    /// Its board.
-    pub board: String,
-    /// The board's name here.
-    pub board_name: String,
-    /// The post.
-    pub root: String,
-    /// The event that was asked for.
-    pub asked: String,
-    /// In reading order: each before its answers. The first is the post or the hole in its place.
-    pub nodes: Vec<ThreadNode>,
-    /// `watch` or `mute`, if the reader has a rule about the thread.
-    #[serde(default)]
-    pub rule: Option<String>,
-    /// What may be missing.
-    pub completeness: Completeness,
-}
-
-/// A place of a thread.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ThreadNode {
-    /// The post or comment.
-    pub id: String,
-    /// What it answers.
-    pub parent: Option<String>,
-    /// 0 for the post.
-    pub depth: u16,
-    /// True for a hole: the event is not here, its answers are below.
-    pub missing: bool,
-    /// Empty for a hole.
-    pub author: String,
-    /// The author's name.
-    pub name: Option<String>,
-    /// The post's title.
-    pub title: String,
-    /// The text as it stands.
-    pub text: String,
-    /// The post's link.
-    pub link: Option<String>,
-    /// The post's tags.
-    pub tags: Vec<String>,
-    /// The author's claim of the time.
-    pub created_ms: u64,
-    /// The time of the edit that is shown; null if none.
-    pub edited: Option<u64>,
-    /// Whether its author took it back.
-    pub retracted: bool,
-    /// Why the words are not shown, if not for a retraction: null, or who and why.
-    pub hidden: Option<Hidden>,
-    /// Votes, one per author, raw.
-    pub votes: Votes,
-    /// Whether it arrived since the thread was read here last.
-    pub unread: bool,
-    /// Whether this node's author wrote it.
-    pub mine: bool,
-    /// How many places of the thread stand below it, at any depth. Only where a page was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub below: Option<u32>,
-    /// What the page leaves out directly below it; only where a page was asked for and leaves something out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub more: Option<MoreBelow>,
-}
-
-/// What a page of a thread leaves out below a node, and how it is asked for: `under` this node, `after` that answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct MoreBelow {
-    /// How many places, at any depth; what is left out below answers that are on the page is counted there.
-    pub count: u32,
-    /// The last answer to the node that was given, on this page or before; null if none was.
-    pub after: Option<String>,
-}
-
-/// By whom and why words are not shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Hidden {
-    /// `you` (the reader's own rules), `node`, or `author`.
-    #[serde(default)]
-    pub by: String,
-    /// `dropped` (the words are not on this node); `unreadable` (the author signed bytes that are no text); of the reader's
-    /// rules `author`, `thread`, `text` or `points`.
-    pub why: String,
-    /// The reader's rule that hides it, as in [`Rule`]; of `points` their sum.
-    #[serde(default)]
-    pub rule: Option<String>,
-}
-
-/// Raw votes, one per author.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Votes {
-    /// Up.
-    pub up: u32,
-    /// Down.
-    pub down: u32,
 }
 
 /// What may be missing. Never says more than was compared.
@@ -663,74 +456,6 @@ pub struct SyncReport {
     pub missing: Vec<String>,
     /// When the oldest of the comparisons with the peers that are connected took place; 0: there is none.
     pub checked_ms: u64,
-}
-
-/// One of `GET /api/v1/outbox`.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct OutboxEntry {
-    /// An own event.
-    pub id: String,
-    /// Its board.
-    pub board: String,
-    /// What it is: `post`, `comment`, ...
-    pub kind: String,
-    /// As in [`Written`].
-    pub state: String,
-    /// Distinct peers that confirmed it.
-    pub held_by: u32,
-    /// When it was written.
-    pub created_ms: u64,
-}
-
-/// One line of `GET /api/v1/export?board=`, and of the body of `POST /api/v1/import`.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ExportLine {
-    /// The event.
-    pub id: String,
-    /// Its space.
-    pub board: String,
-    /// What it is.
-    pub kind: String,
-    /// Who wrote it.
-    pub author: String,
-    /// The author's claim of the time.
-    pub created_ms: u64,
-    /// A readable rendering, for people and `grep`; import reads only `bytes`.
-    pub text: String,
-    /// The event's exact bytes, base64.
-    pub bytes: String,
-}
-
-/// Answer of `POST /api/v1/import`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct ImportReport {
-    /// New here.
-    pub imported: u64,
-    /// Known before.
-    pub duplicate: u64,
-    /// Neither: damaged, invalid, or of a board that can't be judged without its charter.
-    pub rejected: u64,
-    /// The first few reasons.
-    pub reasons: Vec<String>,
-}
-
-/// Body of `POST /api/v1/fsck`.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct FsckAsk {
-    /// Rebuild the index from the log.
-    #[serde(default)]
-    pub repair: bool,
-}
-
-/// Answer of `POST /api/v1/fsck`.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct FsckReport {
-    /// Events that were read and checked.
-    pub events: u64,
-    /// One line for each thing that is wrong.
-    pub problems: Vec<String>,
-    /// Whether the index was rebuilt.
-    pub repaired: bool,
 }
 
 /// One line of `GET /api/v1/events`: what happens in the node, as it happens.

@@ -6,6 +6,7 @@ use super::Shared;
 use super::boards::followed_boards;
 use super::dto::{FeedEntry, Hidden};
 use super::error::ApiError;
+use super::names::note_look_alikes;
 use super::read::blocking;
 use super::reader::hidden_by;
 use super::resolve::KnownBoard;
@@ -66,10 +67,11 @@ pub(crate) fn read_feed(context: &Context, ask: &FeedAsk) -> Result<Vec<FeedEntr
     let range_ms = range_of(sort, ask.range.as_deref())?;
     let boards = followed_boards(context, ask.board.as_deref())?;
     let lens = Lens::new(context, ask.hidden)?;
-    match sort {
+    let page = match sort {
         FeedSort::New => newest(context, &lens, &boards, ask.before.as_deref(), limit),
         _ => ranked(context, &lens, &boards, (sort, range_ms), ask.before.as_deref(), limit),
-    }
+    };
+    note_look_alikes(context, &lens.policy, page?)
 }
 
 /// What a reader's own rules make of posts and comments.
@@ -279,6 +281,7 @@ fn entry(
         title,
         author: author.to_string(),
         name: context.store.author_name(&author)?,
+        look_alike: false,
         created_ms: row.created_ms,
         active_ms: counts.active_ms.max(row.created_ms),
         comments: counts.comments,

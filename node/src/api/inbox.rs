@@ -4,6 +4,7 @@ use super::Shared;
 use super::dto::{InboxCleared, InboxEntry};
 use super::error::ApiError;
 use super::feed::Lens;
+use super::names::note_look_alikes;
 use super::read::{blocking, single};
 use super::reader::{note, title_of};
 use crate::runtime::Context;
@@ -65,7 +66,7 @@ pub(crate) fn read_inbox(context: &Context, ask: &InboxAsk) -> Result<Vec<InboxE
     let boards: BTreeMap<SpaceId, String> =
         context.boards()?.into_iter().map(|board| (board.space, board.name)).collect();
     let entries = places.into_iter().map(|found| inbox.entry(&lens, found, &boards));
-    entries.filter_map(Result::transpose).collect()
+    note_look_alikes(context, &lens.policy, entries.filter_map(Result::transpose).collect::<Result<_, _>>()?)
 }
 
 /// How many entries of the inbox are unread, counted up to so many. Every page asks: no words are read for it.
@@ -194,6 +195,7 @@ impl<'a> Inbox<'a> {
             title: title_of(self.context, &root)?.unwrap_or_default(),
             author: author.to_string(),
             name: self.context.store.author_name(&author)?,
+            look_alike: false,
             created_ms: node.created_ms,
             why: place.why.word().to_owned(),
             unread: is_unread,

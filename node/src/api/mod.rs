@@ -16,6 +16,7 @@ pub(crate) mod inbox;
 pub(crate) mod invites;
 pub(crate) mod keeping;
 mod moving;
+pub(crate) mod names;
 mod news;
 pub(crate) mod next;
 pub(crate) mod node;

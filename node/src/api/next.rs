@@ -5,6 +5,7 @@ use super::boards::followed_boards;
 use super::dto::{BoardRef, CatchUpAsk, Next, NextAsk, NextItem};
 use super::error::ApiError;
 use super::feed::{Lens, root_node};
+use super::names::note_look_alikes;
 use super::node::unexpected;
 use super::read::{blocking, single, thread_node};
 use super::reader::note;
@@ -101,16 +102,20 @@ fn item(
         None => None,
     };
     let answers = match answered.filter(|(_, answered)| lens.judge(answered).hidden.is_none()) {
-        Some((_, answered)) => Some(Box::new(thread_node(context, lens, answered, false)?)),
+        Some((_, answered)) => Some(thread_node(context, lens, answered, false)?),
         None => None,
     };
+    let mut shown = vec![thread_node(context, lens, node, true)?];
+    shown.extend(answers);
+    let mut shown = note_look_alikes(context, &lens.policy, shown)?.into_iter();
+    let node = shown.next().ok_or_else(unexpected)?;
     Ok(NextItem {
         board: board.space.to_string(),
         board_name: board.name.clone(),
         thread: root.to_string(),
         title: title.unwrap_or_default(),
-        node: thread_node(context, lens, node, true)?,
-        answers,
+        node,
+        answers: shown.next().map(Box::new),
     })
 }
 

@@ -45,6 +45,7 @@ pub(crate) async fn read_status(context: &Shared) -> Result<Status, ApiError> {
             confirmed: report.confirmed.into_iter().map(|(address, _)| address).collect(),
             relays: report.relays.iter().map(ToString::to_string).collect(),
             remade_percent: context.store.remade_percent(),
+            web: context.web.as_ref().map(|access| access.door()),
             notices,
             counters,
         })
@@ -140,7 +141,7 @@ pub(super) async fn web(State(context): State<Shared>) -> Result<Json<WebLink>, 
         return Err(ApiError::new("no_web_page", "this node serves no web page", hint));
     };
     let link = access.login_link(false).map_err(|error| ApiError::new("internal", error.to_string(), ""))?;
-    Ok(Json(WebLink { url: link }))
+    Ok(Json(WebLink { url: link, certificate: access.fingerprint() }))
 }
 
 pub(super) async fn shutdown(State(context): State<Shared>) -> Json<Stopping> {

@@ -47,8 +47,19 @@ const PRINTED: &[(&str, &str)] = &[
 const ADDED: &[(&str, &str)] = &[("fsck", "found")];
 
 /// What commands make themselves, out of several answers or of none.
-const MADE_BY_COMMANDS: &[&str] =
-    &["devnet-down", "devnet-status", "devnet-up", "down", "join", "logs", "peers-graph", "read", "up", "welcome"];
+const MADE_BY_COMMANDS: &[&str] = &[
+    "devnet-down",
+    "devnet-status",
+    "devnet-up",
+    "down",
+    "join",
+    "logs",
+    "peers-graph",
+    "read",
+    "up",
+    "web-password",
+    "welcome",
+];
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -4,6 +4,7 @@ use super::Shared;
 use super::dto::{Completeness, Hidden, MoreBelow, OutboxEntry, ThreadNode, ThreadPage, Votes};
 use super::error::ApiError;
 use super::feed::Lens;
+use super::names::note_look_alikes;
 use super::node::unexpected;
 use crate::engine::{Answer, Local};
 use crate::runtime::Context;
@@ -199,7 +200,7 @@ fn present(
         board_name: context.board_name(space)?,
         root: root.to_string(),
         asked: asked.to_string(),
-        nodes: nodes.collect::<Result<_, _>>()?,
+        nodes: note_look_alikes(context, &lens.policy, nodes.collect::<Result<_, _>>()?)?,
         rule: rule.map(str::to_owned),
         completeness: Completeness {
             held,
@@ -273,6 +274,7 @@ pub(super) fn thread_node(context: &Context, lens: &Lens, node: Node, is_new: bo
         missing,
         author: node.author.map(|author| author.to_string()).unwrap_or_default(),
         name,
+        look_alike: false,
         title: content.title,
         text: content.text,
         link: content.link,

@@ -4,6 +4,7 @@ use super::Shared;
 use super::dto::{Mark, SearchHit, SearchPage};
 use super::error::ApiError;
 use super::feed::{Lens, root_node};
+use super::names::note_look_alikes;
 use super::read::blocking;
 use super::resolve::shown;
 use crate::runtime::Context;
@@ -102,6 +103,7 @@ pub(crate) fn read_search(context: &Context, ask: &SearchAsk) -> Result<SearchPa
             break;
         }
     }
+    page.hits = note_look_alikes(context, &reading.lens.policy, page.hits)?;
     Ok(page)
 }
 
@@ -214,6 +216,7 @@ impl Reading<'_> {
             title_marks: marks(title.marks),
             author: author.to_string(),
             name: store.author_name(&author)?,
+            look_alike: false,
             created_ms: node.created_ms,
             excerpt: excerpt.text,
             marks: marks(excerpt.marks),

@@ -4,6 +4,7 @@ use super::Shared;
 use super::dto::{Brought, Rank, SignatureReport, Votes, WhyReport};
 use super::error::ApiError;
 use super::feed::{Lens, Needs, gathered};
+use super::names::Names;
 use super::node::unexpected;
 use super::read::{blocking, root_of, single};
 use super::reader::said;
@@ -83,13 +84,15 @@ fn report(context: &Context, id: EventId) -> Result<WhyReport, ApiError> {
     let unknown = SpaceRow { followed: false, open_name: None };
     let space_row = context.store.spaces()?.into_iter().find(|(known, _)| *known == space).map(|(_, row)| row);
     let board = context.board(space, space_row.unwrap_or(unknown))?;
+    let (author, name) = (header.author.to_string(), context.store.author_name(&header.author)?);
     Ok(WhyReport {
         id: id.to_string(),
         kind: event.kind().word().to_owned(),
         board: space.to_string(),
         board_name: board.name.clone(),
-        author: header.author.to_string(),
-        name: context.store.author_name(&header.author)?,
+        author: author.clone(),
+        look_alike: Names::of_reader(context, &lens.policy)?.is_like_another(&author, name.as_deref()),
+        name,
         mine: header.author == context.me(),
         created_ms: header.created_ms,
         signature: signature(event),

@@ -17,14 +17,14 @@ pub(crate) use open::open as open_store;
 pub(crate) use open::replace_index;
 
 use crate::api;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, WebPolicy};
 use crate::engine::{self, Answer, Engine, Local, Notice};
 use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{self, KeyError};
 use crate::network::{Command, Network, NetworkConfig, NetworkError, Proxy, Report};
 use crate::search::Search;
 use crate::store::{EventStore, FoundDamage, JournalError, StoreError};
-use crate::web::{self, Access, WebAddress};
+use crate::web::{self, Access, DoorError, Tls, WebAddress};
 use driver::Driver;
 use foresight::Foresight;
 use inbox::Inbox;
@@ -84,6 +84,8 @@ pub struct Ready {
     pub socket: PathBuf,
     /// A login link of the web page that works once, until it is used.
     pub web: Option<String>,
+    /// SHA-256 of the page's certificate, as browsers show it, if it is served by TLS.
+    pub certificate: Option<String>,
     /// Whether the home was empty before.
     pub is_new: bool,
     /// What a person should know, such as an index that was rebuilt.
@@ -94,7 +96,7 @@ pub struct Ready {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct StartError {
-    /// A stable word: `locked_home`, `format`, `other_network`, `address`, `storage`, `config`, `internal`.
+    /// A stable word: `locked_home`, `format`, `other_network`, `address`, `web_unprotected`, `storage`, `config`, `internal`.
     pub code: &'static str,
     /// What happened and why.
     pub message: String,
@@ -228,6 +230,7 @@ impl Node {
         home.create()?;
         let lock = home.lock()?;
         let config = Config::read(&home.config.join("config.toml"))?;
+        let (wanted, tls) = page_terms(settings.web, &config.web, &home)?;
         let (key, is_new) = identity::author(&home.config)?;
         let (network_seed, _) = identity::seed(&home.config.join("network.key"))?;
         let network_id = NetworkId::of(&settings.network);
@@ -244,7 +247,7 @@ impl Node {
             blocking(move || open::open(&home, (me, network_id), &stamp, make)).await??
         };
         engine.remake(remaking);
-        let page = bind_page(settings.web).await?;
+        let page = bind_page(wanted).await?;
         let inbox = Inbox::default();
         let network_config = NetworkConfig {
             key_seed: *network_seed,
@@ -276,7 +279,7 @@ impl Node {
             None => None,
             Some(listener) => {
                 let address = listener.local_addr().map_err(|error| internal(&error.to_string()))?;
-                Some(Arc::new(Access::new(address, &home, &peer_id, config.web.allowed_hosts)?))
+                Some(Arc::new(Access::new(address, tls, &home, &peer_id, config.web.allowed_hosts)?))
             }
         };
         let ready = Ready {
@@ -286,6 +289,7 @@ impl Node {
             listen: network.listen_addresses().to_vec(),
             socket: home.socket(),
             web: access.as_ref().map(|access| access.login_link(true)).transpose()?,
+            certificate: access.as_ref().and_then(|access| access.fingerprint()),
             is_new,
             notices,
         };
@@ -320,7 +324,8 @@ impl Node {
         })?;
         let (web, stop_web) = watch::channel(false);
         if let (Some(listener), Some(access)) = (page, access) {
-            tokio::spawn(web::serve(listener, web::router(Arc::clone(&context), access), stop_web));
+            let router = web::router(Arc::clone(&context), Arc::clone(&access));
+            tokio::spawn(web::serve(listener, router, access, stop_web));
         }
         look_for_damage(context);
         let (engine, upkeep, search) = (Some(thread), Some((upkeep, bell)), Some((search_thread, search)));
@@ -378,6 +383,19 @@ impl Node {
         // The socket goes last but for the lock: who sees no socket may take the home a moment later.
         let _ = std::fs::remove_file(&self.ready.socket);
     }
+}
+
+/// Where the web page is to be served, and what protects it there.
+fn page_terms(asked: WebAddress, policy: &WebPolicy, home: &Home) -> Result<(WebAddress, Option<Tls>), StartError> {
+    let wanted = match asked {
+        WebAddress::Default => policy.address().map_err(|reason| internal(&reason))?,
+        other => other,
+    };
+    let tls = match wanted {
+        WebAddress::At(address) => web::protection(address, policy, home)?,
+        _ => None,
+    };
+    Ok((wanted, tls))
 }
 
 /// Takes the web page's port.
@@ -531,6 +549,13 @@ impl From<HomeError> for StartError {
 impl From<ConfigError> for StartError {
     fn from(error: ConfigError) -> Self {
         Self { code: "config", message: error.to_string(), hint: "mend the file, or move it away for defaults".into() }
+    }
+}
+
+impl From<DoorError> for StartError {
+    fn from(error: DoorError) -> Self {
+        let code = if matches!(error, DoorError::Open { .. }) { "web_unprotected" } else { "storage" };
+        Self { code, message: error.to_string(), hint: error.hint() }
     }
 }
 

@@ -23,7 +23,7 @@
 //! | `s` | space id | [`super::rows::SpaceRow`]: follows |
 //! | `r` | root id | journal position up to which the thread was read |
 //! | `y` | space number | journal position up to which all threads of the space were read |
-//! | `i` | journal position, number | [`super::rows::Why`]: what speaks to this node's author: answers and mentions |
+//! | `i` | journal position, number | [`super::rows::Why`]: what speaks to this node's author: answers and mentions, and the number of the edit that added it |
 //! | `u` | subject, encoded | what the reader's rule about it does |
 //!
 //! What the comparison with peers needs, the known set of a space by time, is made from the entries at the start and lives

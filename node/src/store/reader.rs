@@ -3,7 +3,7 @@
 use super::events::{EventStore, StoreError};
 use super::index::Direction;
 use super::keys::{self, meta};
-use super::rows::{self, EventRow, MemberRow, Why};
+use super::rows::{self, EventRow, MemberRow, Presence, Why};
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use roda_protocol::view::policy::{Effect, Subject};
 
@@ -49,24 +49,41 @@ impl EventStore {
         self.journal.end().0
     }
 
-    /// Answers to the reader and mentions that arrived before a position, newest first.
+    /// Answers to the reader and mentions that arrived before a position, newest first. An event that an edit made mention the
+    /// reader has the position of that edit.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub fn inbox(&self, before: Option<u64>, limit: usize) -> Result<Vec<InboxPlace>, StoreError> {
-        let (start, end) = keys::inbox_range(before);
+    pub fn inbox(&self, mut before: Option<u64>, limit: usize) -> Result<Vec<InboxPlace>, StoreError> {
         let mut places = Vec::new();
-        for (key, value) in self.index().scan(&start, end.as_deref(), Direction::Descending, limit)? {
-            let position = keys::position_in(&key).ok_or(StoreError::Row)?;
-            let why = Why::of_row(&value).ok_or(StoreError::Row)?;
-            let row = self.row_of(keys::number_at_end(&key).ok_or(StoreError::Row)?)?.ok_or(StoreError::Row)?;
-            // An event that was lost and came again has a row for each time; the last one counts.
-            if row.position == position {
-                places.push(InboxPlace { position, row, why });
+        // Rows that do not count are no end of those that do.
+        while places.len() < limit {
+            let (start, end) = keys::inbox_range(before);
+            let rows = self.index().scan(&start, end.as_deref(), Direction::Descending, limit - places.len())?;
+            let Some((last, _)) = rows.last() else { break };
+            before = Some(keys::position_in(last).ok_or(StoreError::Row)?);
+            for (key, value) in rows {
+                places.extend(self.inbox_place(&key, &value)?);
             }
         }
         Ok(places)
+    }
+
+    /// What a row of the inbox says, if it still holds.
+    fn inbox_place(&self, key: &[u8], value: &[u8]) -> Result<Option<InboxPlace>, StoreError> {
+        let position = keys::position_in(key).ok_or(StoreError::Row)?;
+        let (why, edit) = Why::of_row(value).ok_or(StoreError::Row)?;
+        let row = self.row_of(keys::number_at_end(key).ok_or(StoreError::Row)?)?.ok_or(StoreError::Row)?;
+        let said = match edit {
+            None => row.clone(),
+            Some(edit) => self.row_of(edit)?.ok_or(StoreError::Row)?,
+        };
+        // An event that was lost and came again has a row for each time; the last one counts. An edit that was taken back says
+        // nothing any more.
+        let is_said = edit.is_none() || matches!(said.presence, Presence::Held | Presence::Pruned);
+        let holds = said.position == position && is_said;
+        Ok(holds.then_some(InboxPlace { position, row, why }))
     }
 
     /// Position up to which the inbox was read; 0: never.

@@ -3,7 +3,7 @@
 use super::super::samples::{dump, network};
 use super::super::{Arrival, LocalRecord, MemoryIndex, MemoryJournal};
 use super::*;
-use roda_protocol::event::{Author, Body, Comment, CommentBody, Draft, Kind, Post, PostBody};
+use roda_protocol::event::{Author, Body, Comment, CommentBody, Draft, Edit, EditBody, Kind, Post, PostBody, Retract};
 use roda_protocol::keys::SecretKey;
 use roda_protocol::validate::{self, SpaceRules};
 use std::sync::Arc;
@@ -40,6 +40,15 @@ fn post(by: u8, created_ms: u64, text: &str) -> Arrival {
 fn comment(by: u8, created_ms: u64, root: &Arrival, parent: &Arrival, text: &str) -> Arrival {
     let (root, parent) = (root.event.id(), parent.event.id());
     event(by, created_ms, Kind::Comment(Comment { root, parent }), Body::Comment(CommentBody { text: text.into() }))
+}
+
+fn edit(by: u8, created_ms: u64, target: &Arrival, text: &str) -> Arrival {
+    let words = EditBody { title: None, text: text.into(), link: None };
+    event(by, created_ms, Kind::Edit(Edit { target: target.event.id() }), Body::Edit(words))
+}
+
+fn naming_me(words: &str) -> String {
+    format!("{words} {}", &me().to_string()[..9])
 }
 
 fn empty() -> EventStore {
@@ -88,6 +97,66 @@ fn an_answer_that_came_before_what_it_answers_is_found_when_that_comes() {
         assert_eq!(inbox(&store), [(answer.event.id(), Why::Answer)]);
         assert_rebuilt_alike(&store);
     }
+}
+
+#[test]
+fn an_edit_that_adds_a_mention_makes_one_entry_in_whatever_order_things_come() {
+    let theirs = post(OTHER, 1, "no mention");
+    let (first, second) = (edit(OTHER, 2, &theirs, &naming_me("first")), edit(OTHER, 3, &theirs, &naming_me("second")));
+    let plain = edit(OTHER, 4, &theirs, "no mention either");
+    let expected = [(theirs.event.id(), Why::Mention)];
+    for order in [
+        [&theirs, &first, &second, &plain],
+        [&first, &theirs, &second, &plain],
+        [&plain, &second, &first, &theirs],
+        [&theirs, &plain, &second, &first],
+    ] {
+        let arrivals = order.map(Clone::clone);
+        let (at_once, one_by_one) = (empty(), empty());
+        at_once.admit(&arrivals).unwrap();
+        arrivals.iter().for_each(|arrival| one_by_one.admit(std::slice::from_ref(arrival)).unwrap());
+        for store in [at_once, one_by_one] {
+            assert_eq!(inbox(&store), expected);
+            assert_rebuilt_alike(&store);
+        }
+    }
+    let store = empty();
+    store.admit(std::slice::from_ref(&theirs)).unwrap();
+    let read = store.end_position();
+    store.admit(&[first]).unwrap();
+    assert!(store.inbox(None, 9).unwrap()[0].position >= read, "it is as new as the edit");
+}
+
+#[test]
+fn an_edit_makes_no_entry_for_what_says_it_already_or_is_another_authors_or_own() {
+    let store = empty();
+    let mine = post(ME, 1, "");
+    let says_it = post(OTHER, 2, &naming_me("from the start"));
+    let plain = post(OTHER, 3, "plain");
+    let by_others = edit(OTHER + 1, 5, &plain, &naming_me("not its author"));
+    let of_mine = edit(OTHER, 6, &mine, &naming_me("nor of this"));
+    let own = edit(ME, 7, &mine, &naming_me("talking to myself"));
+    store.admit(&[mine, says_it.clone(), plain, edit(OTHER, 4, &says_it, &naming_me("again"))]).unwrap();
+    store.admit(&[by_others, of_mine, own]).unwrap();
+    assert_eq!(inbox(&store), [(says_it.event.id(), Why::Mention)]);
+    assert_rebuilt_alike(&store);
+}
+
+#[test]
+fn an_answer_that_comes_to_mention_has_an_entry_for_each_reason_and_none_for_an_edit_that_was_taken_back() {
+    let store = empty();
+    let mine = post(ME, 1, "");
+    let answer = comment(OTHER, 2, &mine, &mine, "an answer");
+    let adds = edit(OTHER, 3, &answer, &naming_me("an answer"));
+    store.admit(&[mine, answer.clone(), adds.clone()]).unwrap();
+    let id = answer.event.id();
+    assert_eq!(inbox(&store), [(id, Why::Mention), (id, Why::Answer)]);
+    assert_eq!(store.inbox(None, 1).unwrap().len(), 1);
+    assert_rebuilt_alike(&store);
+    let retract = Kind::Retract(Retract { targets: vec![adds.event.id()] });
+    store.admit(&[event(OTHER, 4, retract, Body::None)]).unwrap();
+    assert_eq!(inbox(&store), [(id, Why::Answer)]);
+    assert_eq!(store.inbox(None, 1).unwrap().len(), 1, "a row that does not count is not the end");
 }
 
 #[test]

@@ -345,16 +345,23 @@ pub enum Why {
 }
 
 impl Why {
-    /// The value of a row of the inbox.
-    pub(super) fn to_row(self) -> Vec<u8> {
-        vec![self as u8]
+    /// The value of a row of the inbox: why, and the number of the edit that says so, if none of the event's own words does.
+    pub(super) fn to_row(self, edit: Option<u32>) -> Vec<u8> {
+        let mut value = vec![self as u8];
+        value.extend(edit.into_iter().flat_map(u32::to_be_bytes));
+        value
     }
 
-    pub(super) fn of_row(value: &[u8]) -> Option<Self> {
-        match value {
-            [0] => Some(Self::Answer),
-            [1] => Some(Self::Mention),
-            _ => None,
+    pub(super) fn of_row(value: &[u8]) -> Option<(Self, Option<u32>)> {
+        let (why, edit) = value.split_first()?;
+        let why = match why {
+            0 => Self::Answer,
+            1 => Self::Mention,
+            _ => return None,
+        };
+        match edit {
+            [] => Some((why, None)),
+            edit => Some((why, Some(u32::from_be_bytes(edit.try_into().ok()?)))),
         }
     }
 

@@ -4,18 +4,19 @@
 //! log alone, and deriving it twice gives the same row, so a batch that was cut short is made good by the next start. The
 //! epochs that events belong to change in memory when their batch was taken; a digest is written every few members.
 
+mod inbox;
+
 use super::events::{EventStore, StoreError};
-use super::index::{BATCH_ROWS_MAX, Batch, Direction, Entry, Index};
+use super::index::{BATCH_ROWS_MAX, Batch, Entry, Index};
 use super::journal::Position;
 use super::keys::{self, Number, meta};
 use super::known::{EpochChange, NewMember, RUNNING_DIGEST_FROM};
-use super::rows::{self, BARE_BYTES, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence, Size, Why};
+use super::rows::{self, BARE_BYTES, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence, Size};
 use super::shapes::Note;
-use roda_protocol::event::{Body, Kind, Verified, tag};
-use roda_protocol::id::{AuthorKey, EventId, SpaceId};
+use roda_protocol::event::{Kind, Verified, tag};
+use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::reconcile::{Epoch, EpochKey, Expanded, LtHash};
 use roda_protocol::thread::Place;
-use roda_protocol::view;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -26,8 +27,6 @@ const ROWS_RESERVED: usize = 4;
 /// or no longer.
 const ROWS_OF_KNOWN: usize = 3;
 
-/// Comments of a thread that are looked at for answers to an own event that came after them, as when a home is restored.
-const ANSWERS_LOOKED_AT_MAX: usize = 2000;
 /// What a record has beside the event's bytes: its own header, and the time of arrival.
 const RECORD_BYTES: u64 = 17;
 
@@ -67,6 +66,8 @@ pub(super) struct Writing<'a> {
     reader: Option<Option<Number>>,
     /// Comments of this batch by others: what each answers, its position and its number.
     comments: Vec<(EventId, Position, Number)>,
+    /// Edits of this batch by others that mention the reader: what each changes, its author's number and its position.
+    edits: Vec<(EventId, Number, Position)>,
     applied: Option<Position>,
     events: u64,
 }
@@ -95,6 +96,7 @@ impl<'a> Writing<'a> {
             retracted: BTreeSet::new(),
             reader: None,
             comments: Vec::new(),
+            edits: Vec::new(),
             applied: None,
         }
     }
@@ -305,84 +307,7 @@ impl<'a> Writing<'a> {
             Kind::Profile(_) => self.put(keys::profile_key(author, number), Vec::new())?,
             _ => {}
         }
-        self.inbox(event, number, position, is_own)
-    }
-
-    /// Adds what speaks to the reader to the inbox: an answer, a mention, and what answered an own event before it came.
-    fn inbox(&mut self, event: &Verified, number: Number, position: Position, is_own: bool) -> Result<(), StoreError> {
-        let Some(reader) = self.store.reader else { return Ok(()) };
-        let root = match event.kind() {
-            Kind::Post(_) => event.id(),
-            Kind::Comment(comment) => comment.root,
-            _ => return Ok(()),
-        };
-        if event.header().author == reader {
-            return if is_own { Ok(()) } else { self.answers_before(event.id(), root, reader) };
-        }
-        let why = match event.kind() {
-            Kind::Comment(comment) if self.is_by_reader(&comment.parent, &reader)? => Some(Why::Answer),
-            _ => match event.body() {
-                Some(Body::Post(words)) if view::mentions(&words.title, &reader) => Some(Why::Mention),
-                Some(Body::Post(words)) if view::mentions(&words.text, &reader) => Some(Why::Mention),
-                Some(Body::Comment(words)) if view::mentions(&words.text, &reader) => Some(Why::Mention),
-                _ => None,
-            },
-        };
-        if let Kind::Comment(comment) = event.kind() {
-            self.comments.push((comment.parent, position, number));
-        }
-        match why {
-            Some(why) => self.put(keys::inbox_key(position.0, number), why.to_row()),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether an event is here, or comes with this batch, and the reader wrote it.
-    fn is_by_reader(&mut self, id: &EventId, reader: &AuthorKey) -> Result<bool, StoreError> {
-        let Some(reader) = self.reader_number(reader)? else { return Ok(false) };
-        let number = match self.fresh_ids.get(id) {
-            Some(number) => Some(*number),
-            None => self.index.find(&id.0)?,
-        };
-        let Some(row) = number.map(|number| self.row(number)).transpose()?.flatten() else { return Ok(false) };
-        // The author of what was declined has no number.
-        Ok(row.presence != Presence::Declined && row.author == reader)
-    }
-
-    fn reader_number(&mut self, reader: &AuthorKey) -> Result<Option<Number>, StoreError> {
-        let key = keys::author_number_key(reader);
-        if let Some(number) = self.fresh.get(&key) {
-            return Ok(Some(*number));
-        }
-        if let Some(number) = self.reader {
-            return Ok(number);
-        }
-        let number = self.index.get(&key)?.and_then(|value| keys::number_at_end(&value));
-        self.reader = Some(number);
-        Ok(number)
-    }
-
-    /// Adds the answers to an own event that came before it.
-    fn answers_before(&mut self, id: EventId, root: EventId, reader: AuthorKey) -> Result<(), StoreError> {
-        let mut answers: Vec<(Position, Number)> = Vec::new();
-        let in_batch = self.comments.iter().filter(|(parent, ..)| *parent == id);
-        answers.extend(in_batch.map(|(_, position, number)| (*position, *number)));
-        if let Some(root) = self.index.find(&root.0)? {
-            let (start, end) = keys::members_range(root);
-            for (key, _) in self.index.scan(&start, end.as_deref(), Direction::Ascending, ANSWERS_LOOKED_AT_MAX)? {
-                let number = keys::number_at_end(&key).ok_or(StoreError::Row)?;
-                let Some(row) = self.row(number)? else { continue };
-                let Some(stored) = self.store.read_row_quietly(&row)? else { continue };
-                let is_answer = matches!(stored.event.kind(), Kind::Comment(comment) if comment.parent == id);
-                if is_answer && stored.event.header().author != reader {
-                    answers.push((Position(row.position), number));
-                }
-            }
-        }
-        for (position, number) in answers {
-            self.put(keys::inbox_key(position.0, number), Why::Answer.to_row())?;
-        }
-        Ok(())
+        self.inbox(event, (number, author), position, is_own)
     }
 
     /// An event that is known and shown to nobody: no reader's row leads to it.

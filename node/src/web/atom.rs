@@ -5,8 +5,7 @@
 //! reader's rules: no clock is read, so that a reader that has it hears so (`If-None-Match`). What the rules hide is left out.
 
 use super::Web;
-use super::frame::accepted;
-use super::texts::Texts;
+use super::texts::{Language, Texts};
 use super::{Shared, markdown, show};
 use crate::api::authors::Writings;
 use crate::api::dto::Writing;
@@ -167,10 +166,12 @@ async fn answer(
     uri: &Uri,
     about: impl FnOnce(&Context, &'static Texts) -> Result<About, ApiError> + Send + 'static,
 ) -> Response {
-    let t = web.preferences.choice().language.unwrap_or_else(|| accepted(headers)).texts();
+    let t = web.preferences.choice().language.unwrap_or_else(|| Language::of_browser(headers)).texts();
     // The entrance has let only our own names through.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let (origin, here) = (format!("http://{host}"), uri.path_and_query().map(ToString::to_string).unwrap_or_default());
+    let scheme = if web.access.tls().is_some() { "https" } else { "http" };
+    let (origin, here) =
+        (format!("{scheme}://{host}"), uri.path_and_query().map(ToString::to_string).unwrap_or_default());
     let made = blocking(Arc::clone(&web.context), move |context| {
         let about = about(context, t)?;
         feed(context, t, about, &origin, &here)
@@ -268,7 +269,7 @@ fn html_of(text: &str) -> String {
 
 /// A name is never alone: everybody can take any.
 fn named(key: &str, name: Option<&str>) -> String {
-    let show::Author { short, name, .. } = show::Author::new(key, name, false);
+    let show::Author { short, name, .. } = show::Author::new(key, name, false, false);
     if name.trim().is_empty() { short } else { format!("{name} {short}") }
 }
 

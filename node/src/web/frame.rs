@@ -12,7 +12,6 @@ use crate::api::read::blocking;
 use crate::runtime::wall_ms;
 use askama::Template;
 use axum::extract::FromRequestParts;
-use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
@@ -83,15 +82,15 @@ impl FromRequestParts<Shared> for Frame {
     async fn from_request_parts(parts: &mut Parts, web: &Shared) -> Result<Self, Response> {
         let form = parts.extensions.get::<Caller>().map(Caller::form_token).unwrap_or_default();
         let choice = web.preferences.choice();
-        let language = choice.language.unwrap_or_else(|| accepted(&parts.headers));
+        let language = choice.language.unwrap_or_else(|| Language::of_browser(&parts.headers));
         // What can't be read now is not worth an error page.
         let said = blocking(Arc::clone(&web.context), |context| {
             let key = context.me();
             let name = context.store.author_name(&key)?;
             let unread = unread_count(context, INBOX_COUNT_MAX)?;
-            Ok((show::Author::new(&key.to_string(), name.as_deref(), true), unread as u64))
+            Ok((show::Author::new(&key.to_string(), name.as_deref(), false, true), unread as u64))
         });
-        let nameless = |_| (show::Author::new(&web.context.me().to_string(), None, true), 0);
+        let nameless = |_| (show::Author::new(&web.context.me().to_string(), None, false, true), 0);
         let (me, inbox_unread) = said.await.unwrap_or_else(nameless);
         let t = language.texts();
         let partial = web.context.store.remade_percent();
@@ -111,12 +110,8 @@ impl FromRequestParts<Shared> for Frame {
     }
 }
 
-pub(super) fn accepted(headers: &HeaderMap) -> Language {
-    let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    header.map(Language::accepted).unwrap_or_default()
-}
-
-fn here(uri: &Uri) -> String {
+/// Path and query of an address.
+pub(super) fn here(uri: &Uri) -> String {
     uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string)
 }
 

@@ -1,19 +1,22 @@
 //! Who is let through the door: checks of every request before any page or call sees it, and headers of every answer.
 //!
-//! In this order: the Host must be one of ours (a page elsewhere may have its name point here: DNS rebinding), the rate,
-//! the caller (cookie or token), and for whatever changes something, that it came from our own page. The first failure
-//! answers; nothing else is looked at.
+//! In this order: the Host must be one of ours (a page elsewhere may have its name point here: DNS rebinding), the rate of
+//! such callers (with cookie or token, or without), the caller, and for whatever changes something, that it came from our
+//! own page. The first failure answers; nothing else is looked at.
 
 use super::access::Access;
+use super::listen::Arrival;
 use super::sessions::{SessionUse, form_token};
+use super::turns::{Asker, Wish};
 use crate::runtime::wall_ms;
 use axum::Form;
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::{Extension, FromRequest as _, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Header in which a script of our own page gives its form token.
@@ -58,11 +61,29 @@ impl Caller {
     }
 }
 
-/// Whether a Host header names this access.
-pub(crate) fn is_our_host(host: &str, port: u16, allowed: &[String]) -> bool {
+/// Names of this machine for itself.
+const NAMES_HERE: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+
+/// Seconds for which a browser that has seen this name's certificate comes back by TLS alone: 30 days (RFC 6797, 6.1.1).
+const TLS_ONLY: &str = "max-age=2592000";
+
+/// Whether a Host header names this access, called at an address of this machine. An address is no name that somebody else
+/// can have lead here, so the one that was called will do.
+pub(crate) fn is_our_host(host: &str, at: SocketAddr, is_tls: bool, allowed: &[String]) -> bool {
     let host = host.to_ascii_lowercase();
-    let own = ["127.0.0.1", "localhost", "[::1]"].into_iter().map(|name| format!("{name}:{port}"));
-    own.chain(allowed.iter().map(|name| name.to_ascii_lowercase())).any(|name| name == host)
+    // Browsers leave out the port that their scheme implies.
+    let implied = if is_tls { 443 } else { 80 };
+    let name = match host.strip_suffix(&format!(":{}", at.port())) {
+        Some(name) => Some(name),
+        None if at.port() == implied => Some(host.as_str()),
+        None => None,
+    };
+    let called = match at.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    name.is_some_and(|name| NAMES_HERE.contains(&name) || name == called)
+        || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(&host))
 }
 
 /// Whether a request that changes something came from our own page, as far as the browser says. `None`: it says nothing.
@@ -77,27 +98,47 @@ pub(crate) fn is_from_our_page(headers: &HeaderMap) -> Option<bool> {
 }
 
 /// Checks the Host header and the rate, for everything behind the door, and dresses every answer.
-pub(super) async fn entrance(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+pub(super) async fn entrance(
+    State(access): State<Arc<Access>>,
+    Extension(arrival): Extension<Arrival>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let hosts: Vec<_> = request.headers().get_all(header::HOST).iter().collect();
+    let at = SocketAddr::new(arrival.at, access.address.port());
+    let is_tls = access.tls().is_some();
     let is_ours = match hosts.as_slice() {
-        [host] => host.to_str().is_ok_and(|host| is_our_host(host, access.port, &access.allowed_hosts)),
+        [host] => host.to_str().is_ok_and(|host| is_our_host(host, at, is_tls, &access.allowed_hosts)),
         _ => false,
     };
     let is_asset = request.uri().path().starts_with("/assets/");
+    let caller = if is_ours { access.caller(request.headers()) } else { None };
+    let has_turn = match &caller {
+        _ if !is_ours => false,
+        Some(_) => access.take_turn(Asker::Known, wall_ms()),
+        None => access.takes_stranger(request.uri().path(), arrival),
+    };
     let mut response = if !is_ours {
         let text = "This door does not answer to that name. Use the address that `roda web` prints, or add the name to \
                     `web.allowed_hosts` in config.toml.\n";
         (StatusCode::MISDIRECTED_REQUEST, text).into_response()
-    } else if !access.take_turn(wall_ms()) {
+    } else if !has_turn {
         let mut response = (StatusCode::TOO_MANY_REQUESTS, "Too many requests: wait a moment.\n").into_response();
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         response
     } else {
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
         next.run(request).await
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    // A browser that is told this of a certificate that nobody vouches for would let no person in any more (RFC 6797, 8.4).
+    if access.tls().is_some_and(|tls| !tls.is_self_signed) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
     }
     // What is private is not to be found in a browser's cache; the style and the script may stay.
     if !is_asset && !headers.contains_key(header::CACHE_CONTROL) {
@@ -108,8 +149,8 @@ pub(super) async fn entrance(State(access): State<Arc<Access>>, request: Request
 
 /// Lets those in who have a session or the token, and changes in only from our own page.
 pub(super) async fn caller(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
-    let Some(caller) = access.caller(request.headers()) else {
-        return super::login::refused(request.headers(), request.uri().path());
+    let Some(caller) = request.extensions().get::<Caller>().cloned() else {
+        return super::login::refused(&access, request.headers(), request.uri());
     };
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_read && let Caller::Browser(secret) = &caller {
@@ -126,7 +167,6 @@ pub(super) async fn caller(State(access): State<Arc<Access>>, mut request: Reque
             };
         }
     }
-    request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
@@ -154,13 +194,33 @@ pub(crate) fn forbidden(text: &'static str) -> Response {
 }
 
 impl Access {
+    /// Whether a request of somebody who is not let in may be answered now. A login link that works always is: whoever asks for
+    /// whatever, as often as it likes, does not keep the person out.
+    fn takes_stranger(&self, path: &str, arrival: Arrival) -> bool {
+        let now_ms = wall_ms();
+        let wish = if path.starts_with("/assets/") || path == "/favicon.ico" {
+            Wish::Asset
+        } else if let Some(ticket) = path.strip_prefix("/login/") {
+            if self.sessions().is_ticket(ticket, now_ms) {
+                return true;
+            }
+            Wish::Login
+        } else if path == "/login" {
+            Wish::Login
+        } else {
+            Wish::Other
+        };
+        self.take_turn(Asker::Stranger { wish, is_here: arrival.from.is_loopback() }, now_ms)
+    }
+
     fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
         if let Some(given) = headers.get(header::AUTHORIZATION) {
             let token = given.to_str().ok()?.strip_prefix("Bearer ")?;
             return self.sessions().is_token(token.trim()).then_some(Caller::Program);
         }
         let secret = self.cookie(headers)?;
-        let used = self.sessions().is_session(&secret, wall_ms());
+        let password = || self.password().map(|password| password.mark());
+        let used = self.sessions().is_session(&secret, wall_ms(), password);
         match used {
             SessionUse::Unknown => return None,
             SessionUse::Valid => {}
@@ -189,14 +249,32 @@ mod tests {
 
     #[test]
     fn only_loopback_names_with_our_port_and_configured_names_are_ours() {
+        let at = "127.0.0.1:7717".parse().unwrap();
         for host in ["127.0.0.1:7717", "localhost:7717", "LOCALHOST:7717", "[::1]:7717"] {
-            assert!(is_our_host(host, 7717, &[]), "{host}");
+            assert!(is_our_host(host, at, false, &[]), "{host}");
         }
         for host in ["127.0.0.1", "127.0.0.1:7718", "evil.example:7717", "127.0.0.1:7717.evil.example", "10.0.0.1:7717"]
         {
-            assert!(!is_our_host(host, 7717, &[]), "{host}");
+            assert!(!is_our_host(host, at, false, &[]), "{host}");
         }
-        assert!(is_our_host("Tunnel.example", 7717, &["tunnel.example".to_owned()]));
+        assert!(is_our_host("Tunnel.example", at, false, &["tunnel.example".to_owned()]));
+    }
+
+    #[test]
+    fn the_address_that_was_called_is_ours_and_an_implied_port_may_be_left_out() {
+        let at = |text: &str| text.parse().unwrap();
+        assert!(is_our_host("192.0.2.7:7717", at("192.0.2.7:7717"), true, &[]));
+        assert!(is_our_host("[2001:db8::7]:7717", at("[2001:db8::7]:7717"), true, &[]));
+        assert!(is_our_host("192.0.2.7", at("192.0.2.7:443"), true, &[]));
+        assert!(is_our_host("localhost", at("127.0.0.1:80"), false, &[]));
+        for (host, called) in [
+            ("192.0.2.8:7717", "192.0.2.7:7717"),
+            ("192.0.2.7", "192.0.2.7:7717"),
+            ("192.0.2.7", "192.0.2.7:80"),
+            ("evil.example", "192.0.2.7:443"),
+        ] {
+            assert!(!is_our_host(host, at(called), true, &[]), "{host} at {called}");
+        }
     }
 
     #[test]

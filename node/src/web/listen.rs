@@ -1,5 +1,8 @@
-//! The TCP door: where it is, how many may stand in it, how slow they may be.
+//! The TCP door: where it is, whether TLS is spoken there, how slow callers may be.
 
+use super::access::Access;
+use super::places::Places;
+use super::tls::Tls;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
@@ -8,11 +11,14 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// The port that is tried first.
 const PORT_DEFAULT: u16 = 7717;
@@ -20,21 +26,31 @@ const PORT_DEFAULT: u16 = 7717;
 /// Ports that are tried from there on: nodes of one machine. After them any free one will do.
 const PORTS_TRIED: u16 = 64;
 
-/// Connections at once. A browser opens six for a page.
-const CONNECTIONS_MAX: usize = 64;
-
 /// How long a caller may take for the head of its request.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// How long a caller may take to agree on TLS: two round trips, on a telephone that wakes up.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// How long to rest when the process has no more file handles.
 const REST: Duration = Duration::from_millis(500);
+
+/// The first byte of whoever speaks TLS: a record of the handshake (RFC 8446, 5.1).
+const TLS_FIRST_BYTE: u8 = 0x16;
+
+/// What who speaks HTTP gets where TLS is spoken.
+const PLAIN_ANSWER: &str = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\n\
+                            This door speaks TLS: the address begins with https://\n";
+
+/// Bytes of a request without TLS that are read before it is answered: as many as a browser's first one has.
+const PLAIN_BYTES_MAX: usize = 8 * 1024;
 
 /// Where to serve the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebAddress {
     /// Nowhere.
     Off,
-    /// On 127.0.0.1, port 7717, or the next that is free.
+    /// Where `config.toml` says, else on 127.0.0.1, port 7717, or the next that is free.
     Default,
     /// Here, and nowhere else.
     At(SocketAddr),
@@ -47,19 +63,11 @@ impl std::str::FromStr for WebAddress {
         if text == "off" {
             return Ok(Self::Off);
         }
-        let address: SocketAddr = match text.strip_prefix("localhost:") {
+        let address = match text.strip_prefix("localhost:") {
             Some(port) => format!("127.0.0.1:{port}").parse(),
             None => text.parse(),
-        }
-        .map_err(|_| "expected an address such as 127.0.0.1:7717, or `off`".to_owned())?;
-        if !address.ip().is_loopback() {
-            let port = address.port();
-            return Err(format!(
-                "the page writes in your name and is for this machine: only loopback addresses such as 127.0.0.1:{port}. \
-                 From another machine: `ssh -L {port}:127.0.0.1:{port} HOST`, and open the link there"
-            ));
-        }
-        Ok(Self::At(address))
+        };
+        address.map(Self::At).map_err(|_| "expected an address such as 127.0.0.1:7717, or `off`".to_owned())
     }
 }
 
@@ -84,15 +92,23 @@ pub(crate) async fn bind(wanted: WebAddress) -> io::Result<Option<TcpListener>> 
     }
 }
 
+/// From where and to where a request came: the addresses of its connection. In the request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Arrival {
+    /// Who calls.
+    pub(super) from: IpAddr,
+    /// The address of this machine that was called.
+    pub(super) at: IpAddr,
+}
+
 /// Serves until told to stop; connections under way then end after the answer that they are at.
-pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub(crate) async fn serve(listener: TcpListener, router: Router, access: Arc<Access>, mut stop: watch::Receiver<bool>) {
+    let places = Places::new();
     loop {
-        // Who finds every place taken waits in the system's queue.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = tokio::select! {
+        let Some(free) = places.free().await else { return };
+        let (stream, from) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "the web page can't take a connection");
                     tokio::time::sleep(REST).await;
@@ -101,12 +117,40 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
             },
             () = told(&mut stop) => return,
         };
-        let (router, stop) = (router.clone(), stop.clone());
+        // Who is one too many of its kind is closed, and so is who has gone already.
+        let (Some(place), Ok(at)) = (places.take(free, from.ip()), stream.local_addr()) else { continue };
+        let arrival = Arrival { from: from.ip().to_canonical(), at: at.ip().to_canonical() };
+        let (router, access, stop) = (router.clone(), Arc::clone(&access), stop.clone());
         tokio::spawn(async move {
-            connection(stream, router, stop).await;
+            match access.tls() {
+                None => connection(stream, arrival, router, stop).await,
+                Some(tls) => {
+                    let agreed = tokio::time::timeout(HANDSHAKE_TIME_MAX, agree(stream, tls)).await;
+                    if let Ok(Some(stream)) = agreed {
+                        connection(stream, arrival, router, stop).await;
+                    }
+                }
+            }
             drop(place);
         });
     }
+}
+
+/// Agrees on TLS. `None`: with who speaks something else, or fails; who speaks HTTP is told.
+async fn agree(mut stream: TcpStream, tls: &Tls) -> Option<TlsStream<TcpStream>> {
+    let mut first = [0];
+    if stream.peek(&mut first).await.ok()? == 0 {
+        return None;
+    }
+    if first == [TLS_FIRST_BYTE] {
+        return TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream).await.ok();
+    }
+    // What was sent is read, or the system takes the answer back with the connection.
+    let mut asked = vec![0; PLAIN_BYTES_MAX];
+    let _ = stream.read(&mut asked).await;
+    let _ = stream.write_all(PLAIN_ANSWER.as_bytes()).await;
+    let _ = stream.shutdown().await;
+    None
 }
 
 /// Resolves when the node stops.
@@ -115,8 +159,13 @@ async fn told(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
-    let service = tower_service(router);
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    arrival: Arrival,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = tower_service(router, arrival);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -131,13 +180,15 @@ async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver
 
 fn tower_service(
     router: Router,
+    arrival: Arrival,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
     Response = axum::response::Response,
     Error = std::convert::Infallible,
     Future: Send,
 > + Send {
-    hyper::service::service_fn(move |request: Request<Incoming>| {
+    hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(arrival);
         let service = TowerToHyperService::new(router.clone());
         hyper::service::Service::call(&service, request.map(Body::new))
     })
@@ -148,12 +199,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_addresses_are_taken_and_the_refusal_says_how_else() {
+    fn an_address_is_one_or_a_word() {
         assert_eq!("off".parse(), Ok(WebAddress::Off));
         assert_eq!("127.0.0.1:80".parse(), Ok(WebAddress::At(SocketAddr::from(([127, 0, 0, 1], 80)))));
         assert_eq!("localhost:80".parse(), Ok(WebAddress::At(SocketAddr::from(([127, 0, 0, 1], 80)))));
         assert!(matches!("[::1]:80".parse(), Ok(WebAddress::At(_))));
-        assert!("0.0.0.0:7717".parse::<WebAddress>().unwrap_err().contains("ssh -L 7717:127.0.0.1:7717"));
+        assert!(matches!("0.0.0.0:7717".parse(), Ok(WebAddress::At(_))), "what it takes is looked at by the start");
         assert!("7717".parse::<WebAddress>().is_err());
     }
 

@@ -1,33 +1,43 @@
 //! The web page and the TCP door of the API, for the person who runs the node.
 //!
-//! Owns the door (`access`, `guard`, `listen`, `login`, `sessions`), the pages behind it and the feeds beside them (`atom`), which are made on this side of
-//! the wire from the same calls as the API's answers: without scripts everything works, the script adds keys and news.
+//! Owns the door (`access`, `attempts`, `guard`, `listen`, `login`, `password`, `places`, `sessions`, `tls`, `turns`) and the
+//! pages behind it and the feeds beside them (`atom`), which are made on this side of the wire from the same calls as the API's answers: without scripts
+//! everything works, the script adds keys, news, and answers written in place.
 //! Never decides about events, never loads anything from elsewhere, never puts a stranger's text anywhere but through
 //! `askama`'s escapes or [`markdown`].
 
 mod access;
 mod assets;
 mod atom;
+mod attempts;
 mod frame;
 mod guard;
 mod listen;
 mod login;
 mod markdown;
 mod pages;
+mod password;
+mod places;
 mod preferences;
 mod sessions;
 mod show;
 mod texts;
+mod tls;
+mod turns;
 
 pub(crate) use access::Access;
 pub(crate) use guard::FORM_TOKEN_HEADER;
 pub use listen::WebAddress;
 pub(crate) use listen::{bind, serve};
+pub use password::{PASSWORD_CHARS_MIN, PasswordError, password_file, remove_password, set_password};
+pub(crate) use tls::{DoorError, OWN_TLS_FILE, Tls, protection};
 
 use crate::runtime::Context;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use preferences::Preferences;
 use std::sync::Arc;
@@ -52,8 +62,13 @@ pub(crate) fn router(context: Arc<Context>, access: Arc<Access>) -> Router {
     let pages = pages::router().layer(from_fn(in_time)).with_state(Arc::clone(&web));
     let private =
         pages.merge(crate::api::router(context)).layer(from_fn_with_state(Arc::clone(&access), guard::caller));
-    Router::new()
-        .route("/login/{ticket}", get(login::log_in))
+    let mut public = Router::new().route("/login/{ticket}", get(login::log_in));
+    if access.tls().is_some() {
+        let form = get(login::show).post(login::submit);
+        let form = form.layer(DefaultBodyLimit::max(login::FORM_BYTES_MAX)).layer(from_fn(login::in_time));
+        public = public.route("/login", form);
+    }
+    public
         .with_state(Arc::clone(&access))
         .route("/assets/{name}", get(assets::asset))
         .route("/favicon.ico", get(assets::icon))
@@ -63,12 +78,14 @@ pub(crate) fn router(context: Arc<Context>, access: Arc<Access>) -> Router {
         .layer(from_fn_with_state(access, guard::entrance))
 }
 
-async fn in_time(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
-    use axum::response::IntoResponse as _;
-    match tokio::time::timeout(PAGE_TIME_MAX, next.run(request)).await {
+async fn in_time(request: Request, next: Next) -> Response {
+    within(PAGE_TIME_MAX, request, next).await
+}
+
+/// An answer, or after a while the news that there is none.
+async fn within(time_max: Duration, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(time_max, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => {
-            (axum::http::StatusCode::GATEWAY_TIMEOUT, "The node took too long. Load the page again.\n").into_response()
-        }
+        Err(_) => (StatusCode::GATEWAY_TIMEOUT, "The node took too long. Load the page again.\n").into_response(),
     }
 }

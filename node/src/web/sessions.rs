@@ -30,9 +30,12 @@ fn hash_of(secret: &str) -> Hash {
 }
 
 /// A session as it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Session {
     used_ms: u64,
+    /// The mark of the password that opened it, with which it ends; `None`: a link opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
 }
 
 /// Tickets and sessions.
@@ -59,7 +62,7 @@ impl Sessions {
     /// What outlives a restart: hashes of sessions, as JSON.
     pub(crate) fn kept(&self) -> Vec<u8> {
         let kept: BTreeMap<String, Session> =
-            self.sessions.iter().map(|(hash, session)| (HEXLOWER.encode(hash), *session)).collect();
+            self.sessions.iter().map(|(hash, session)| (HEXLOWER.encode(hash), session.clone())).collect();
         serde_json::to_vec(&kept).unwrap_or_default()
     }
 
@@ -86,12 +89,22 @@ impl Sessions {
         ticket
     }
 
+    /// Whether a ticket works now. It is not used up.
+    pub(crate) fn is_ticket(&self, ticket: &str, now_ms: u64) -> bool {
+        self.tickets.get(&hash_of(ticket)).is_some_and(|until| until.is_none_or(|until| until >= now_ms))
+    }
+
     /// Uses a ticket up. The session's secret, made of 32 random bytes, if the ticket was good.
     pub(crate) fn log_in(&mut self, ticket: &str, random: [u8; 32], now_ms: u64) -> Option<String> {
         let until = self.tickets.remove(&hash_of(ticket))?;
         if until.is_some_and(|until| until < now_ms) {
             return None;
         }
+        Some(self.open(random, now_ms, None))
+    }
+
+    /// Opens a session; its secret, made of 32 random bytes. One that a password opened carries that password's mark.
+    pub(crate) fn open(&mut self, random: [u8; 32], now_ms: u64, password: Option<String>) -> String {
         self.expire(now_ms);
         let least = self.sessions.iter().min_by_key(|(_, session)| session.used_ms).map(|(hash, _)| *hash);
         if self.sessions.len() >= SESSIONS_MAX
@@ -100,8 +113,8 @@ impl Sessions {
             self.sessions.remove(&least);
         }
         let secret = HEXLOWER.encode(&random);
-        self.sessions.insert(hash_of(&secret), Session { used_ms: now_ms });
-        Some(secret)
+        self.sessions.insert(hash_of(&secret), Session { used_ms: now_ms, password });
+        secret
     }
 
     fn expire(&mut self, now_ms: u64) {
@@ -109,13 +122,22 @@ impl Sessions {
         self.tickets.retain(|_, until| until.is_none_or(|until| until >= now_ms));
     }
 
-    /// Whether a secret opens the page now; a use is noted.
-    pub(crate) fn is_session(&mut self, secret: &str, now_ms: u64) -> SessionUse {
+    /// Whether a secret opens the page now; a use is noted. `password` tells the mark of the password that is set now.
+    pub(crate) fn is_session(
+        &mut self,
+        secret: &str,
+        now_ms: u64,
+        password: impl FnOnce() -> Option<String>,
+    ) -> SessionUse {
         let hash = hash_of(secret);
         let Some(session) = self.sessions.get_mut(&hash) else { return SessionUse::Unknown };
         let idle_ms = now_ms.saturating_sub(session.used_ms);
         if idle_ms >= SESSION_LIFE_MS {
             self.sessions.remove(&hash);
+            return SessionUse::Unknown;
+        }
+        // It is kept: a password's file that can't be read for a moment logs nobody out for good.
+        if session.password.is_some() && session.password != password() {
             return SessionUse::Unknown;
         }
         if idle_ms < USE_NOTED_EVERY_MS {
@@ -152,14 +174,21 @@ pub(crate) fn form_token(secret: &str) -> String {
 mod tests {
     use super::*;
 
+    /// No password is set.
+    fn none() -> Option<String> {
+        None
+    }
+
     #[test]
     fn a_ticket_opens_one_session_and_no_second() {
         let mut sessions = Sessions::default();
         let ticket = sessions.new_ticket([1; 32], Some(TICKET_LIFE_MS));
+        assert!(sessions.is_ticket(&ticket, 10) && !sessions.is_ticket(&ticket, TICKET_LIFE_MS + 1));
         let secret = sessions.log_in(&ticket, [2; 32], 10).unwrap();
-        assert_eq!(sessions.is_session(&secret, 11), SessionUse::Valid);
+        assert!(!sessions.is_ticket(&ticket, 10));
+        assert_eq!(sessions.is_session(&secret, 11, none), SessionUse::Valid);
         assert_eq!(sessions.log_in(&ticket, [3; 32], 12), None);
-        assert_eq!(sessions.is_session(&ticket, 12), SessionUse::Unknown);
+        assert_eq!(sessions.is_session(&ticket, 12, none), SessionUse::Unknown);
     }
 
     #[test]
@@ -179,11 +208,11 @@ mod tests {
         let text = sessions.kept();
         assert!(!String::from_utf8(text.clone()).unwrap().contains(&secret), "the secret itself is kept nowhere");
         let mut again = Sessions::from_kept(&text);
-        assert_eq!(again.is_session(&secret, SESSION_LIFE_MS - 1), SessionUse::ValidAndNoted);
-        assert_eq!(again.is_session(&secret, SESSION_LIFE_MS), SessionUse::Valid);
+        assert_eq!(again.is_session(&secret, SESSION_LIFE_MS - 1, none), SessionUse::ValidAndNoted);
+        assert_eq!(again.is_session(&secret, SESSION_LIFE_MS, none), SessionUse::Valid);
         again.log_out(&secret);
-        assert_eq!(again.is_session(&secret, 1), SessionUse::Unknown);
-        assert_eq!(Sessions::from_kept(&text).is_session(&secret, SESSION_LIFE_MS), SessionUse::Unknown);
+        assert_eq!(again.is_session(&secret, 1, none), SessionUse::Unknown);
+        assert_eq!(Sessions::from_kept(&text).is_session(&secret, SESSION_LIFE_MS, none), SessionUse::Unknown);
         assert_eq!(Sessions::from_kept(b"no json"), Sessions::default());
     }
 
@@ -199,8 +228,21 @@ mod tests {
             }
         }
         assert!(sessions.tickets.len() <= TICKETS_MAX && sessions.sessions.len() == SESSIONS_MAX);
-        assert_eq!(sessions.is_session(secrets.last().unwrap(), 200), SessionUse::Valid);
-        assert_eq!(sessions.is_session(&secrets[0], 200), SessionUse::Unknown);
+        assert_eq!(sessions.is_session(secrets.last().unwrap(), 200, none), SessionUse::Valid);
+        assert_eq!(sessions.is_session(&secrets[0], 200, none), SessionUse::Unknown);
         assert!(sessions.log_in(&first, [9; 32], 300).is_some(), "the ticket of the start waits until it is used");
+    }
+
+    #[test]
+    fn a_session_that_a_password_opened_ends_with_that_password() {
+        let mut sessions = Sessions::default();
+        let secret = sessions.open([1; 32], 0, Some("mark".to_owned()));
+        let mut sessions = Sessions::from_kept(&sessions.kept());
+        assert_eq!(sessions.is_session(&secret, 1, || Some("mark".to_owned())), SessionUse::Valid);
+        assert_eq!(sessions.is_session(&secret, 1, || Some("another".to_owned())), SessionUse::Unknown);
+        assert_eq!(sessions.is_session(&secret, 1, none), SessionUse::Unknown);
+        let ticket = sessions.new_ticket([2; 32], None);
+        let secret = sessions.log_in(&ticket, [3; 32], 2).unwrap();
+        assert_eq!(sessions.is_session(&secret, 3, none), SessionUse::Valid, "a link's session has none");
     }
 }

@@ -1,7 +1,7 @@
 //! Strangers' words on their way to a page: lines, names, authors, boards.
 
 use crate::api::dto::Mark;
-use roda_protocol::text::Untrusted;
+use roda_protocol::text::{Untrusted, mixes_alphabets};
 
 /// Columns that a name may take in a line that has other things to say.
 const NAME_COLUMNS_MAX: usize = 32;
@@ -27,10 +27,14 @@ pub(crate) fn short_id(id: &str) -> String {
     id.chars().take(ID_DIGITS).collect()
 }
 
-/// A board's name, or its short id while the name has not come.
+/// A board's name, or its short id while the name has not come. One that mixes alphabets has both.
 pub(crate) fn board(id: &str, given: &str) -> String {
     let given = name(given);
-    if given.trim().is_empty() { short_id(id) } else { given }
+    match given.trim() {
+        "" => short_id(id),
+        _ if mixes_alphabets(&given) => format!("{given} {}", short_id(id)),
+        _ => given,
+    }
 }
 
 /// An author as pages show it: the name that it gave itself, and always a part of its key.
@@ -42,33 +46,19 @@ pub(crate) struct Author {
     pub(crate) short: String,
     /// The name; empty if there is none.
     pub(crate) name: String,
-    /// Whether the name mixes alphabets.
-    pub(crate) is_mixed: bool,
+    /// Whether the name mixes alphabets or can be taken for another author's.
+    pub(crate) is_doubtful: bool,
     /// Whether it is the person who reads.
     pub(crate) is_me: bool,
 }
 
 impl Author {
-    pub(crate) fn new(key: &str, given: Option<&str>, is_me: bool) -> Self {
+    /// `look_alike`: the name can be taken for another author's, as far as the API has seen.
+    pub(crate) fn new(key: &str, given: Option<&str>, look_alike: bool, is_me: bool) -> Self {
         let name = given.map(name).unwrap_or_default();
         let short = key.chars().take(1 + KEY_CHARS).collect();
-        Self { key: key.to_owned(), short, is_mixed: mixes_alphabets(&name), name, is_me }
+        Self { key: key.to_owned(), short, is_doubtful: look_alike || mixes_alphabets(&name), name, is_me }
     }
-}
-
-/// Whether a name has letters of more than one alphabet that look alike: Latin, Greek, Cyrillic, Armenian, Cherokee.
-pub(crate) fn mixes_alphabets(name: &str) -> bool {
-    let alphabet = |letter: char| match u32::from(letter) {
-        0x41..=0x5a | 0x61..=0x7a | 0xaa | 0xba | 0xc0..=0x24f | 0x1e00..=0x1eff | 0xff21..=0xff5a => Some('L'),
-        0x370..=0x3ff | 0x1f00..=0x1fff => Some('G'),
-        0x400..=0x52f | 0x1c80..=0x1c8f | 0x2de0..=0x2dff | 0xa640..=0xa69f => Some('C'),
-        0x530..=0x58f => Some('A'),
-        0x13a0..=0x13ff | 0xab70..=0xabbf => Some('K'),
-        _ => None,
-    };
-    let mut letters = name.chars().filter_map(alphabet);
-    let first = letters.next();
-    first.is_some_and(|first| letters.any(|other| other != first))
 }
 
 /// A piece of a stranger's text, safe to show.
@@ -121,20 +111,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_mixes_alphabets_is_noticed_and_honest_ones_are_not() {
-        assert!(mixes_alphabets("pаypal"), "the second letter is Cyrillic");
-        assert!(mixes_alphabets("Αna"), "the first letter is Greek");
-        for honest in ["Ana", "José", "Анна", "Ωmega".trim_end_matches("mega"), "山田", "ana 42", ""] {
-            assert!(!mixes_alphabets(honest), "{honest}");
-        }
+    fn an_author_always_shows_a_part_of_the_key() {
+        let author = Author::new("@abcdefghijklmnop", Some("Ana\u{202e}"), false, false);
+        assert_eq!(author.short, "@abcdefgh");
+        assert!(!author.name.contains('\u{202e}'));
+        assert_eq!(Author::new("@abcdefghijklmnop", None, false, false).name, "");
     }
 
     #[test]
-    fn an_author_always_shows_a_part_of_the_key() {
-        let author = Author::new("@abcdefghijklmnop", Some("Ana\u{202e}"), false);
-        assert_eq!(author.short, "@abcdefgh");
-        assert!(!author.name.contains('\u{202e}'));
-        assert_eq!(Author::new("@abcdefghijklmnop", None, false).name, "");
+    fn a_name_that_mixes_alphabets_or_looks_like_another_is_marked_and_a_boards_has_its_id() {
+        let is_doubtful = |name: &str, look_alike| Author::new("@a", Some(name), look_alike, false).is_doubtful;
+        assert!(is_doubtful("pаypal", false) && is_doubtful("paypal", true) && !is_doubtful("paypal", false));
+        assert_eq!(board("0123456789", "lounge"), "lounge");
+        assert_eq!(board("0123456789", "lоunge"), "lоunge 01234567");
+        assert_eq!(board("0123456789", ""), "01234567");
     }
 
     #[test]

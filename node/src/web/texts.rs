@@ -2,6 +2,8 @@
 //!
 //! Owns the choice of language and the words; templates own where they stand. `%n` is a number, `%s` a text.
 
+use axum::http::header::{self, HeaderMap};
+
 /// A language of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,6 +43,14 @@ impl Language {
         // The first of those that are liked equally.
         let best = wishes.reduce(|best, next| if next.0 > best.0 { next } else { best });
         best.map(|(_, language)| language).unwrap_or_default()
+    }
+}
+
+impl Language {
+    /// What a browser asks for, as its headers say.
+    pub(super) fn of_browser(headers: &HeaderMap) -> Self {
+        let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        header.map(Self::accepted).unwrap_or_default()
     }
 }
 
@@ -92,6 +102,15 @@ catalogue! {
     help: "Help", "Ajuda";
     new_post: "New post", "Nova publicação";
     log_out: "Log out", "Sair";
+    log_in: "Log in", "Entrar";
+    password: "Password", "Palavra-passe";
+    login_hint: "This page is for the person who runs this node. On the machine of the node the command `roda web` prints a link that logs a browser in without the password, and `roda web password` sets a new one.",
+        "Esta página é para quem tem este nó. Na máquina do nó, o comando `roda web` mostra uma ligação que entra sem palavra-passe, e `roda web password` define uma nova.";
+    login_wrong: "That is not the password.", "Essa não é a palavra-passe.";
+    login_wait: "Too many tries: this one was not looked at. Wait %n s.",
+        "Demasiadas tentativas: esta não foi verificada. Espere %n s.";
+    login_closed: "No password can be used here now. `roda web password`, on the machine of the node, sets one.",
+        "Neste momento nenhuma palavra-passe serve aqui. `roda web password`, na máquina do nó, define uma.";
     you_write_as: "You write as", "Escreve como";
     sorted: "Order", "Ordem";
     sort_new: "new", "recentes";

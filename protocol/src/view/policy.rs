@@ -208,6 +208,11 @@ impl Policy {
         self.threads.iter().filter(|(_, effect)| **effect == Effect::Watch).map(|(root, _)| root)
     }
 
+    /// The authors that are followed.
+    pub fn followed_authors(&self) -> impl Iterator<Item = &AuthorKey> {
+        self.authors.iter().filter(|(_, effect)| **effect == Effect::Follow).map(|(author, _)| author)
+    }
+
     /// Whether the author is followed.
     #[must_use]
     pub fn follows(&self, author: &AuthorKey) -> bool {

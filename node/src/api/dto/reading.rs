@@ -1,6 +1,6 @@
 //! What a reader sees beside feeds and threads: the inbox, what is next, own rules, and why things are as they are.
 
-use super::{Hidden, ThreadNode};
+use super::ThreadNode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -21,6 +21,10 @@ pub struct InboxEntry {
     pub author: String,
     /// The author's name.
     pub name: Option<String>,
+    /// Whether the name can be taken for another author's: of somebody on the same page, of somebody whom the reader follows, or
+    /// the reader's own.
+    #[serde(default)]
+    pub look_alike: bool,
     /// The author's claim of the time.
     pub created_ms: u64,
     /// `answer` (to an own post or comment), `mention`, or `watched` (it stands in a thread that is watched).
@@ -206,4 +210,18 @@ pub struct Writing {
     pub hidden: Option<Hidden>,
     /// What to pass as `before` to go on behind this one.
     pub cursor: String,
+}
+
+/// By whom and why words are not shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hidden {
+    /// `you` (the reader's own rules), `node`, or `author`.
+    #[serde(default)]
+    pub by: String,
+    /// `dropped` (the words are not on this node); `unreadable` (the author signed bytes that are no text); of the reader's
+    /// rules `author`, `thread`, `text` or `points`.
+    pub why: String,
+    /// The reader's rule that hides it, as in [`Rule`]; of `points` their sum.
+    #[serde(default)]
+    pub rule: Option<String>,
 }

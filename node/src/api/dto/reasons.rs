@@ -19,6 +19,10 @@ pub struct WhyReport {
     pub author: String,
     /// The author's name.
     pub name: Option<String>,
+    /// Whether the name can be taken for another author's: of somebody whom the reader follows, or
+    /// the reader's own.
+    #[serde(default)]
+    pub look_alike: bool,
     /// Whether this node's author wrote it.
     pub mine: bool,
     /// The author's claim of the time.

@@ -44,6 +44,9 @@ pub struct SearchHit {
     pub author: String,
     /// The author's name.
     pub name: Option<String>,
+    /// Whether the name can be taken for another author's, as in [`FeedEntry`](super::FeedEntry).
+    #[serde(default)]
+    pub look_alike: bool,
     /// The author's claim of the time.
     pub created_ms: u64,
     /// The part of the text that has the first hit, in one line.

@@ -7,8 +7,7 @@
   const one = (query, within = document) => within.querySelector(query);
 
   // What is typed survives a closed tab: it is kept in this browser until it is sent.
-  const form = one("form[data-draft]");
-  if (form) {
+  const keepDraft = (form) => {
     const key = `draft:${form.dataset.draft}`;
     const fields = all("input:not([type=hidden]), textarea", form);
     const isEmpty = fields.every((field) => field.value === "");
@@ -20,6 +19,72 @@
       localStorage.setItem(key, JSON.stringify(Object.fromEntries(fields.map((field) => [field.name, field.value]))));
     });
     form.addEventListener("submit", () => localStorage.removeItem(key));
+  };
+  for (const form of all("form[data-draft]")) keepDraft(form);
+
+  // An answer is written below what it answers, in the form of the page that the link leads to. One at a time: its fields
+  // have names that a page has once.
+  let answering = null;
+  const closeAnswer = () => {
+    if (!answering) return;
+    const { link, box } = answering;
+    const hadFocus = box.contains(document.activeElement);
+    answering = null;
+    box.remove();
+    link.setAttribute("aria-expanded", "false");
+    if (hadFocus) link.focus();
+  };
+  const openAnswer = async (link) => {
+    if (answering && answering.link === link) return one("textarea", answering.box).focus();
+    let form = null;
+    let heading = "";
+    try {
+      const answer = await fetch(link.href);
+      const said = new DOMParser().parseFromString(await answer.text(), "text/html");
+      form = answer.ok ? one("form[data-draft]", said) : null;
+      heading = one("h1", said)?.textContent || "";
+    } catch {
+      // The link's own page says what is wrong.
+    }
+    if (!form || !one("textarea", form)) {
+      location.assign(link.href);
+      return;
+    }
+    closeAnswer();
+    const box = document.createElement("div");
+    box.className = "answering";
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", heading);
+    box.append(document.adoptNode(form));
+    link.closest("article").append(box);
+    link.setAttribute("aria-expanded", "true");
+    answering = { link, box };
+    keepDraft(form);
+    const cancel = one(".buttons a", form);
+    if (cancel) {
+      cancel.addEventListener("click", (event) => {
+        event.preventDefault();
+        closeAnswer();
+      });
+    }
+    box.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || event.isComposing) return;
+      event.preventDefault();
+      closeAnswer();
+    });
+    const text = one("textarea", form);
+    text.rows = 6;
+    text.focus();
+    box.scrollIntoView({ block: "nearest" });
+  };
+  for (const link of all("[data-thread] article [data-key=reply]")) {
+    link.setAttribute("aria-expanded", "false");
+    link.addEventListener("click", (event) => {
+      // With these a person asks for another tab or window.
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      openAnswer(link);
+    });
   }
 
   // Keys move the focus itself, so that readers of the screen follow.

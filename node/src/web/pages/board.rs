@@ -3,6 +3,7 @@
 use crate::api::boards::completeness;
 use crate::api::dto::Completeness;
 use crate::api::error::ApiError;
+use crate::api::names::Names;
 use crate::api::resolve::KnownBoard;
 use crate::store::Listing;
 use crate::web::frame::Frame;
@@ -13,6 +14,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use roda_protocol::event::Body;
 use roda_protocol::id::EventId;
+use roda_protocol::view::policy::Policy;
 
 /// What stands above a board's threads.
 #[derive(Clone, Debug)]
@@ -119,9 +121,15 @@ async fn read_log(web: &Shared, frame: &Frame, text: String) -> Result<LogPage, 
             let Some(stored) = context.store.event(&EventId(space.0))? else { return Ok(None) };
             let roda_protocol::event::Kind::Charter(charter) = stored.event.kind() else { return Ok(None) };
             let me = context.me();
+            let mut names = Names::of_reader(context, &Policy::new(me, context.store.rules()?))?;
+            for key in charter.stewards.iter().chain([&stored.event.header().author]) {
+                names.meet(&key.to_string(), context.store.author_name(key)?.as_deref());
+            }
             let author = |key: &roda_protocol::id::AuthorKey| -> Result<show::Author, ApiError> {
                 let name = context.store.author_name(key)?;
-                Ok(show::Author::new(&key.to_string(), name.as_deref(), *key == me))
+                let text = key.to_string();
+                let look_alike = names.is_like_another(&text, name.as_deref());
+                Ok(show::Author::new(&text, name.as_deref(), look_alike, *key == me))
             };
             Ok(Some(Charter {
                 id: stored.event.id().to_string(),

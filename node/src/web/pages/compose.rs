@@ -348,7 +348,7 @@ async fn form(
     let boards = if *what == What::Post { choices(web, words.board.clone()).await? } else { Vec::new() };
     let answered = match (what, &target) {
         (What::Reply(_), Some((_, node))) => {
-            let author = show::Author::new(&node.author, node.name.as_deref(), node.mine);
+            let author = show::Author::new(&node.author, node.name.as_deref(), node.look_alike, node.mine);
             Some(Answered {
                 label: format!("{} {}", author.name, author.short).trim().to_owned(),
                 html: markdown::html(&node.text),

@@ -8,6 +8,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use roda_protocol::text::mixes_alphabets;
 use serde::Deserialize;
 
 /// Boards of a page.
@@ -66,7 +67,7 @@ fn found(frame: &Frame, entry: DirectoryEntry) -> Found {
     let name = show::board(&entry.board, &entry.name);
     Found {
         short: show::short_id(&entry.board),
-        is_mixed: show::mixes_alphabets(&name),
+        is_mixed: mixes_alphabets(&name),
         name,
         title: show::line(&entry.title),
         description: show::line(&entry.description),

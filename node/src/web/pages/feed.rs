@@ -152,7 +152,7 @@ async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> R
             score: entry.score,
             board_name: show::board(&entry.board, &entry.board_name),
             board: entry.board,
-            author: show::Author::new(&entry.author, entry.name.as_deref(), entry.author == me),
+            author: show::Author::new(&entry.author, entry.name.as_deref(), entry.look_alike, entry.author == me),
             created_ms: entry.created_ms,
             id: entry.id,
         })

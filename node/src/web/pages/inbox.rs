@@ -65,7 +65,7 @@ async fn read(web: &Shared, frame: &Frame, ask: Ask) -> Result<InboxPage, ApiErr
         short: show::short_id(&entry.id),
         title: if entry.title.trim().is_empty() { t.no_title.to_owned() } else { show::line(&entry.title) },
         board_name: show::board(&entry.board, &entry.board_name),
-        author: show::Author::new(&entry.author, entry.name.as_deref(), false),
+        author: show::Author::new(&entry.author, entry.name.as_deref(), entry.look_alike, false),
         created_ms: entry.created_ms,
         why: match entry.why.as_str() {
             "answer" => t.inbox_answer,

@@ -3,6 +3,7 @@
 use crate::api::authors::{AuthorAsk, read_author};
 use crate::api::dto::Writing;
 use crate::api::error::ApiError;
+use crate::api::names::Names;
 use crate::web::frame::Frame;
 use crate::web::preferences::{Choice, Theme};
 use crate::web::texts::Language;
@@ -14,6 +15,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use roda_protocol::id::AuthorKey;
 use roda_protocol::view::FeedSort;
+use roda_protocol::view::policy::Policy;
 use serde::Deserialize;
 
 /// Posts and comments of a page of an author.
@@ -60,10 +62,14 @@ pub(super) async fn author(
                 ApiError::invalid("that is no author's key", "an author is `@` and 52 letters and digits")
             })?;
             let ask = AuthorAsk { hidden: false, limit: Some(ENTRIES), before: asked.before };
-            Ok((read_author(context, &key.to_string(), &ask)?, key == context.me()))
+            let page = read_author(context, &key.to_string(), &ask)?;
+            let policy = Policy::new(context.me(), context.store.rules()?);
+            let look_alike = Names::of_reader(context, &policy)?.is_like_another(&page.author, page.name.as_deref());
+            let author = show::Author::new(&page.author, page.name.as_deref(), look_alike, key == context.me());
+            Ok((page, author))
         })
         .await;
-    let (page, is_me) = match read {
+    let (page, author) = match read {
         Ok(read) => read,
         Err(error) => return frame.failed(error),
     };
@@ -83,7 +89,6 @@ pub(super) async fn author(
         board: written.board,
         id: written.id,
     };
-    let author = show::Author::new(&page.author, page.name.as_deref(), is_me);
     let next = page.next.map(|next| format!("/author/{}?before={next}", page.author));
     let entries = page.events.into_iter().map(entry).collect();
     Frame::page(&AuthorPage { author, entries, next, frame })

@@ -80,7 +80,7 @@ fn page(frame: Frame, report: WhyReport) -> WhyPage {
     };
     WhyPage {
         short: show::short_id(&report.id),
-        author: show::Author::new(&report.author, report.name.as_deref(), report.mine),
+        author: show::Author::new(&report.author, report.name.as_deref(), report.look_alike, report.mine),
         hidden: report.hidden.as_ref().map(|hidden| super::thread::hidden_words(t, hidden)),
         ranks: report.ranks.into_iter().map(rank).collect(),
         thread: report.thread,

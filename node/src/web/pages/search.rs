@@ -172,7 +172,7 @@ fn entry(t: &Texts, me: &str, hit: SearchHit) -> Entry {
         title: if is_empty { vec![Piece { text: t.no_title.to_owned(), is_hit: false }] } else { title },
         kind: if hit.kind == "post" { t.search_post } else { t.search_comment },
         board_name: show::board(&hit.board, &hit.board_name),
-        author: Author::new(&hit.author, hit.name.as_deref(), hit.author == me),
+        author: Author::new(&hit.author, hit.name.as_deref(), hit.look_alike, hit.author == me),
         created_ms: hit.created_ms,
         excerpt: show::pieces(&hit.excerpt, &hit.marks),
         hidden: hit.hidden.as_ref().map(|hidden| super::thread::hidden_words(t, hidden)),

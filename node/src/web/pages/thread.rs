@@ -194,7 +194,8 @@ fn nest(rows: &mut [Row]) {
 
 fn row(context: &Context, t: &Texts, node: &ThreadNode, level: usize) -> Result<Row, ApiError> {
     let short = show::short_id(&node.id);
-    let author = (!node.missing).then(|| show::Author::new(&node.author, node.name.as_deref(), node.mine));
+    let author =
+        (!node.missing).then(|| show::Author::new(&node.author, node.name.as_deref(), node.look_alike, node.mine));
     let shown = match &node.hidden {
         _ if node.missing => Shown::Missing,
         _ if node.retracted => Shown::Retracted,
@@ -361,6 +362,7 @@ mod tests {
             missing: false,
             author: String::new(),
             name: None,
+            look_alike: false,
             title: String::new(),
             text: String::new(),
             link: None,
