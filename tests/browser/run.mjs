@@ -16,6 +16,11 @@ async function until(holds, patience_ms = 30_000) {
   assert.fail("it did not come about in time");
 }
 
+/** Waits until everything that was written can be searched. */
+async function indexed(page, origin) {
+  await until(async () => (await (await page.request.get(`${origin}/api/v1/search?words=x`)).json()).complete);
+}
+
 async function openBoard(page, origin, name) {
   await page.goto(`${origin}/boards`);
   await page.getByRole("region", { name: "Open a board by its name" }).getByLabel("Name").fill(name);
@@ -224,6 +229,7 @@ async function attacks(browser) {
   const answer = await page.request.get(`${origin}/api/v1/feed?limit=1000`);
   const threads = await answer.json();
   assert.ok(threads.length > 10);
+  await indexed(page, origin);
   const paths = ["/", "/?sort=balanced", "/boards", "/directory", "/inbox", "/search?words=alert", "/search?words=script&sort=new", "/node", "/power", "/rules"];
   for (const { id, board, author } of threads) {
     paths.push(`/t/${id}`, `/why/${id}`, `/reply/${id}`, `/b/${board}`, `/b/${board}/log`, `/author/${author}`);
@@ -260,6 +266,7 @@ async function pages(browser) {
     settings: "/settings", rules: "/rules", why: `/why/${thread.id}`, power: "/power", help: "/help", nothing: "/nothing",
   };
   const problems = [];
+  await indexed(page, origin);
   for (const [name, path] of Object.entries(paths)) {
     await page.goto(origin + path);
     for (const width of [320, 1280]) {

@@ -280,6 +280,7 @@ fn words_of_strangers_stay_words() {
         "-m",
         "[x](javascript:alert(1)) ![y](https://evil.example/p.png) <iframe src=//evil.example>",
     ]);
+    eventually("the index has both", DEADLINE, || (node.object(&["search", "alert"])["found"] == 2).then_some(()));
     let person = Browser::of(&node);
     for path in [
         "/".to_owned(),
