@@ -7,7 +7,7 @@
 use crate::id::{AuthorKey, NetworkId};
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// What a signature is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +90,7 @@ const UNPACKED_MAX: usize = 4096;
 /// check, and few authors write most.
 #[derive(Debug, Default)]
 pub struct Verifier {
-    /// Looked up only, so that its order shows nowhere.
-    unpacked: HashMap<[u8; 32], VerifyingKey>,
+    unpacked: BTreeMap<[u8; 32], VerifyingKey>,
 }
 
 impl Verifier {

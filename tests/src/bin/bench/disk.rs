@@ -4,7 +4,7 @@ use super::Options;
 use super::holding::Holding;
 use super::ingest::{engine, now, open, take_in};
 use super::table::Table;
-use roda_node::store::{Keep, LocalRecord, Retention};
+use roda_node::store::{EventRow, Keep, LocalRecord, Retention};
 use roda_protocol::id::{AuthorKey, NetworkId};
 use roda_tests::mixture::{BOARDS, Mixture};
 use serde_json::json;
@@ -53,7 +53,13 @@ pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Tab
 fn prune(folder: &Path, network: NetworkId, mixture: &Mixture) -> u64 {
     let store = open(folder, network);
     let (mut times, mut bytes) = (Vec::new(), 0);
-    store.each_row(|row| Ok(times.push(row.created_ms))).expect("it reads");
+    let mut ids = Vec::new();
+    let each = |row: EventRow| {
+        times.push(row.created_ms);
+        ids.push(row.id);
+        Ok(())
+    };
+    store.each_row(each).expect("it reads");
     times.sort_unstable();
     let day_ms = 86_400_000;
     let days = (now().wall_ms - times[times.len() / 2]) / day_ms;
@@ -65,8 +71,6 @@ fn prune(folder: &Path, network: NetworkId, mixture: &Mixture) -> u64 {
     while store.prune(&by).expect("there is room").goes_on {}
     while store.compact().expect("there is room").is_some() {}
     store.flush().expect("there is room");
-    let mut ids = Vec::new();
-    store.each_row(|row| Ok(ids.push(row.id))).expect("it reads");
     for id in ids {
         bytes += store.proof(&id).expect("it reads").map_or(0, |stored| stored.event.bytes().len() as u64);
     }
