@@ -22,8 +22,25 @@ const TEXT_BYTES_MEDIAN: f64 = 300.0;
 /// The longest text.
 const TEXT_BYTES_MAX: usize = 20_000;
 
+/// Different words.
+const WORDS: usize = 50_000;
+
 /// Events that are remembered as targets.
 const RECENT_MAX: usize = 200_000;
+
+/// The word of a rank, one being the most frequent: two letters for each digit of the rank, base 60.
+#[must_use]
+pub fn word(rank: usize) -> String {
+    let (mut rest, mut word) = (rank, String::new());
+    loop {
+        word.push(char::from(b"bdfgklmnprst"[rest / 5 % 12]));
+        word.push(char::from(b"aeiou"[rest % 5]));
+        rest /= 60;
+        if rest == 0 {
+            return word;
+        }
+    }
+}
 
 /// What was written and can be answered, voted on, edited or taken back.
 #[derive(Clone, Copy, Debug)]
@@ -165,7 +182,9 @@ impl Mixture {
         let bytes = (TEXT_BYTES_MEDIAN * (0.8 * normal).exp()) as usize;
         let mut text = String::new();
         while text.len() < bytes.clamp(2, TEXT_BYTES_MAX) {
-            text.push_str(&data_encoding::BASE32_NOPAD.encode(&self.chance.draw().to_le_bytes()));
+            // The word of rank r is drawn as often as 1/r: the logarithm of its rank is uniform.
+            let part = self.chance.below(1 << 20) as f64 / f64::from(1 << 20);
+            text.push_str(&word((WORDS as f64).powf(part) as usize));
             text.push(' ');
         }
         text.truncate(bytes.clamp(2, TEXT_BYTES_MAX));

@@ -79,6 +79,43 @@ fn the_loss_of_the_index_costs_nothing() {
     starts_whole(&mut node, &ids, "the index's configuration");
 }
 
+/// Posts of 40 KB each: a log that is read for seconds, not in one go before the node serves.
+const LONG_LOG_POSTS: usize = 600;
+
+#[test]
+fn a_node_serves_while_it_makes_the_index_of_a_long_log_anew() {
+    let mut node = TestNode::start(&network_name());
+    let mut forge = Forge::new(node.network(), 1);
+    let founded = forge.board("long");
+    let board = founded.space();
+    let words = "a word and another ".repeat(40_000 / 19);
+    let posts = (0..LONG_LOG_POSTS).map(|number| forge.post(board, &format!("post {number}"), &words));
+    let events: Vec<_> = std::iter::once(founded).chain(posts.collect::<Vec<_>>()).collect();
+    node.follow(&board.to_string());
+    node.import(&events);
+    let mut ids = node.ids();
+    assert_eq!(ids.len(), events.len());
+    node.stop();
+    fs::remove_dir_all(node.index_folder()).expect("it is there");
+
+    // The first time the power goes amid it, the second time somebody writes.
+    node.launch(&[]);
+    let percent = node.object(&["status"])["remade_percent"].as_u64();
+    assert!(percent.is_some_and(|percent| percent < 100), "it serves before all is there: {percent:?}");
+    node.kill9();
+    node.launch(&[]);
+    let status = node.object(&["status"]);
+    assert!(status["remade_percent"].is_u64(), "what was not made before is made now: {status}");
+    ids.push(node.written(&["post", &board.to_string(), "-t", "Meanwhile"]));
+    ids.sort();
+    let is_whole = || node.object(&["status"]).get("remade_percent").is_none_or(Value::is_null).then_some(());
+    eventually("the index", DEADLINE, is_whole);
+    assert_eq!(node.ids(), ids);
+    node.assert_sound();
+    node.stop();
+    assert_eq!(starts_whole(&mut node, &ids, "nothing more"), "[]");
+}
+
 /// The one segment of a small log.
 fn segment(node: &TestNode) -> PathBuf {
     let mut files: Vec<_> = fs::read_dir(node.log_folder()).expect("it is there").flatten().collect();

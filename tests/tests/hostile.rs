@@ -371,7 +371,8 @@ fn ten_thousand_comments_of_unknown_parents_are_held_within_bounds() {
     let reply = scene.honest.reply(&events[1].id().to_string(), "Still here");
     scene.victim.assert_sound();
     assert!(scene.news.admitted(&reply, HONEST_DEADLINE).is_some());
-    assert!(scene.victim.memory("VmHWM") < MEMORY_MAX);
+    let memory = scene.victim.memory("VmHWM");
+    assert!(memory < MEMORY_MAX, "{} MiB at most", memory >> 20);
     scene.end();
 }
 

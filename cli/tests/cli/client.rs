@@ -229,14 +229,14 @@ fn an_import_is_sent_in_pieces_and_its_counts_are_summed() {
         Answer::Json(200, json!({ "imported": lines, "duplicate": 1, "rejected": 0, "reasons": [] }).to_string())
     });
     let file = node.home.path().join("export");
-    let mut text = "{}\n".repeat(300);
+    let mut text = "{}\n".repeat(1100);
     text.push_str(&"x".repeat(300 * 1024));
     std::fs::write(&file, text).unwrap();
     let output = node.json(&["import", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0));
     let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
-    assert_eq!((&report["imported"], &report["duplicate"], &report["rejected"]), (&json!(300), &json!(3), &json!(1)));
-    assert_eq!(report["reasons"], json!(["line 301 is longer than any event"]));
+    assert_eq!((&report["imported"], &report["duplicate"], &report["rejected"]), (&json!(1100), &json!(3), &json!(1)));
+    assert_eq!(report["reasons"], json!(["line 1101 is longer than any event"]));
 }
 
 #[test]

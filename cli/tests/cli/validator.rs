@@ -28,6 +28,7 @@ fn faults(value: &Value, schema: &Value, root: &Value, at: &str) -> Vec<String> 
             "const" => value == rule,
             "enum" => rule.as_array().unwrap().contains(value),
             "minimum" => value.as_i64().is_none_or(|number| number >= rule.as_i64().unwrap()),
+            "maximum" => value.as_i64().is_none_or(|number| number <= rule.as_i64().unwrap()),
             "pattern" => value.as_str().is_none_or(|text| matches(text, rule.as_str().unwrap())),
             "required" => {
                 rule.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some() || value.is_null())

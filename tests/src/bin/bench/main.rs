@@ -11,6 +11,7 @@ mod holding;
 mod ingest;
 mod memory;
 mod moving;
+mod page;
 mod read;
 mod reconcile;
 mod start;
@@ -47,6 +48,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("gossip", gossip::run),
     ("start", start::run),
     ("read", read::run),
+    ("page", page::run),
     ("disk", disk::run),
     ("moving", moving::run),
     ("memory", memory::run),

@@ -22,10 +22,10 @@ const AT_ONCE: usize = 2_000;
 const PAGE: usize = 200;
 
 /// What is read, and how long it may take.
-struct Reading {
-    what: String,
-    paths: Vec<String>,
-    reach: &'static str,
+pub(crate) struct Reading {
+    pub(crate) what: String,
+    pub(crate) paths: Vec<String>,
+    pub(crate) reach: &'static str,
 }
 
 /// The workload `read`.
@@ -58,7 +58,8 @@ pub(crate) fn run(options: &Options, holding: &mut Holding, print: &mut dyn FnMu
     }
     let columns = ["what", "ms, the first", "p50", "p99", "reach"];
     let mut table = Table::new(format!("Reading of {events} events, through the API"), &columns);
-    readings.iter().for_each(|reading| table.add(measured(&socket, reading)));
+    let get = |path: &str| drop(socket::get(&socket, path).expect("it serves"));
+    readings.iter().for_each(|reading| table.add(measured(reading, get)));
     print(&table);
 
     let columns = ["what", "ms, the first", "p50", "p99", "reach", "events/s taken in meanwhile"];
@@ -78,7 +79,7 @@ pub(crate) fn run(options: &Options, holding: &mut Holding, print: &mut dyn FnMu
                     written += AT_ONCE as u64;
                 }
             });
-            let row = measured(&socket, reading);
+            let row = measured(reading, get);
             is_over.store(true, Ordering::Relaxed);
             writer.join().expect("it takes them");
             row
@@ -103,12 +104,13 @@ fn pages(socket: &Path, whole: &str) -> Vec<String> {
     if paths.is_empty() { vec![format!("{whole}?limit={PAGE}&depth=1")] } else { paths }
 }
 
-fn measured(socket: &Path, reading: &Reading) -> Vec<Value> {
+/// A row of what is read so often: its first time, and the percentiles.
+pub(crate) fn measured(reading: &Reading, get: impl Fn(&str)) -> Vec<Value> {
     let started = Instant::now();
     let mut times = Vec::new();
     while times.len() < READS_MAX && (times.len() < 3 || started.elapsed() < READING) {
         let start = Instant::now();
-        socket::get(socket, &reading.paths[times.len() % reading.paths.len()]).expect("it serves");
+        get(&reading.paths[times.len() % reading.paths.len()]);
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
     let first = times[0];

@@ -106,7 +106,7 @@ fn a_node_is_unsure_from_the_failure_of_its_disk_to_its_next_start() {
 fn anything_over_its_bound_is_found() {
     let mut bounds = Bounds::default();
     let counters = |deferred| {
-        let sizes = [("deferred", deferred), ("wanted", 2000), ("fetching", 65_536)];
+        let sizes = [("deferred", deferred), ("wanted", 2000), ("fetching", 65_536), ("directory", 4096)];
         sizes.into_iter().map(|(name, size)| (name.to_owned(), size)).collect::<BTreeMap<String, u64>>()
     };
     bounds.size("bytes", 0, 10, 10, 0);
@@ -115,7 +115,7 @@ fn anything_over_its_bound_is_found() {
     bounds.size("bytes", 0, 11, 10, 0);
     bounds.counters(0, &counters(1001), 0);
     bounds.counters(0, &BTreeMap::new(), 0);
-    assert_eq!(bounds.found.0.len(), 5);
+    assert_eq!(bounds.found.0.len(), 6);
 }
 
 #[test]
