@@ -31,17 +31,12 @@ pub(super) async fn list(State(context): State<Shared>) -> Result<Json<Vec<Board
 
 /// Every board that is or was followed, by name.
 pub(crate) async fn read_boards(context: &Shared) -> Result<Vec<Board>, ApiError> {
-    let summaries = blocking(context.clone(), |context| {
+    blocking(context.clone(), |context| {
         let boards = context.boards()?.into_iter();
         let lens = Lens::new(context, false)?;
-        boards.map(|board| Ok((board.space, summary(context, &lens, board)?))).collect::<Result<Vec<_>, ApiError>>()
+        boards.map(|board| summary(context, &lens, board)).collect()
     })
-    .await?;
-    let mut boards = Vec::with_capacity(summaries.len());
-    for (space, board) in summaries {
-        boards.push(Board { completeness: completeness(context, space).await?, ..board });
-    }
-    Ok(boards)
+    .await
 }
 
 /// One board, or all that are followed.
@@ -53,9 +48,8 @@ pub(super) fn followed_boards(context: &Context, board: Option<&str>) -> Result<
 }
 
 /// What of a board may be missing.
-pub(crate) async fn completeness(context: &Shared, space: SpaceId) -> Result<Completeness, ApiError> {
-    let asked = context.handle.ask(Local::Completeness { space }).await?;
-    let Answer::Completeness(said) = asked else { return Err(unexpected()) };
+pub(crate) fn completeness(context: &Context, space: SpaceId) -> Result<Completeness, ApiError> {
+    let said = context.handle.completeness(space);
     let declined = context.store.declined(space)?;
     let known = context.store.known().len(space) as u64;
     Ok(Completeness {
@@ -87,7 +81,7 @@ fn summary(context: &Context, lens: &Lens, board: KnownBoard) -> Result<Board, A
         name: board.name,
         keep: super::keeping::word(store.keep(board.space)?),
         listing: super::directory::word(store.listing(board.space)?).to_owned(),
-        completeness: Completeness::default(),
+        completeness: completeness(context, board.space)?,
     })
 }
 
@@ -248,7 +242,7 @@ pub(crate) async fn sync_boards(context: &Shared, ask: SyncAsk) -> Result<Vec<Sy
     let mut reports = Vec::with_capacity(sums.len());
     for sum in sums {
         let Some(space) = sum.space else { continue };
-        let state = completeness(context, space).await?;
+        let state = completeness(context, space)?;
         reports.push(SyncReport {
             board: space.to_string(),
             events: context.store.known().len(space) as u64,

@@ -5,8 +5,7 @@ use super::dto::{Completeness, Hidden, MoreBelow, OutboxEntry, ThreadNode, Threa
 use super::error::ApiError;
 use super::feed::Lens;
 use super::names::note_look_alikes;
-use super::node::unexpected;
-use crate::engine::{Answer, Local};
+use crate::engine::Local;
 use crate::runtime::Context;
 use crate::store::{EventRow, root_named_by};
 use axum::Json;
@@ -293,8 +292,7 @@ pub(super) fn thread_node(context: &Context, lens: &Lens, node: Node, is_new: bo
 
 /// Adds what only the engine knows, tells it of holes, and marks the thread as read.
 async fn finish(context: &Shared, mut page: ThreadPage, facts: ThreadFacts) -> Result<ThreadPage, ApiError> {
-    let asked = context.handle.ask(Local::Completeness { space: facts.space }).await?;
-    let Answer::Completeness(compared) = asked else { return Err(unexpected()) };
+    let compared = context.handle.completeness(facts.space);
     page.completeness.peers_equal = compared.peers_equal;
     page.completeness.peers_asked = compared.peers_asked;
     page.completeness.checked_ms = compared.checked_ms;
@@ -304,7 +302,7 @@ async fn finish(context: &Shared, mut page: ThreadPage, facts: ThreadFacts) -> R
     }
     let ids: Vec<EventId> = facts.missing.into_iter().chain(facts.wordless).collect();
     if !ids.is_empty() {
-        context.handle.ask(Local::Want { space: facts.space, ids }).await?;
+        context.handle.tell(Local::Want { space: facts.space, ids });
     }
     if facts.last_position > facts.read_mark {
         context.handle.ask(Local::Read { root: facts.root, position: facts.last_position }).await?;

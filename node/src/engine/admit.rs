@@ -319,7 +319,9 @@ impl Engine {
             self.arrivals.add(event.space(), &id, event.bytes().len(), sender.as_ref());
         }
         self.sync_found(event.space(), event.header().created_ms, id);
-        self.lost.remove(&(event.space(), id));
+        if self.lost.remove(&(event.space(), id)) {
+            self.lost_changed.insert(event.space());
+        }
         if event.has_body() || !matches!(self.store.is_taken_back(&id, &event.header().author), Ok(false)) {
             self.wants.found(&id);
             self.wordless.remove(&(event.space(), id));

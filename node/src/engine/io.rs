@@ -225,11 +225,6 @@ pub enum Local {
     },
     /// Which peers are connected?
     Peers,
-    /// How complete is a board?
-    Completeness {
-        /// Which.
-        space: SpaceId,
-    },
     /// How far are own events?
     Delivery {
         /// Which.
@@ -261,6 +256,14 @@ pub enum Local {
 /// What is to be done.
 #[derive(Debug, PartialEq)]
 pub enum Output {
+    /// From now on this is to be said of how complete a board is; the default of those of which nothing was said. Readers
+    /// look at what was said last, and do not wait for the engine.
+    Completeness {
+        /// Which.
+        space: SpaceId,
+        /// How complete it is.
+        said: Completeness,
+    },
     /// Tell gossip what a message is worth.
     Judge {
         /// Which message.
@@ -361,8 +364,6 @@ pub enum Answer {
     Synced(Vec<SyncSummary>),
     /// To `Peers`.
     Peers(Vec<PeerInfo>),
-    /// To `Completeness`.
-    Completeness(Completeness),
     /// To `Delivery`: whether it was sent, and peers that hold it.
     Delivery {
         /// Whether a peer took it.

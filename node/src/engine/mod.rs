@@ -135,6 +135,8 @@ pub struct Engine {
     arrivals: Arrivals,
     /// Known events whose records in the log are damaged.
     lost: BTreeSet<(SpaceId, EventId)>,
+    /// Spaces in which others are lost than was said.
+    lost_changed: BTreeSet<SpaceId>,
     /// Events whose words have not come along: asked for at each comparison. The index has all of them.
     wordless: BTreeSet<(SpaceId, EventId)>,
     next_token: Token,
@@ -186,6 +188,7 @@ impl Engine {
             senders: Vec::new(),
             arrivals: Arrivals::default(),
             lost: BTreeSet::new(),
+            lost_changed: BTreeSet::new(),
             wordless: BTreeSet::new(),
             next_token: 1,
             disk_bytes: 0,
@@ -197,7 +200,7 @@ impl Engine {
             out: Vec::new(),
         };
         engine.reload()?;
-        let out = std::mem::take(&mut engine.out);
+        let out = engine.outputs();
         Ok((engine, out))
     }
 
@@ -215,7 +218,18 @@ impl Engine {
         } else {
             self.take_turn(inputs, now);
         }
-        std::mem::take(&mut self.out)
+        self.outputs()
+    }
+
+    /// What is to be done. How complete spaces are comes first: whoever gets an answer may read that at once.
+    fn outputs(&mut self) -> Vec<Output> {
+        let mut changed = self.syncs.take_compared();
+        changed.append(&mut self.wants.take_changed());
+        changed.append(&mut self.lost_changed);
+        let said = |space| Output::Completeness { space, said: self.completeness(space) };
+        let mut out: Vec<Output> = changed.into_iter().map(said).collect();
+        out.append(&mut self.out);
+        out
     }
 
     fn take_turn(&mut self, inputs: Vec<Input>, now: Now) {
@@ -342,7 +356,6 @@ impl Engine {
             }
             Local::Sync { space, wait_ms } => return self.sync_asked(space, wait_ms, reply, now),
             Local::Peers => Answer::Peers(self.peer_infos()),
-            Local::Completeness { space } => Answer::Completeness(self.completeness(space)),
             Local::Delivery { id } => self.outbox.delivery(&id),
             Local::Counters => {
                 Answer::Counters { counters: self.all_counters(), storage_problem: self.storage_problem.clone() }
@@ -448,7 +461,9 @@ impl Engine {
     fn fetch_lost(&mut self) -> Answer {
         match self.store.lost() {
             Ok(lost) => {
-                self.lost = lost.into_iter().take(LOST_MAX).collect();
+                let lost: BTreeSet<_> = lost.into_iter().take(LOST_MAX).collect();
+                self.lost_changed.extend(self.lost.symmetric_difference(&lost).map(|(space, _)| *space));
+                self.lost = lost;
                 self.lost.iter().for_each(|(space, id)| self.wants.add(*space, *id, None));
                 Answer::Done
             }

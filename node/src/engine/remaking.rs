@@ -133,7 +133,6 @@ fn changes(ask: &Local) -> bool {
     !matches!(
         ask,
         Local::Peers
-            | Local::Completeness { .. }
             | Local::Delivery { .. }
             | Local::Counters
             | Local::Bringer { .. }

@@ -2,6 +2,7 @@
 
 use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::time::Now;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::peer::Peer;
@@ -37,25 +38,45 @@ struct Want {
 #[derive(Debug, Default)]
 pub(super) struct Wants {
     wants: BTreeMap<EventId, Want>,
+    /// Spaces of which something else is on the list now.
+    changed: BTreeSet<SpaceId>,
 }
 
 impl Wants {
     /// Puts an event on the list, if there is room. `sender` named it, and is asked first.
     pub(super) fn add(&mut self, space: SpaceId, id: EventId, sender: Option<Peer>) {
         if self.wants.len() < WANTS_MAX {
-            let new = || Want { space, since_ms: None, due_ms: None, sender, asked: BTreeSet::new() };
-            self.wants.entry(id).or_insert_with(new);
+            let Entry::Vacant(place) = self.wants.entry(id) else { return };
+            place.insert(Want { space, since_ms: None, due_ms: None, sender, asked: BTreeSet::new() });
+            self.changed.insert(space);
         }
     }
 
     /// Takes off what has been on the list too long.
     pub(super) fn expire(&mut self, now: Now) {
-        self.wants.retain(|_, want| *want.since_ms.get_or_insert(now.steady_ms) + LIFE_MS > now.steady_ms);
+        self.retain(|want| *want.since_ms.get_or_insert(now.steady_ms) + LIFE_MS > now.steady_ms);
     }
 
     /// Takes it off: it is here.
     pub(super) fn found(&mut self, id: &EventId) {
-        self.wants.remove(id);
+        if let Some(want) = self.wants.remove(id) {
+            self.changed.insert(want.space);
+        }
+    }
+
+    fn retain(&mut self, mut is_kept: impl FnMut(&mut Want) -> bool) {
+        self.wants.retain(|_, want| {
+            let is_kept = is_kept(want);
+            if !is_kept {
+                self.changed.insert(want.space);
+            }
+            is_kept
+        });
+    }
+
+    /// The spaces of which something else is on the list than when this was asked last.
+    pub(super) fn take_changed(&mut self) -> BTreeSet<SpaceId> {
+        std::mem::take(&mut self.changed)
     }
 
     /// What to ask `peer` for now, all of one space, at most `limit`. `follows` says which spaces the peer follows, and
@@ -86,7 +107,7 @@ impl Wants {
                 ids.push(*id);
             }
         }
-        self.wants.retain(|_, want| want.asked.len() < TRIES_MAX as usize || want.due_ms > Some(now.steady_ms));
+        self.retain(|want| want.asked.len() < TRIES_MAX as usize || want.due_ms > Some(now.steady_ms));
         space.map(|space| (space, ids))
     }
 

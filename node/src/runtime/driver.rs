@@ -1,8 +1,10 @@
 //! The engine's thread: takes turns from the inbox, lets the engine decide, carries its outputs out. Decides nothing.
 
+use super::Handle;
 use super::foresight::{Foresight, Turn};
 use super::inbox::Item;
 use super::notices::Notices;
+use super::statements::Statements;
 use crate::engine::{self, Engine, Input, Local, Notice, Output, Publication};
 use crate::home::Home;
 use crate::network::{self, Command, Event, PublishFailure, group_words};
@@ -33,6 +35,7 @@ pub(super) struct Driver {
     counters: Arc<network::Counters>,
     messages_missed: u64,
     said: Notices,
+    statements: Statements,
     started: Instant,
     last_tick: Instant,
 }
@@ -41,8 +44,7 @@ impl Driver {
     pub(super) fn new(
         engine: Engine,
         foresight: Foresight,
-        commands: mpsc::Sender<Command>,
-        notices: broadcast::Sender<Notice>,
+        handle: &Handle,
         home: Home,
         counters: Arc<network::Counters>,
         said: Notices,
@@ -51,8 +53,8 @@ impl Driver {
         Self {
             engine,
             foresight,
-            commands,
-            notices,
+            commands: handle.commands.clone(),
+            notices: handle.notices.clone(),
             home,
             deliveries: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -61,6 +63,7 @@ impl Driver {
             counters,
             messages_missed: 0,
             said,
+            statements: handle.statements.clone(),
             started: now,
             last_tick: now,
         }
@@ -169,6 +172,10 @@ impl Driver {
                         // Whoever asked may have gone.
                         let _ = question.send(answer);
                     }
+                    continue;
+                }
+                Output::Completeness { space, said } => {
+                    self.statements.say(space, said);
                     continue;
                 }
                 Output::Emit(notice) => {

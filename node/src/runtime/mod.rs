@@ -8,6 +8,7 @@ mod foresight;
 mod inbox;
 mod notices;
 mod open;
+mod statements;
 mod upkeep;
 
 pub(crate) use driver::wall_ms;
@@ -18,7 +19,7 @@ pub(crate) use open::replace_index;
 
 use crate::api;
 use crate::config::{Config, ConfigError, WebPolicy};
-use crate::engine::{self, Answer, Engine, Local, Notice};
+use crate::engine::{self, Answer, Completeness, Engine, Local, Notice};
 use crate::home::{Home, HomeError, HomeLock};
 use crate::identity::{self, KeyError};
 use crate::network::{Command, Network, NetworkConfig, NetworkError, Proxy, Report};
@@ -30,8 +31,9 @@ use foresight::Foresight;
 use inbox::Inbox;
 use notices::Notices;
 use open::Opened;
-use roda_protocol::id::{AuthorKey, NetworkId};
+use roda_protocol::id::{AuthorKey, NetworkId, SpaceId};
 use roda_protocol::keys::SecretKey;
+use statements::Statements;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,6 +112,7 @@ pub(crate) struct Handle {
     inbox: Inbox,
     commands: mpsc::Sender<Command>,
     notices: broadcast::Sender<Notice>,
+    statements: Statements,
 }
 
 /// The engine takes no more questions: too many wait, or the node is stopping.
@@ -128,6 +131,18 @@ impl Handle {
             return Err(Unavailable);
         }
         answer.await.map_err(|_| Unavailable)
+    }
+
+    /// Tells the engine something, of which nobody waits to hear what came of it.
+    pub(crate) fn tell(&self, ask: Local) {
+        let (reply, _) = oneshot::channel();
+        // A node that stops, or has no room for more questions, is not asked.
+        let _ = self.inbox.ask(ask, reply);
+    }
+
+    /// What the engine said last of how complete a space is. Waits for nobody.
+    pub(crate) fn completeness(&self, space: SpaceId) -> Completeness {
+        self.statements.of(space)
     }
 
     /// Dials an address.
@@ -266,13 +281,17 @@ impl Node {
         };
         let network = start_network(network_config, &home, &inbox, &mut notices).await?;
         let (notice_sender, _) = broadcast::channel(NOTICES_MAX);
-        let handle = Handle { inbox: inbox.clone(), commands: network.commands(), notices: notice_sender.clone() };
+        let handle = Handle {
+            inbox: inbox.clone(),
+            commands: network.commands(),
+            notices: notice_sender,
+            statements: Statements::default(),
+        };
         let counters = Arc::clone(network.counters());
         let said = Notices::new(notices.clone());
         let foresight =
             Foresight::start(inbox.clone(), Arc::clone(&store)).map_err(|error| internal(&error.to_string()))?;
-        let driver =
-            Driver::new(engine, foresight, network.commands(), notice_sender, home.clone(), counters, said.clone());
+        let driver = Driver::new(engine, foresight, &handle, home.clone(), counters, said.clone());
         let (thread, engine_ended) = run_engine(driver, first)?;
         let peer_id = network.local_peer().to_string();
         let access = match &page {

@@ -41,6 +41,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+/// How much the thread that indexes steps back: a tenth of a processor where others want all of it. With less it could be
+/// set aside for long while it holds a lock that a reader waits for.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
 /// The index, as it is asked. Clones are of the same.
 #[derive(Clone)]
 pub(crate) struct Search(Arc<Shared>);
@@ -58,7 +63,10 @@ impl Search {
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let shared = Arc::new(Shared::default());
         let keeper = Keeper::new(Arc::clone(&shared), store, folder, Box::new(tell));
-        let thread = std::thread::Builder::new().name("search".into()).spawn(move || keeper.run())?;
+        let thread = std::thread::Builder::new().name("search".into()).spawn(move || {
+            stand_back();
+            keeper.run();
+        })?;
         Ok((Self(shared), thread))
     }
 
@@ -123,6 +131,16 @@ impl Query {
     /// A short text, whole, with its hits.
     pub(crate) fn whole(&self, text: &str) -> Excerpt {
         Excerpt::whole(text, &self.wanted)
+    }
+}
+
+/// Leaves the processors to whoever answers people and peers: events that come in are verified and stored first, and their words
+/// are indexed with what is left. tantivy's threads are made by this one, and inherit it.
+fn stand_back() {
+    // Elsewhere niceness is the whole process's.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "the index of the words has no lower priority");
     }
 }
 

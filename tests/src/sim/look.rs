@@ -5,7 +5,7 @@ use super::oracle;
 use super::plan::Event;
 use super::readings::{POSTS_MAX, stored_ids};
 use super::world::{ROUND_MS, World};
-use roda_node::engine::{Completeness, Input, Local, ReplyTo};
+use roda_node::engine::{Completeness, Input, Local};
 use roda_node::store::{EventStore, Presence};
 use roda_protocol::event::Verified;
 use roda_protocol::id::{EventId, SpaceId};
@@ -86,14 +86,14 @@ impl World {
         running.and_then(|running| stored_ids(&running.store, board).ok()).unwrap_or_default()
     }
 
-    /// Asks every honest node how complete its boards are, and for its counters.
+    /// Looks at what every honest node says of how complete its boards are, and asks for its counters.
     fn question_all(&mut self) {
         for at in self.honest().collect::<Vec<_>>() {
-            let boards = self.boards.clone().into_iter().enumerate();
-            let ask = |(number, space)| Input::Local { ask: Local::Completeness { space }, reply: number as ReplyTo };
-            let mut inputs: Vec<Input> = boards.map(ask).collect();
-            inputs.push(Input::Local { ask: Local::Counters, reply: 0 });
-            self.feed(at, inputs);
+            let Some(running) = &self.nodes[at].running else { continue };
+            for (board, said) in running.statements.clone() {
+                self.claimed(at, board, &said);
+            }
+            self.feed(at, vec![Input::Local { ask: Local::Counters, reply: 0 }]);
         }
     }
 
@@ -117,8 +117,7 @@ impl World {
     }
 
     /// A node said how complete a board is.
-    pub(super) fn claimed(&mut self, at: usize, reply: ReplyTo, compared: &Completeness) {
-        let Some(&board) = usize::try_from(reply).ok().and_then(|number| self.boards.get(number)) else { return };
+    fn claimed(&mut self, at: usize, board: SpaceId, compared: &Completeness) {
         if compared.checked_ms == 0 {
             return;
         }

@@ -3,11 +3,11 @@
 use super::hostile::Hostile;
 use super::scenario::Scenario;
 use crate::forge::Forge;
-use roda_node::engine::{Config, Delivery, Engine, MessageName, Output};
+use roda_node::engine::{Completeness, Config, Delivery, Engine, MessageName, Output};
 use roda_node::peer::Peer;
 use roda_node::store::{EventStore, MemoryIndex, MemoryJournal, StoreError};
 use roda_protocol::gossip;
-use roda_protocol::id::NetworkId;
+use roda_protocol::id::{NetworkId, SpaceId};
 use roda_protocol::keys::SecretKey;
 use roda_protocol::time::Now;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -56,6 +56,8 @@ pub(super) struct Node {
 pub(super) struct Running {
     pub(super) engine: Engine,
     pub(super) store: Arc<EventStore>,
+    /// How complete spaces are, as the engine said last.
+    pub(super) statements: BTreeMap<SpaceId, Completeness>,
     pub(super) started_ms: u64,
     pub(super) next_tick_ms: u64,
     pub(super) topics: BTreeSet<String>,
@@ -153,6 +155,7 @@ impl Node {
             other => other?,
         };
         self.running = Some(Running {
+            statements: BTreeMap::new(),
             engine,
             store,
             started_ms: now_ms,

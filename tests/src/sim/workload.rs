@@ -3,7 +3,7 @@
 use super::ledger::{Action, Place};
 use super::plan::Event;
 use super::world::{ROUND_MS, World};
-use roda_node::engine::{Answer, Local, ReplyTo, Verdict};
+use roda_node::engine::{Answer, Local, Verdict};
 use roda_protocol::event::Signed;
 use roda_protocol::id::{EventId, SpaceId};
 
@@ -112,10 +112,9 @@ impl World {
     }
 
     /// An engine answered its own people.
-    pub(super) fn replied(&mut self, at: usize, reply: ReplyTo, answer: Answer) {
+    pub(super) fn replied(&mut self, at: usize, answer: Answer) {
         match answer {
             Answer::Written(Verdict::Admitted(id)) => self.checks.durable.acknowledged(at, id),
-            Answer::Completeness(compared) => self.claimed(at, reply, &compared),
             Answer::Counters { counters, .. } => self.checks.bounds.counters(at, &counters, self.now_ms),
             _ => {}
         }

@@ -286,11 +286,16 @@ impl World {
                 Output::Respond { reply, body } => self.respond(at, reply, body),
                 Output::Disconnect { peer, reason } => self.disconnected(at, &peer, &reason),
                 Output::Mark { peer, lacks } => self.marked(at, &peer, lacks),
-                Output::Reply { reply, answer } => self.replied(at, reply, answer),
+                Output::Reply { answer, .. } => self.replied(at, answer),
                 Output::ReplaceIndex => {
                     self.nodes[at].index = Arc::new(MemoryIndex::new());
                     let empty = EmptyIndex(Arc::clone(&self.nodes[at].index) as _);
                     self.ask_engine(at, Local::Rebuild { empty });
+                }
+                Output::Completeness { space, said } => {
+                    if let Some(running) = &mut self.nodes[at].running {
+                        running.statements.insert(space, said);
+                    }
                 }
                 Output::Remade { .. } => {}
                 Output::Emit(Notice::Delivered { id, held_by }) if !self.nodes[at].is_hostile() => {

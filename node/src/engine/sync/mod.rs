@@ -33,7 +33,7 @@ use roda_protocol::time::Now;
 use roda_protocol::wire::{Form, Request, Response};
 use schedule::Schedule;
 use session::Session;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use waiting::Waiting;
 
 /// Sessions that this node has begun and that run at once; people's own are not counted.
@@ -114,6 +114,11 @@ pub(super) struct Syncs {
 impl Syncs {
     pub(super) fn compared(&self, space: SpaceId) -> Completeness {
         self.comparisons.of(space)
+    }
+
+    /// The spaces whose comparisons say something else than when this was asked last.
+    pub(super) fn take_compared(&mut self) -> BTreeSet<SpaceId> {
+        self.comparisons.take_changed()
     }
 
     pub(super) fn suspect(&mut self) {

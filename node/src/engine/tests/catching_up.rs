@@ -17,10 +17,8 @@ fn two_nodes_that_wrote_apart_hold_the_same_after_one_comparison() {
     }
     world.run(70_000);
     assert_eq!((world.known(0, board), world.known(1, board)), (701, 701));
-    match world.ask(0, Local::Completeness { space: board }) {
-        Answer::Completeness(compared) => assert_eq!((compared.peers_asked, compared.peers_equal), (1, 1)),
-        other => panic!("{other:?}"),
-    }
+    let compared = world.completeness(0, board);
+    assert_eq!((compared.peers_asked, compared.peers_equal), (1, 1));
 }
 
 #[test]
@@ -268,9 +266,9 @@ fn nothing_is_said_of_peers_that_have_left() {
         world.link(0, at);
     });
     world.run(5000);
-    let said = |world: &mut World| match world.ask(0, Local::Completeness { space: board }) {
-        Answer::Completeness(said) => (said.peers_asked, said.peers_equal, said.checked_ms),
-        other => panic!("{other:?}"),
+    let said = |world: &mut World| {
+        let said = world.completeness(0, board);
+        (said.peers_asked, said.peers_equal, said.checked_ms)
     };
     let (asked, equal, checked_ms) = said(&mut world);
     assert_eq!((asked, equal), (2, 2));
@@ -321,10 +319,7 @@ fn a_missing_parent_is_asked_first_from_who_named_it() {
     assert_eq!(world.messages.iter().filter_map(asks).collect::<Vec<_>>(), [2]);
     world.run(6000);
     assert_eq!(world.messages.iter().filter_map(asks).collect::<Vec<_>>(), [2, 0], "then from the others");
-    match world.ask(1, Local::Completeness { space: board }) {
-        Answer::Completeness(said) => assert_eq!(said.missing, [parent]),
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(world.completeness(1, board).missing, [parent]);
 }
 
 #[test]

@@ -27,6 +27,8 @@ struct World {
     gossip: bool,
     subscriptions: Vec<BTreeSet<String>>,
     answers: Vec<(usize, ReplyTo, Answer)>,
+    /// What each said last of how complete a space is.
+    statements: BTreeMap<(usize, SpaceId), Completeness>,
     judgements: Vec<Judgement>,
     disconnects: Vec<String>,
     /// Who took points from whom, or gave them back.
@@ -79,6 +81,7 @@ impl World {
             gossip: true,
             subscriptions: vec![BTreeSet::new(); count],
             answers: Vec::new(),
+            statements: BTreeMap::new(),
             judgements: Vec::new(),
             disconnects: Vec::new(),
             marks: Vec::new(),
@@ -100,6 +103,11 @@ impl World {
             world.outputs(number, outputs);
         }
         world
+    }
+
+    /// What a node says of how complete a space is.
+    fn completeness(&self, at: usize, space: SpaceId) -> Completeness {
+        self.statements.get(&(at, space)).cloned().unwrap_or_default()
     }
 
     fn link(&mut self, from: usize, to: usize) {
@@ -185,6 +193,7 @@ impl World {
                 Output::Judge { judgement, .. } => self.judgements.push(judgement),
                 Output::Disconnect { reason, .. } => self.disconnects.push(reason),
                 Output::Mark { peer, lacks } => self.marks.push((from, number_of(&peer), lacks)),
+                Output::Completeness { space, said } => drop(self.statements.insert((from, space), said)),
                 Output::Emit(_) | Output::ReplaceIndex | Output::Remade { .. } => {}
             }
         }

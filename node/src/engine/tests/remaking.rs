@@ -52,7 +52,6 @@ fn people_are_answered_meanwhile_and_what_they_write_is_not_lost() {
     assert!(percent.is_some_and(|percent| (1..99).contains(&percent)), "{percent:?}");
     assert!(world.known(0, board) < posts.len(), "not all is there yet");
     assert!(matches!(world.ask(0, Local::Counters), Answer::Counters { .. }));
-    assert!(matches!(world.ask(0, Local::Completeness { space: board }), Answer::Completeness(_)));
     let words = PostBody { title: "meanwhile".into(), text: String::new(), link: None };
     let written = world.signed(0, world.draft(board, vec![], Kind::Post(Post::default()), Body::Post(words)));
     let write = Input::Local { ask: Local::Write { bytes: written.bytes().to_vec() }, reply: 902 };
@@ -90,7 +89,7 @@ fn what_peers_bring_meanwhile_is_not_taken_for_new() {
     world.run(20_000);
     assert_eq!(admitted(&world), before, "nothing was stored twice");
     assert_eq!(world.known(0, board), 1 + posts.len());
-    let Answer::Completeness(compared) = world.ask(0, Local::Completeness { space: board }) else { panic!("it says") };
+    let compared = world.completeness(0, board);
     assert_eq!((compared.peers_equal, compared.peers_asked), (1, 1));
 }
 

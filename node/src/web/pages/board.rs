@@ -49,7 +49,7 @@ pub(super) async fn head(web: &Shared, frame: &Frame, text: String) -> Result<Bo
             Ok((board, words, listing))
         })
         .await?;
-    let state = completeness(&web.context, board.space).await?;
+    let state = completeness(&web.context, board.space)?;
     let KnownBoard { space, row, name, .. } = board;
     let is_open = row.open_name.is_some();
     let id = space.to_string();

@@ -5,14 +5,19 @@ use roda_node::store::{Arrival, LocalRecord, SpaceRow};
 use roda_protocol::event::{Signed, Verified};
 use roda_protocol::id::{EventId, NetworkId};
 use roda_tests::cluster::{TestNode, network_name};
-use roda_tests::mixture::{BOARDS, Mixture};
-use std::time::{SystemTime, UNIX_EPOCH};
+use roda_tests::mixture::{BOARDS, Mixture, word};
+use roda_tests::socket;
+use roda_tests::wait::eventually;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Events of the large node, if the command line says nothing.
 const EVENTS: usize = 1_000_000;
 
 /// Comments of the long threads in the large node.
 const THREADS: [usize; 2] = [1_000, 100_000];
+
+/// How long the words of all events may take to be indexed before the bench gives up.
+const INDEXED_WITHIN: Duration = Duration::from_secs(1200);
 
 /// Events that are made and stored at once.
 const STEP: usize = 10_000;
@@ -61,6 +66,15 @@ pub(crate) fn node(seed: u64, events: usize, threads: &mut [(usize, EventId)]) -
     drop(store);
     node.launch(&[]);
     (node, boards)
+}
+
+/// Waits until the words of all that a node holds are indexed, which takes a processor meanwhile.
+pub(crate) fn until_words_are_indexed(node: &TestNode) {
+    eventually("the index of the words", INDEXED_WITHIN, || {
+        let found =
+            socket::get(&node.socket(), &format!("/api/v1/search?words={}&limit=1", word(1))).expect("it serves");
+        found["complete"].as_bool().filter(|is_complete| *is_complete)
+    });
 }
 
 /// A large node, its long threads, and how many events it holds.

@@ -1,18 +1,12 @@
 //! How fast the web page of a node that holds many events is: from the request on a logged-in connection to the last byte.
 
 use super::Options;
-use super::holding::{Holding, Large};
+use super::holding::{Holding, Large, until_words_are_indexed};
 use super::read::{Reading, measured};
 use super::table::Table;
 use roda_tests::cluster::Place;
 use roda_tests::mixture::word;
 use roda_tests::page::Browser;
-use roda_tests::socket;
-use roda_tests::wait::eventually;
-use std::time::Duration;
-
-/// How long the words of all events may take to be indexed before the bench gives up.
-const INDEXED_WITHIN: Duration = Duration::from_secs(1200);
 
 /// The workload `page`.
 pub(crate) fn run(options: &Options, holding: &mut Holding, print: &mut dyn FnMut(&Table)) {
@@ -20,12 +14,7 @@ pub(crate) fn run(options: &Options, holding: &mut Holding, print: &mut dyn FnMu
     node.stop();
     node.set_place(Place::with_page());
     node.launch(&[]);
-    // Until the words are indexed that takes a core; the table is of a node at rest.
-    eventually("the index of the words", INDEXED_WITHIN, || {
-        let found =
-            socket::get(&node.socket(), &format!("/api/v1/search?words={}&limit=1", word(1))).expect("it serves");
-        found["complete"].as_bool().filter(|is_complete| *is_complete)
-    });
+    until_words_are_indexed(node);
     let (frequent, rare) = (word(30), word(20_000));
     let browser = Browser::of(node);
     let board = node.json(&["boards"])[0]["board"].as_str().expect("an id").to_owned();

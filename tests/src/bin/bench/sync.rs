@@ -29,10 +29,12 @@ pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Tab
             "giving",
             "of both cores",
             "bytes on the wire an event",
+            "seconds until words are found, too",
         ],
     );
     for count in options.events.map_or(SIZES.to_vec(), |events| vec![events]) {
         let (giving, boards) = holding::node(options.seed, count, &mut []);
+        holding::until_words_are_indexed(&giving);
         let fetching = TestNode::start(giving.network());
         boards.iter().for_each(|board| fetching.follow(board));
         let (total, cpu) = (giving.events(), (fetching.cpu_seconds(), giving.cpu_seconds()));
@@ -46,17 +48,20 @@ pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Tab
         }
         let seconds = started.elapsed().as_secs_f64();
         let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-        let busy = fetching.cpu_seconds() - cpu.0 + giving.cpu_seconds() - cpu.1;
         let bytes = received(&fetching);
+        let (fetching_cpu, giving_cpu) = (fetching.cpu_seconds() - cpu.0, giving.cpu_seconds() - cpu.1);
+        holding::until_words_are_indexed(&fetching);
+        let worded = started.elapsed().as_secs_f64();
         let an_event = |seconds: f64| json!(seconds * 1e6 / count as f64);
         table.add(vec![
             json!(count),
             json!(seconds),
             json!((count as f64 / seconds).round() as u64),
-            an_event(fetching.cpu_seconds() - cpu.0),
-            an_event(giving.cpu_seconds() - cpu.1),
-            json!(busy / seconds / cores),
+            an_event(fetching_cpu),
+            an_event(giving_cpu),
+            json!((fetching_cpu + giving_cpu) / seconds / cores),
             bytes.map_or(Value::Null, |bytes| json!(bytes / count as f64)),
+            json!(worded),
         ]);
         fetching.assert_sound();
     }
