@@ -7,6 +7,10 @@ use super::table::Table;
 use roda_tests::cluster::Place;
 use roda_tests::mixture::word;
 use roda_tests::page::Browser;
+use std::time::Duration;
+
+/// Between two requests: a page answers fifty a second.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// The workload `page`.
 pub(crate) fn run(options: &Options, holding: &mut Holding, print: &mut dyn FnMut(&Table)) {
@@ -36,7 +40,7 @@ pub(crate) fn run(options: &Options, holding: &mut Holding, print: &mut dyn FnMu
     let columns = ["page", "ms, the first", "p50", "p99", "reach"];
     let mut table = Table::new(format!("The web page of a node with {events} events"), &columns);
     for reading in &readings {
-        table.add(measured(reading, |path| {
+        table.add(measured(reading, PAUSE, |path| {
             let answer = browser.get(path);
             assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         }));

@@ -59,7 +59,7 @@ pub(crate) fn run(options: &Options, holding: &mut Holding, print: &mut dyn FnMu
     let columns = ["what", "ms, the first", "p50", "p99", "reach"];
     let mut table = Table::new(format!("Reading of {events} events, through the API"), &columns);
     let get = |path: &str| drop(socket::get(&socket, path).expect("it serves"));
-    readings.iter().for_each(|reading| table.add(measured(reading, get)));
+    readings.iter().for_each(|reading| table.add(measured(reading, Duration::ZERO, get)));
     print(&table);
 
     let columns = ["what", "ms, the first", "p50", "p99", "reach", "events/s taken in meanwhile"];
@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options, holding: &mut Holding, print: &mut dyn FnMu
                     written += AT_ONCE as u64;
                 }
             });
-            let row = measured(reading, get);
+            let row = measured(reading, Duration::ZERO, get);
             is_over.store(true, Ordering::Relaxed);
             writer.join().expect("it takes them");
             row
@@ -104,11 +104,12 @@ fn pages(socket: &Path, whole: &str) -> Vec<String> {
     if paths.is_empty() { vec![format!("{whole}?limit={PAGE}&depth=1")] } else { paths }
 }
 
-/// A row of what is read so often: its first time, and the percentiles.
-pub(crate) fn measured(reading: &Reading, get: impl Fn(&str)) -> Vec<Value> {
+/// A row of what is read so often, with a pause before each time: its first time, and the percentiles.
+pub(crate) fn measured(reading: &Reading, pause: Duration, get: impl Fn(&str)) -> Vec<Value> {
     let started = Instant::now();
     let mut times = Vec::new();
     while times.len() < READS_MAX && (times.len() < 3 || started.elapsed() < READING) {
+        std::thread::sleep(pause);
         let start = Instant::now();
         get(&reading.paths[times.len() % reading.paths.len()]);
         times.push(start.elapsed().as_secs_f64() * 1e3);
