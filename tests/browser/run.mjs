@@ -246,11 +246,56 @@ async function attacks(browser) {
   assert.deepEqual(breaches, []);
 }
 
-/** axe on every page, narrow and wide, light and dark, without a horizontal scroll; a picture of each. */
-async function pages(browser) {
+/** A page as it is: axe at both widths, light and dark, without a horizontal scroll; a picture of each. Adds what is wrong. */
+async function assess(page, name, problems) {
   const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   const folder = process.env.RODA_SCREENSHOTS;
   await mkdir(folder, { recursive: true });
+  for (const width of [320, 1280]) {
+    for (const colorScheme of ["light", "dark"]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme });
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+      for (const { id, nodes } of violations) {
+        problems.push(`${name} ${width} ${colorScheme}: ${id}: ${nodes.slice(0, 3).map((node) => node.html).join(" ")}`);
+      }
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (overflow > 0) problems.push(`${name} ${width}: scrolls sideways by ${overflow}`);
+      await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+    }
+  }
+}
+
+/** From another machine: nothing without the password, and where one wanted to go with it. */
+async function password(browser) {
+  const [link, secret] = links;
+  const origin = new URL(link).origin;
+  const { page, breaches } = await open(browser, { ignoreHTTPSErrors: true });
+  const problems = [];
+  assert.equal((await page.goto(`${origin}/boards`)).status(), 401);
+  await assess(page, "login", problems);
+  const field = page.getByLabel("Password");
+  assert.ok(await field.evaluate((field) => field === document.activeElement), "one can type at once");
+  await page.keyboard.type("three other words");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").waitFor();
+  await assess(page, "refused", problems);
+  await field.fill(secret);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "Boards" }).waitFor();
+  assert.equal(new URL(page.url()).pathname, "/boards", "where one wanted to go");
+  await openBoard(page, origin, "lounge");
+  await publish(page, "From elsewhere", "x");
+  await page.getByRole("button", { name: "Log out" }).or(page.getByRole("link", { name: "Log out" })).click();
+  await field.or(page.getByText("logged out")).first().waitFor();
+  assert.equal((await page.goto(`${origin}/`)).status(), 401);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(breaches, []);
+}
+
+/** axe on every page, narrow and wide, light and dark, without a horizontal scroll; a picture of each. */
+async function pages(browser) {
   const { page, context } = await open(browser);
   const origin = await logIn(page, links[0]);
   const [thread] = await (await page.request.get(`${origin}/api/v1/feed?limit=1`)).json();
@@ -269,26 +314,13 @@ async function pages(browser) {
   await indexed(page, origin);
   for (const [name, path] of Object.entries(paths)) {
     await page.goto(origin + path);
-    for (const width of [320, 1280]) {
-      for (const colorScheme of ["light", "dark"]) {
-        await page.setViewportSize({ width, height: 900 });
-        await page.emulateMedia({ colorScheme });
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-        for (const { id, nodes } of violations) {
-          problems.push(`${name} ${width} ${colorScheme}: ${id}: ${nodes.slice(0, 3).map((node) => node.html).join(" ")}`);
-        }
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-        if (overflow > 0) problems.push(`${name} ${width}: scrolls sideways by ${overflow}`);
-        await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
-      }
-    }
+    await assess(page, name, problems);
   }
   await context.close();
   assert.deepEqual(problems, []);
 }
 
-const scenarios = { answerInPlace, attacks, draft, firstPost, keyboard, news, pages, twoNodes };
+const scenarios = { answerInPlace, attacks, draft, firstPost, keyboard, news, pages, password, twoNodes };
 assert.ok(scenarios[scenario], `no such scenario: ${scenario}`);
 await withBrowser(async (browser) => {
   try {

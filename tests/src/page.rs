@@ -2,6 +2,8 @@
 //! loads no picture, and can lie about where a request comes from. Where the page speaks TLS it takes the one certificate whose
 //! fingerprint it was told (`tls`).
 
+#[path = "page/outside.rs"]
+pub mod outside;
 #[path = "page/tls.rs"]
 mod tls;
 

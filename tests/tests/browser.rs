@@ -2,6 +2,7 @@
 //! there is no Chromium or no Node.js; `tests/run` installs both.
 
 use roda_tests::cluster::{Place, TestNode, network_name};
+use roda_tests::page::outside::{PASSWORD, with_page_for_all};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -130,6 +131,13 @@ fn no_word_of_a_stranger_acts_on_any_page() {
         node.reply(&post, attack);
     }
     run("attacks", &[link(node)]);
+}
+
+#[test]
+fn whoever_comes_from_elsewhere_is_let_in_by_the_password() {
+    let node = with_page_for_all();
+    let link = node.ready()["web"].as_str().expect("a link").to_owned();
+    run("password", &[link, PASSWORD.to_owned()]);
 }
 
 #[test]

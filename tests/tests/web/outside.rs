@@ -4,41 +4,12 @@
 
 use crate::with_page;
 use roda_tests::cluster::{Place, TestNode, network_name};
+use roda_tests::page::outside::{PASSWORD, configure, set_password, stopped, with_page_for_all};
 use roda_tests::page::{Answer, Browser, FORM, encoded};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, TcpStream, UdpSocket};
 use std::process::{Output, Stdio};
-
-const PASSWORD: &str = "three random words";
-
-/// A node whose page all machines can reach, once something protects it.
-fn stopped() -> TestNode {
-    let mut place = Place::with_page();
-    place.up.pop();
-    place.up.push("0.0.0.0:0".to_owned());
-    TestNode::stopped(&network_name(), place, &std::env::temp_dir())
-}
-
-fn set_password(node: &TestNode, password: &str) -> Output {
-    let mut command = node.command();
-    command.args(["--json", "web", "password"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-fn configure(node: &TestNode, lines: &str) {
-    std::fs::write(node.home().join("config.toml"), format!("[web]\n{lines}\n")).unwrap();
-}
-
-fn with_page_for_all() -> TestNode {
-    let mut node = stopped();
-    assert!(set_password(&node, PASSWORD).status.success());
-    configure(&node, "self_signed = true");
-    node.launch(&[]);
-    node
-}
 
 /// A browser of nobody at a node's page.
 fn stranger(node: &TestNode) -> Browser {
