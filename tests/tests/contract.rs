@@ -274,6 +274,17 @@ fn rule_and_explain(homes: &mut Homes) {
     assert_eq!(why["ranks"].as_array().unwrap().len(), 5);
     let power = homes.holds("ana", &["power"], "power");
     assert_eq!(power["overall"]["comments"]["holders"], 2, "{power}");
+    let loss = &power["losses"][0];
+    assert_eq!(
+        (power["losses"].as_array().unwrap().len(), &loss["first_deliveries"]),
+        (1, &Value::from(1.0)),
+        "{power}"
+    );
+    assert!(loss["only_copy_of"].as_array().unwrap().contains(&Value::from("b")), "nobody else has it: {power}");
+    for way in ["received", "sent"] {
+        assert!(power[way]["total"].as_u64() > Some(1000), "{way}: {power}");
+        assert_eq!(power[format!("top_{way}")][0]["who"], loss["peer_id"], "{power}");
+    }
     homes.holds("ana", &["power", "b", "--days", "1"], "power");
 
     let state = homes.run("ana", &["export", "--reader"], 0).stdout;

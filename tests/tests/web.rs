@@ -202,6 +202,22 @@ fn a_person_without_scripts_reads_and_writes() {
 }
 
 #[test]
+fn the_page_of_power_has_plots_and_tables_of_a_time_and_a_board() {
+    let node = with_page();
+    let person = Browser::of(&node);
+    let board = node.found("garden");
+    node.post(&board, "Beans");
+    let page = person.get("/power").body;
+    assert!(page.contains("<svg class=\"plot\"") && page.contains("role=\"img\"") && page.contains("Gini"), "{page}");
+    assert!(page.contains("<option value=\"30\" selected>") && !page.contains("If a peer were gone"), "{page}");
+    let of_board = person.get(&format!("/power?days=7&board={board}"));
+    assert!(of_board.body.contains("<option value=\"7\" selected>") && of_board.body.contains(&board));
+    assert_eq!(person.get("/power?days=0").status, 400);
+    assert_eq!(person.get("/power?days=x").status, 400);
+    assert_eq!(person.get("/power?board=nowhere").status, 404);
+}
+
+#[test]
 fn a_person_searches_with_filters_and_sees_where_the_words_stand() {
     let node = with_page();
     node.object(&["board", "open", "lounge"]);

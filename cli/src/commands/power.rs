@@ -6,7 +6,7 @@ use crate::error::CliError;
 use crate::output::Output;
 use crate::terminal::Look;
 use crate::words::{self, Align, Table, painted, plain};
-use roda_node::api::dto::{Figures, Power, PowerOf, Share};
+use roda_node::api::dto::{Figures, Loss, Power, PowerOf, Share};
 use roda_protocol::text::Untrusted;
 
 /// What to look at.
@@ -47,12 +47,20 @@ fn render(power: &Power, look: &Look) -> String {
     for (heading, shares) in [
         ("most posts and comments", &power.overall.top_authors),
         ("brought most events first", &power.overall.top_peers),
+        ("most bytes came from", &power.top_received),
+        ("most bytes went to", &power.top_sent),
         ("networks of connected peers", &power.networks),
     ] {
         if !shares.is_empty() {
             lines.push(String::new());
             lines.push(format!("{} {}", look.dim(heading), named(shares)));
         }
+    }
+    let losses: Vec<String> = power.losses.iter().filter_map(loss).collect();
+    if !losses.is_empty() {
+        lines.push(String::new());
+        lines.push(look.dim("if a peer were gone"));
+        lines.extend(losses);
     }
     lines.push(String::new());
     for words in &power.words {
@@ -65,6 +73,23 @@ fn render(power: &Power, look: &Look) -> String {
         );
     }
     lines.join("\n")
+}
+
+/// What would be lost with a peer, if that is much.
+fn loss(loss: &Loss) -> Option<String> {
+    let mut parts = Vec::new();
+    if !loss.only_copy_of.is_empty() {
+        let names: Vec<String> = loss.only_copy_of.iter().map(|name| words::line(name)).collect();
+        parts.push(format!("the only copy among connected peers of {}", names.join(", ")));
+    }
+    if loss.first_deliveries > 0.0 {
+        parts.push(format!("{} of what came first", percent(loss.first_deliveries)));
+    }
+    if let Some(network) = &loss.only_of_network {
+        parts.push(format!("the only peer of network {}", words::line(network)));
+    }
+    let name = words::line(&loss.peer_id);
+    (!parts.is_empty()).then(|| format!("…{}  {}", &name[name.len().saturating_sub(8)..], parts.join("; ")))
 }
 
 fn named(shares: &[Share]) -> String {
@@ -112,6 +137,11 @@ fn table(power: &Power, look: &Look) -> String {
     }
     if power.peers > 0 {
         table.push(row("", "peers by network", &power.network_concentration));
+    }
+    for (kind, figures) in [("bytes received by peer", &power.received), ("bytes served by peer", &power.sent)] {
+        if figures.total > 0 {
+            table.push(row("", kind, figures));
+        }
     }
     table.render(look)
 }

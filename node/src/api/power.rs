@@ -4,13 +4,14 @@
 
 use super::Shared;
 use super::boards::followed_boards;
-use super::dto::{Figures, Power, PowerOf, Share};
+use super::dto::{Figures, Loss, Power, PowerOf, Share};
 use super::error::ApiError;
 use super::node::unexpected;
 use super::read::blocking;
 use super::resolve::KnownBoard;
-use crate::engine::{Answer, FirstDeliveries, Local, PeerInfo};
+use crate::engine::{Answer, FirstDeliveries, Local, PeerInfo, Traffic};
 use crate::network::group_words;
+use crate::peer::Peer;
 use crate::runtime::{Context, wall_ms};
 use crate::store::Presence;
 use axum::Json;
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 use utoipa::IntoParams;
 
 /// Days that are looked at, if the asker does not say.
-const DAYS_DEFAULT: u64 = 30;
+pub(crate) const DAYS_DEFAULT: u64 = 30;
 
 /// And at most: a hundred years.
 const DAYS_MAX: u64 = 36_500;
@@ -71,11 +72,12 @@ pub(crate) async fn read_power(context: &Shared, ask: PowerAsk) -> Result<Power,
     }
     let asked = context.handle.ask(Local::FirstDeliveries).await?;
     let Answer::FirstDeliveries(firsts) = asked else { return Err(unexpected()) };
+    let Answer::Traffic(traffic) = context.handle.ask(Local::Traffic).await? else { return Err(unexpected()) };
     let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
     let until_ms = wall_ms();
     let uptime_ms = u64::try_from(context.started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let window = Window { since_ms: until_ms.saturating_sub(days * DAY_MS), until_ms };
-    let seen = Seen { firsts, peers };
+    let seen = Seen { firsts, traffic, peers };
     blocking(context.clone(), move |context| {
         let boards = followed_boards(context, ask.board.as_deref())?;
         let counted = count(context, &boards, window)?;
@@ -86,6 +88,8 @@ pub(crate) async fn read_power(context: &Shared, ask: PowerAsk) -> Result<Power,
         let overall = of_all(context, &boards, &counted, &seen)?;
         let networks = networks(&seen.peers);
         let network_concentration = figures(networks.values().copied());
+        let (received, sent) = (seen.by_peer(|traffic| traffic.received), seen.by_peer(|traffic| traffic.sent));
+        let losses = losses(&boards, &seen);
         let words = words(&overall, &all, &network_concentration, &seen);
         Ok(Power {
             since_ms: window.since_ms,
@@ -96,6 +100,11 @@ pub(crate) async fn read_power(context: &Shared, ask: PowerAsk) -> Result<Power,
             boards: all,
             networks: shares(networks.into_iter().collect()),
             network_concentration,
+            received: figures(received.iter().map(|(_, bytes)| *bytes)),
+            sent: figures(sent.iter().map(|(_, bytes)| *bytes)),
+            top_received: shares(received),
+            top_sent: shares(sent),
+            losses,
             peers: seen.peers.len() as u64,
             words,
         })
@@ -112,7 +121,56 @@ struct Window {
 /// What only the engine knows.
 struct Seen {
     firsts: Vec<FirstDeliveries>,
+    traffic: Vec<Traffic>,
     peers: Vec<PeerInfo>,
+}
+
+impl Seen {
+    /// Bytes by peer.
+    fn by_peer(&self, bytes: impl Fn(&Traffic) -> u64) -> Vec<(String, u64)> {
+        self.traffic.iter().map(|traffic| (who(traffic.peer.as_ref()), bytes(traffic))).collect()
+    }
+}
+
+/// A peer as it is named in shares.
+fn who(peer: Option<&Peer>) -> String {
+    peer.map_or_else(|| OTHERS.to_owned(), ToString::to_string)
+}
+
+/// What would be lost with each connected peer.
+fn losses(boards: &[KnownBoard], seen: &Seen) -> Vec<Loss> {
+    let firsts: u64 = seen.firsts.iter().map(|first| first.events).sum();
+    let received: u64 = seen.traffic.iter().map(|traffic| traffic.received).sum();
+    let networks = networks(&seen.peers);
+    let loss = |peer: &PeerInfo| {
+        let is_it = |other: &Option<Peer>| other.as_ref() == Some(&peer.peer);
+        let only_copy = boards
+            .iter()
+            .filter(|board| peer.boards.contains(&board.space) && followers(board.space, &seen.peers) == 1)
+            .map(|board| board.name.clone());
+        let network = network(peer);
+        let only_of_network = networks.get(&network) == Some(&1) && networks.len() > 1;
+        Loss {
+            peer_id: peer.peer.to_string(),
+            only_copy_of: only_copy.collect(),
+            first_deliveries: part(
+                seen.firsts.iter().filter(|first| is_it(&first.peer)).map(|first| first.events).sum(),
+                firsts,
+            ),
+            received: part(
+                seen.traffic.iter().filter(|traffic| is_it(&traffic.peer)).map(|traffic| traffic.received).sum(),
+                received,
+            ),
+            only_of_network: only_of_network.then_some(network),
+        }
+    };
+    let mut losses: Vec<Loss> = seen.peers.iter().map(loss).collect();
+    losses.sort_by(|one, other| {
+        let copies = other.only_copy_of.len().cmp(&one.only_copy_of.len());
+        copies.then(other.first_deliveries.total_cmp(&one.first_deliveries)).then(one.peer_id.cmp(&other.peer_id))
+    });
+    losses.truncate(NAMED_MAX);
+    losses
 }
 
 /// How much an author wrote: posts, comments, votes.
@@ -188,8 +246,7 @@ fn power_of<'a>(
 ) -> Result<PowerOf, ApiError> {
     let mut peers: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for first in firsts {
-        let who = first.peer.as_ref().map_or_else(|| OTHERS.to_owned(), ToString::to_string);
-        let (events, bytes) = peers.entry(who).or_default();
+        let (events, bytes) = peers.entry(who(first.peer.as_ref())).or_default();
         *events += first.events;
         *bytes += first.bytes;
     }
@@ -227,9 +284,13 @@ fn top_authors(context: &Context, authors: &[(Written, EventId)]) -> Result<Vec<
 fn networks(peers: &[PeerInfo]) -> BTreeMap<String, u64> {
     let mut networks = BTreeMap::new();
     for peer in peers {
-        *networks.entry(group_words(&peer.address).unwrap_or_else(|| NEARBY.to_owned())).or_default() += 1;
+        *networks.entry(network(peer)).or_default() += 1;
     }
     networks
+}
+
+fn network(peer: &PeerInfo) -> String {
+    group_words(&peer.address).unwrap_or_else(|| NEARBY.to_owned())
 }
 
 /// The largest holders.

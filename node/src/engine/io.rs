@@ -239,6 +239,8 @@ pub enum Local {
     },
     /// How much did who bring first?
     FirstDeliveries,
+    /// How many bytes came from whom and went to whom?
+    Traffic,
     /// Derive the whole index from the log again, into this empty one. Answered when it is whole.
     Rebuild {
         /// An index without a row.
@@ -384,6 +386,8 @@ pub enum Answer {
     Bringer(Option<Bringer>),
     /// To `FirstDeliveries`.
     FirstDeliveries(Vec<FirstDeliveries>),
+    /// To `Traffic`.
+    Traffic(Vec<Traffic>),
     /// The disk does not do what it should.
     Storage(String),
 }
@@ -399,6 +403,17 @@ pub struct FirstDeliveries {
     pub events: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+/// Bytes that came from a peer and went to it, since the node started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Who; nobody: all peers that are not told apart.
+    pub peer: Option<Peer>,
+    /// Bytes of messages, requests and answers that came from it.
+    pub received: u64,
+    /// Bytes of requests and answers that went to it.
+    pub sent: u64,
 }
 
 /// A board after comparisons.

@@ -20,6 +20,7 @@ mod remaking;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod wants;
 
 pub use admit::{Admitted, Declined, Ignored, Verdict};
@@ -27,7 +28,7 @@ pub use arrivals::Bringer;
 pub use directory::FoundBoard;
 pub use io::{
     Answer, Completeness, Delivery, EmptyIndex, FirstDeliveries, Input, Judgement, Local, Notice, Output, PeerInfo,
-    Publication, ReplyTo, SyncSummary, Token,
+    Publication, ReplyTo, SyncSummary, Token, Traffic,
 };
 pub use probes::MessageName;
 
@@ -53,6 +54,7 @@ use roda_protocol::validate::SpaceRules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use sync::Syncs;
+use traffic::Traffics;
 use wants::Wants;
 
 /// Time passes at least this often for the engine, milliseconds: the resolution of all its timers.
@@ -133,6 +135,7 @@ pub struct Engine {
     /// Who brought each staged event.
     senders: Vec<Option<Peer>>,
     arrivals: Arrivals,
+    traffics: Traffics,
     /// Known events whose records in the log are damaged.
     lost: BTreeSet<(SpaceId, EventId)>,
     /// Spaces in which others are lost than was said.
@@ -187,6 +190,7 @@ impl Engine {
             flushed_ms: 0,
             senders: Vec::new(),
             arrivals: Arrivals::default(),
+            traffics: Traffics::default(),
             lost: BTreeSet::new(),
             lost_changed: BTreeSet::new(),
             wordless: BTreeSet::new(),
@@ -213,11 +217,13 @@ impl Engine {
     /// Takes in what happened, in order, and says what is to be done. What the outputs
     /// acknowledge to own people is on disk, and so is what they tell a peer to be held.
     pub fn handle(&mut self, inputs: Vec<Input>, now: Now) -> Vec<Output> {
+        let askers = self.traffics.came(&inputs);
         if self.remade.is_some() {
             self.meanwhile(inputs, now);
         } else {
             self.take_turn(inputs, now);
         }
+        self.traffics.goes(&self.out, &askers);
         self.outputs()
     }
 
@@ -362,6 +368,7 @@ impl Engine {
             }
             Local::Bringer { id } => Answer::Bringer(self.arrivals.bringer(&id)),
             Local::FirstDeliveries => Answer::FirstDeliveries(self.arrivals.counts()),
+            Local::Traffic => Answer::Traffic(self.traffics.sums()),
             Local::Rebuild { empty } => return self.replace_index(empty, reply, now),
             Local::Repaired { damaged } => self.repaired(&damaged),
             Local::FetchLost => self.fetch_lost(),

@@ -137,6 +137,7 @@ fn changes(ask: &Local) -> bool {
             | Local::Counters
             | Local::Bringer { .. }
             | Local::FirstDeliveries
+            | Local::Traffic
             | Local::Rebuild { .. }
     )
 }

@@ -3,13 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use crate::with_page;
-use roda_tests::cluster::{Place, TestNode, network_name};
+use roda_tests::cluster::{Place, TestNode};
 use roda_tests::page::outside::{PASSWORD, configure, set_password, stopped, with_page_for_all};
 use roda_tests::page::{Answer, Browser, FORM, encoded};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, TcpStream, UdpSocket};
-use std::process::{Output, Stdio};
 
 /// A browser of nobody at a node's page.
 fn stranger(node: &TestNode) -> Browser {

@@ -122,8 +122,18 @@ pub struct Power {
     pub networks: Vec<Share>,
     /// How concentrated those are.
     pub network_concentration: Figures,
+    /// Bytes of messages, requests and answers by the peer that they came from.
+    pub received: Figures,
+    /// Bytes of requests and answers by the peer that they went to.
+    pub sent: Figures,
+    /// The peers that most came from.
+    pub top_received: Vec<Share>,
+    /// The peers that most went to.
+    pub top_sent: Vec<Share>,
     /// Connected peers.
     pub peers: u64,
+    /// What would be lost with each connected peer, the greatest loss first.
+    pub losses: Vec<Loss>,
     /// What it means, in plain words, and what the reader can do.
     pub words: Vec<String>,
 }
@@ -153,6 +163,21 @@ pub struct PowerOf {
     pub top_authors: Vec<Share>,
     /// The peers that brought most events first.
     pub top_peers: Vec<Share>,
+}
+
+/// What would be lost if a connected peer were gone.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Loss {
+    /// Which.
+    pub peer_id: String,
+    /// Names here of the boards of which no other connected peer has a copy.
+    pub only_copy_of: Vec<String>,
+    /// Its part of the events that peers brought first, from 0 to 1: these would have come later, or never.
+    pub first_deliveries: f64,
+    /// Its part of the bytes that were received.
+    pub received: f64,
+    /// Its network, if it is the only connected peer there.
+    pub only_of_network: Option<String>,
 }
 
 /// What one holds of a whole.

@@ -9,6 +9,7 @@ mod feed;
 mod inbox;
 mod node;
 mod person;
+mod power;
 mod reasons;
 mod rules;
 mod search;
@@ -44,7 +45,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/inbox", get(inbox::list))
         .route("/search", get(search::search))
         .route("/why/{id}", get(reasons::why))
-        .route("/power", get(reasons::power))
+        .route("/power", get(power::power))
         .route("/rules", get(rules::list))
         .route("/do/vote/{id}", post(deeds::vote))
         .route("/do/retract/{id}", post(deeds::retract))

@@ -1,8 +1,6 @@
 //! Why things are shown as they are, and how concentrated this node's world is.
 
-use crate::api::dto::{Figures, Power, PowerOf, WhyReport};
-use crate::api::error::ApiError;
-use crate::api::power::{PowerAsk, read_power};
+use crate::api::dto::WhyReport;
 use crate::api::why::read_why;
 use crate::web::frame::Frame;
 use crate::web::{Shared, show};
@@ -88,79 +86,4 @@ fn page(frame: Frame, report: WhyReport) -> WhyPage {
         facts,
         frame,
     }
-}
-
-/// A row of figures.
-struct Row {
-    name: String,
-    total: u64,
-    holders: u64,
-    top1: String,
-    top10: String,
-    effective: String,
-    nakamoto: u64,
-}
-
-/// A board's figures.
-struct Part {
-    name: String,
-    rows: Vec<Row>,
-}
-
-#[derive(Template)]
-#[template(path = "power.html")]
-struct PowerPage {
-    frame: Frame,
-    words: Vec<String>,
-    since: String,
-    parts: Vec<Part>,
-    networks: Vec<(String, String)>,
-}
-
-/// `GET /power`.
-pub(super) async fn power(State(web): State<Shared>, frame: Frame) -> Response {
-    let read: Result<Power, ApiError> = read_power(&web.context, PowerAsk { board: None, days: None }).await;
-    match read {
-        Ok(power) => {
-            let t = frame.t;
-            let part = |of: &PowerOf| Part {
-                name: match &of.board {
-                    Some(board) => show::board(board, of.board_name.as_deref().unwrap_or_default()),
-                    None => t.power_all.to_owned(),
-                },
-                rows: vec![
-                    row(t.power_posts, &of.posts),
-                    row(t.power_comments, &of.comments),
-                    row(t.power_votes, &of.votes),
-                    row(t.power_deliveries, &of.first_deliveries),
-                ],
-            };
-            let parts = std::iter::once(&power.overall).chain(&power.boards).map(part).collect();
-            let networks = power.networks.iter().map(|share| (show::line(&share.who), percent(share.share))).collect();
-            Frame::page(&PowerPage {
-                words: power.words.iter().map(|line| show::line(line)).collect(),
-                since: show::machine_time(&power.since_ms),
-                parts,
-                networks,
-                frame,
-            })
-        }
-        Err(error) => frame.failed(error),
-    }
-}
-
-fn row(name: &str, figures: &Figures) -> Row {
-    Row {
-        name: name.to_owned(),
-        total: figures.total,
-        holders: figures.holders,
-        top1: percent(figures.top1),
-        top10: percent(figures.top10),
-        effective: format!("{:.1}", figures.effective),
-        nakamoto: figures.nakamoto,
-    }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
 }
