@@ -53,7 +53,9 @@ impl Disk {
 
     /// Gives a file the name of another one, which is gone by that, in one step.
     pub(super) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        std::fs::rename(from, to)
+        std::fs::rename(from, to)?;
+        self.renamed(from, to);
+        Ok(())
     }
 
     /// Makes the names in a folder durable.
@@ -115,6 +117,8 @@ impl Disk {
 
     fn removed(&self, _: &Path) {}
 
+    fn renamed(&self, _: &Path, _: &Path) {}
+
     fn synced_names(&self, _: &Path) -> io::Result<()> {
         Ok(())
     }
@@ -142,6 +146,10 @@ impl Disk {
 
     fn removed(&self, path: &Path) {
         self.tape.iter().for_each(|tape| tape.removed(path));
+    }
+
+    fn renamed(&self, from: &Path, to: &Path) {
+        self.tape.iter().for_each(|tape| tape.renamed(from, to));
     }
 
     fn synced_names(&self, folder: &Path) -> io::Result<()> {

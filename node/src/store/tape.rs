@@ -12,6 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(super) enum Step {
     Made(PathBuf),
     Removed(PathBuf),
+    /// A file has another one's name, which is gone by that.
+    Renamed(PathBuf, PathBuf),
     Written(PathBuf, Vec<u8>, u64),
     Cut(PathBuf, u64),
     Synced(PathBuf),
@@ -110,6 +112,10 @@ impl Tape {
         self.push(Step::Removed(path.into()));
     }
 
+    pub(super) fn renamed(&self, from: &Path, to: &Path) {
+        self.push(Step::Renamed(from.into(), to.into()));
+    }
+
     pub(super) fn written(&self, path: &Path, bytes: &[u8], offset: u64) -> Result<(), (usize, io::Error)> {
         let mut ordered = lock(&self.fault);
         if let Some(Fault::Write { after_bytes }) = *ordered {
@@ -169,6 +175,8 @@ struct Kept {
     unsynced: Vec<Step>,
     /// Whether its name, and whether its end, outlives a power cut.
     is_named: bool,
+    /// The name that it had, and the file that has its name until the names are durable.
+    before: Option<(PathBuf, Box<Kept>)>,
 }
 
 /// The files that these steps leave when the power goes after them, and the number of the last copy that was made durable.
@@ -180,6 +188,12 @@ pub(super) fn left_by(steps: &[Step], unsynced: Unsynced) -> (BTreeMap<PathBuf, 
             // A file that was removed may come back with its old bytes; here its name is gone at once, which is the harder
             // case of the two for what was still needed.
             Step::Removed(path) => drop(files.remove(path)),
+            Step::Renamed(from, to) => {
+                let mut kept = files.remove(from).unwrap_or_default();
+                let older = files.remove(to).unwrap_or_default();
+                (kept.is_named, kept.before) = (true, Some((from.clone(), Box::new(older))));
+                files.insert(to.clone(), kept);
+            }
             Step::Written(path, ..) | Step::Cut(path, _) => {
                 files.entry(path.clone()).or_default().unsynced.push(step.clone());
             }
@@ -190,13 +204,26 @@ pub(super) fn left_by(steps: &[Step], unsynced: Unsynced) -> (BTreeMap<PathBuf, 
             }
             Step::SyncedNames(folder) => {
                 let inside = files.iter_mut().filter(|(path, _)| path.parent() == Some(folder));
-                inside.for_each(|(_, kept)| kept.is_named = true);
+                inside.for_each(|(_, kept)| (kept.is_named, kept.before) = (true, None));
             }
             Step::Copied(number) => copy = Some(*number),
         }
     }
     let mut left = BTreeMap::new();
-    for (path, mut kept) in files {
+    let mut files: Vec<(PathBuf, Kept)> = files.into_iter().collect();
+    while let Some((path, mut kept)) = files.pop() {
+        if let Some((name, older)) = kept.before.take() {
+            // Without the new name there are both, as they were.
+            let has_old_name = match unsynced {
+                Unsynced::Lost => true,
+                Unsynced::Some { bits } => bits & 1 == 1,
+                Unsynced::Torn { .. } | Unsynced::OnlyTheLast => false,
+            };
+            if has_old_name {
+                files.extend([(path, *older), (name, kept)]);
+                continue;
+            }
+        }
         if !kept.is_named && unsynced == Unsynced::Lost {
             continue;
         }
