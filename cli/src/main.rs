@@ -12,6 +12,7 @@ mod editor;
 mod error;
 mod interrupt;
 mod json;
+mod memory;
 mod output;
 mod process;
 mod qr;
@@ -28,7 +29,12 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     let (result, output) = match args::parse(&words) {
-        Asked::Run(cli) => run(cli),
+        Asked::Run(cli) => {
+            if cli.command.as_ref().is_some_and(commands::Command::runs_node) {
+                memory::keep_small(&words);
+            }
+            run(cli)
+        }
         Asked::Text(text) => {
             let mut output = Output::new(false, terminal::ColorChoice::Auto, false);
             (output.line_now(text.trim_end()), output)

@@ -270,6 +270,17 @@ fn both_were_restarted_in_between_and_lost_nothing() {
     nodes.iter().for_each(TestNode::assert_sound);
 }
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_node_gives_memory_back_and_is_the_process_that_was_started() {
+    let node = TestNode::start(&network_name());
+    let pid = node.pid();
+    assert_eq!(roda_tests::homes::holder(node.home()), Some(pid.as_raw_nonzero().get().unsigned_abs()));
+    let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).expect("it runs");
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    assert!(environment.contains("MALLOC_TRIM_THRESHOLD_=1048576"), "{environment}");
+}
+
 #[test]
 fn a_home_has_one_node_and_one_network() {
     let mut node = TestNode::start(&network_name());

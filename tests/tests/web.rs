@@ -202,6 +202,35 @@ fn a_person_without_scripts_reads_and_writes() {
 }
 
 #[test]
+fn whoever_has_an_answer_of_the_api_already_gets_no_second_copy() {
+    let node = with_page();
+    let person = Browser::of(&node);
+    let board = node.found("garden");
+    let path = format!("/api/v1/feed?board={board}");
+    let first = person.get(&path);
+    let tag = first.header("etag").expect("a tag").to_owned();
+    let again = person.ask("GET", &path, &[("if-none-match", &tag)], "");
+    assert_eq!((again.status, again.body.as_str(), again.header("etag")), (304, "", Some(tag.as_str())));
+    node.post(&board, "Beans");
+    let changed = person.ask("GET", &path, &[("if-none-match", &tag)], "");
+    assert!(changed.status == 200 && changed.body.contains("Beans"), "{changed:?}");
+    assert_ne!(changed.header("etag"), Some(tag.as_str()));
+    assert_eq!(person.get("/api/v1/threads/ffff").header("etag"), None, "an error is asked for again");
+}
+
+#[test]
+fn the_page_of_the_node_says_how_complete_boards_are() {
+    let node = with_page();
+    let other = TestNode::start(node.network());
+    let board = node.found("garden");
+    let person = Browser::of(&node);
+    assert!(person.get("/node").body.contains("<td>—</td>"), "nobody was asked");
+    other.follow(&board);
+    other.connect(&node);
+    eventually("a comparison", DEADLINE, || person.get("/node").body.contains("<td>1/1</td>").then_some(()));
+}
+
+#[test]
 fn the_page_of_power_has_plots_and_tables_of_a_time_and_a_board() {
     let node = with_page();
     let person = Browser::of(&node);

@@ -28,6 +28,7 @@ mod reader_moving;
 pub(crate) mod resolve;
 pub(crate) mod search;
 mod server;
+pub(crate) mod tags;
 pub(crate) mod why;
 pub(crate) mod write;
 
@@ -56,5 +57,6 @@ pub(crate) fn router(context: Shared) -> Router {
 
 fn routes() -> Router<Shared> {
     let routes = calls::all().into_iter().fold(Router::new(), |router, call| router.route(call.path, call.handler));
-    routes.route(NO_CALL, any(error::no_route)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+    let routes = routes.route(NO_CALL, any(error::no_route)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    routes.layer(axum::middleware::from_fn(tags::tagged))
 }

@@ -290,6 +290,17 @@ catalogue! {
     disk: "Disk", "Disco";
     uptime: "Running for", "A funcionar há";
     reachability: "Reachable", "Acessível";
+    reach_machine: "from this machine; the whole network is here", "a partir desta máquina; toda a rede está aqui";
+    reach_hidden: "through a proxy alone: nobody can dial this node", "apenas por um proxy: ninguém pode ligar a este nó";
+    reach_public: "by everybody, directly", "por todos, diretamente";
+    reach_relayed: "through other nodes that pass on", "através de outros nós que retransmitem";
+    reach_none: "not from outside; connections that this node makes work", "não a partir de fora; as ligações que este nó faz funcionam";
+    reach_unknown: "not known yet", "ainda não se sabe";
+    sync_state: "Boards compared with peers", "Fóruns comparados com os pares";
+    sync_held: "Events held", "Eventos guardados";
+    sync_missing: "Known to be missing", "Que se sabe faltar";
+    sync_equal: "Peers with the same", "Pares com o mesmo";
+    sync_checked: "Compared", "Comparado";
     network: "Network", "Rede";
     version: "Version", "Versão";
     findings: "What was looked at", "O que foi verificado";

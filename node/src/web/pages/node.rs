@@ -1,10 +1,12 @@
 //! The node: who it is connected to, what it holds, what is on its way, what is wrong.
 
+use crate::api::boards::read_boards;
 use crate::api::dto::{Finding, FindingState};
 use crate::api::error::ApiError;
 use crate::api::node::{diagnose, read_peers, read_status};
 use crate::api::read::read_outbox;
 use crate::web::frame::Frame;
+use crate::web::texts::Texts;
 use crate::web::{Shared, show};
 use askama::Template;
 use axum::extract::State;
@@ -22,6 +24,17 @@ struct Peer {
     since_ms: u64,
     boards: usize,
     latency: String,
+}
+
+/// How complete a followed board is.
+struct BoardState {
+    id: String,
+    name: String,
+    held: u64,
+    /// Peers with the same set, of those that were compared with.
+    equal: String,
+    missing: usize,
+    checked_ms: u64,
 }
 
 /// An own event on its way.
@@ -49,6 +62,7 @@ struct NodePage {
     notices: Vec<String>,
     findings: Vec<Found>,
     peers: Vec<Peer>,
+    boards: Vec<BoardState>,
     waiting: Vec<Waiting>,
 }
 
@@ -66,9 +80,10 @@ async fn read(web: &Shared, frame: &Frame) -> Result<NodePage, ApiError> {
     let peers = read_peers(&web.context).await?;
     let findings = diagnose(&web.context).await?.findings;
     let outbox = web.reading(read_outbox).await?;
+    let boards = read_boards(&web.context).await?;
     let facts = vec![
         (t.network, show::line(&status.network)),
-        (t.reachability, status.reachability.clone()),
+        (t.reachability, reach(t, &status.reachability)),
         (t.events, status.events.to_string()),
         (t.disk, format!("{} MiB", status.disk_bytes.div_ceil(1024 * 1024))),
         (t.uptime, format!("{} min", status.uptime_s / 60)),
@@ -104,7 +119,19 @@ async fn read(web: &Shared, frame: &Frame) -> Result<NodePage, ApiError> {
         created_ms: entry.created_ms,
         id: entry.id,
     };
+    let board = |board: crate::api::dto::Board| BoardState {
+        name: show::board(&board.board, &board.name),
+        held: board.completeness.held,
+        equal: match board.completeness.peers_asked {
+            0 => "—".to_owned(),
+            asked => format!("{}/{asked}", board.completeness.peers_equal),
+        },
+        missing: board.completeness.missing.len(),
+        checked_ms: board.completeness.checked_ms,
+        id: board.board,
+    };
     Ok(NodePage {
+        boards: boards.into_iter().filter(|board| board.followed).map(board).collect(),
         facts,
         notices: status.notices.iter().map(|notice| show::line(notice)).collect(),
         findings: findings.into_iter().map(found).collect(),
@@ -112,4 +139,17 @@ async fn read(web: &Shared, frame: &Frame) -> Result<NodePage, ApiError> {
         waiting: outbox.into_iter().rev().filter(|entry| entry.held_by == 0).take(OUTBOX_MAX).map(waiting).collect(),
         frame: frame.clone(),
     })
+}
+
+/// Whether others reach the node, in words.
+fn reach(t: &Texts, word: &str) -> String {
+    let words = match word {
+        "machine" => t.reach_machine,
+        "hidden" => t.reach_hidden,
+        "public" => t.reach_public,
+        "relayed" => t.reach_relayed,
+        "unreachable" => t.reach_none,
+        _ => t.reach_unknown,
+    };
+    words.to_owned()
 }
