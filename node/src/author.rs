@@ -3,11 +3,11 @@
 use crate::store::{EventStore, StoreError, root_named_by};
 use roda_protocol::event::{
     Author, Body, Charter, CharterBody, Comment, CommentBody, Draft, Edit, EditBody, Kind, Post, PostBody, Profile,
-    ProfileBody, Retract, Signed, Verified, Vote,
+    ProfileBody, Retract, Signed, Verified, Vote, tag,
 };
 use roda_protocol::id::{AuthorKey, EventId, KeyCommitment, NetworkId, SpaceId};
 use roda_protocol::keys::SecretKey;
-use roda_protocol::limits::{REFS_MAX, SALT_BYTES};
+use roda_protocol::limits::{REFS_MAX, RETRACT_TARGETS_MAX, SALT_BYTES};
 use roda_protocol::validate::{Invalid, SpaceRules};
 
 /// Why nothing was written.
@@ -170,12 +170,28 @@ impl Pen<'_> {
         self.sign(target.space(), self.seen(id)?, kind, Body::Edit(words), rules)
     }
 
+    /// Own edits of an event, the newest first.
+    fn own_edits(&self, id: &EventId) -> Result<Vec<EventId>, WriteError> {
+        let mut edits = Vec::new();
+        for action in self.store.own_actions(id, &self.me())?.into_iter().rev() {
+            if self.store.row(&action)?.is_some_and(|row| row.tag == tag::EDIT) {
+                edits.push(action);
+            }
+        }
+        Ok(edits)
+    }
+
     pub(crate) fn retract(&self, id: &EventId, rules: SpaceRules) -> Result<Signed, WriteError> {
         let target = self.own_target(id)?;
         if matches!(target.kind(), Kind::Charter(_) | Kind::Retract(_)) {
             return Err(WriteError::WrongKind("charters and retractions can't be taken back"));
         }
-        let kind = Kind::Retract(Retract { targets: vec![*id] });
+        // The words of its edits go, too.
+        let mut targets = self.own_edits(id)?;
+        targets.truncate(RETRACT_TARGETS_MAX - 1);
+        targets.push(*id);
+        targets.sort_unstable();
+        let kind = Kind::Retract(Retract { targets });
         self.sign(target.space(), self.seen(id)?, kind, Body::None, rules)
     }
 

@@ -190,6 +190,12 @@ fn a_person_without_scripts_reads_and_writes() {
     assert_eq!(person.submit(&format!("/do/retract/{answer}"), &[]).status, 303);
     let page = person.get(&thread).body;
     assert!(page.contains("Taken back by its author") && !page.contains("Changed"), "{page}");
+    assert_eq!(person.get(&format!("/history/{answer}")).status, 404);
+    let kept = node.json(&["export"]).iter().map(ToString::to_string).collect::<String>();
+    assert!(
+        !kept.contains("Changed") && !kept.contains("An answer"),
+        "what it said before its edit is gone, too: {kept}"
+    );
 
     for page in ["/", "/boards", "/inbox", "/search", "/node", "/settings", "/help", "/power", "/rules", "/post"] {
         assert_eq!(person.get(page).status, 200, "{page}");

@@ -5,7 +5,7 @@ use super::dto::{AuthorPage, Hidden, Writing};
 use super::error::ApiError;
 use super::feed::Lens;
 use super::read::{blocking, single};
-use super::reader::title_of;
+use super::reader::shown_title;
 use crate::runtime::Context;
 use crate::store::EventRow;
 use axum::Json;
@@ -127,7 +127,7 @@ impl<'a> Writings<'a> {
         if let Some(title) = self.titles.get(&root) {
             return Ok(title.clone());
         }
-        let title = title_of(self.context, &root)?.unwrap_or_default();
+        let title = shown_title(self.context, &self.lens, &root)?;
         self.titles.insert(root, title.clone());
         Ok(title)
     }

@@ -6,7 +6,7 @@ use super::error::ApiError;
 use super::feed::Lens;
 use super::names::note_look_alikes;
 use super::read::{blocking, single};
-use super::reader::{note, title_of};
+use super::reader::{note, shown_title};
 use crate::runtime::Context;
 use crate::store::{InboxPlace, LocalRecord, Why};
 use axum::Json;
@@ -192,7 +192,7 @@ impl<'a> Inbox<'a> {
             board: space.to_string(),
             board_name: boards.get(&space).cloned().unwrap_or_default(),
             thread: root.to_string(),
-            title: title_of(self.context, &root)?.unwrap_or_default(),
+            title: shown_title(self.context, lens, &root)?,
             author: author.to_string(),
             name: self.context.store.author_name(&author)?,
             look_alike: false,

@@ -4,11 +4,12 @@ use super::Shared;
 use super::boards::followed_boards;
 use super::dto::{BoardRef, CatchUpAsk, Next, NextAsk, NextItem};
 use super::error::ApiError;
-use super::feed::{Lens, root_node};
+use super::feed::Lens;
 use super::names::note_look_alikes;
 use super::node::unexpected;
 use super::read::{blocking, single, thread_node};
 use super::reader::note;
+use super::reader::shown_title;
 use super::resolve::KnownBoard;
 use crate::engine::{Answer, Local};
 use crate::runtime::Context;
@@ -17,7 +18,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use roda_protocol::id::EventId;
-use roda_protocol::thread::Shown;
 use roda_protocol::view::policy::Effect;
 
 /// Posts of a board whose threads are looked through for something unread: the newest.
@@ -94,13 +94,7 @@ fn item(
         Some(row) => single(context, &row)?,
         None => None,
     };
-    let title = match context.store.row(&root)? {
-        Some(row) => root_node(context, &row)?.and_then(|post| match post.shown {
-            Shown::Content(content) => Some(content.title),
-            _ => None,
-        }),
-        None => None,
-    };
+    let title = Some(shown_title(context, lens, &root)?).filter(|title| !title.is_empty());
     let answers = match answered.filter(|(_, answered)| lens.judge(answered).hidden.is_none()) {
         Some((_, answered)) => Some(thread_node(context, lens, answered, false)?),
         None => None,

@@ -225,16 +225,19 @@ pub(crate) fn root_of(context: &Context, asked: EventId) -> Result<EventId, ApiE
         let has_comments = context.store.thread_counts(&asked, &context.me())?.comments > 0;
         return if has_comments { Ok(asked) } else { Err(context.absent(asked)) };
     };
-    let target = match stored.event.kind() {
-        Kind::Edit(edit) => Some(edit.target),
-        Kind::Vote(vote) => Some(vote.target),
-        Kind::Retract(retract) => retract.targets.first().copied(),
-        _ => None,
+    let targets = match stored.event.kind() {
+        Kind::Edit(edit) => vec![edit.target],
+        Kind::Vote(vote) => vec![vote.target],
+        Kind::Retract(retract) => retract.targets.clone(),
+        _ => Vec::new(),
     };
-    let named = match target {
-        None => root_named_by(&stored.event),
-        Some(target) => context.store.event(&target)?.and_then(|target| root_named_by(&target.event)),
-    };
+    let mut named = root_named_by(&stored.event);
+    for target in targets {
+        // Edits name no thread, and are taken back together with what they changed.
+        if named.is_none() {
+            named = context.store.event(&target)?.and_then(|target| root_named_by(&target.event));
+        }
+    }
     named.ok_or_else(|| {
         ApiError::invalid(format!("event {asked} belongs to no thread"), "give the id of a post or comment")
     })

@@ -3,7 +3,7 @@
 use super::Shared;
 use super::dto::{Hidden, Rule, SetRule};
 use super::error::ApiError;
-use super::feed::root_node;
+use super::feed::{Lens, root_node};
 use super::node::unexpected;
 use super::read::{blocking, root_of};
 use crate::engine::{Answer, Local};
@@ -12,6 +12,7 @@ use crate::store::LocalRecord;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use roda_protocol::id::EventId;
 use roda_protocol::thread::Shown;
 use roda_protocol::view::policy::{self, Effect, HiddenBy, RULES_MAX, RuleError, Subject, TEXT_RULES_MAX};
 
@@ -140,13 +141,24 @@ pub(super) fn said(context: &Context, subject: &Subject, effect: Option<Effect>)
 }
 
 /// The title of a thread, if its post is here and has one.
-pub(super) fn title_of(context: &Context, root: &roda_protocol::id::EventId) -> Result<Option<String>, ApiError> {
+pub(super) fn title_of(context: &Context, root: &EventId) -> Result<Option<String>, ApiError> {
     let Some(row) = context.store.row(root)? else { return Ok(None) };
     let node = root_node(context, &row)?;
     Ok(node.and_then(|node| match node.shown {
         Shown::Content(content) => Some(content.title).filter(|title| !title.is_empty()),
         _ => None,
     }))
+}
+
+/// The same as far as the reader's rules show it; empty if they hide the post.
+pub(super) fn shown_title(context: &Context, lens: &Lens, root: &EventId) -> Result<String, ApiError> {
+    let row = context.store.row(root)?;
+    let post = row.map(|row| root_node(context, &row)).transpose()?.flatten();
+    let post = post.filter(|post| (lens.shows_hidden() || lens.thread_hidden(root).is_none()) && !lens.hidden(post).1);
+    Ok(match post.map(|post| post.shown) {
+        Some(Shown::Content(content)) => content.title,
+        _ => String::new(),
+    })
 }
 
 /// By what the reader's rules hide something, for a reader.

@@ -3,9 +3,10 @@
 use super::Shared;
 use super::dto::{Mark, SearchHit, SearchPage};
 use super::error::ApiError;
-use super::feed::{Lens, root_node};
+use super::feed::Lens;
 use super::names::note_look_alikes;
 use super::read::blocking;
+use super::reader::shown_title;
 use super::resolve::shown;
 use crate::runtime::Context;
 use crate::search::{Excerpt, Failure, Filters, NAMESAKES_MAX, Page, Query as Words, Sort, Unreadable};
@@ -232,13 +233,7 @@ impl Reading<'_> {
 
     /// The title above a comment, without marks: the comment was found, not the title.
     fn title_of(&self, root: &EventId) -> Result<Excerpt, ApiError> {
-        let row = self.context.store.row(root)?;
-        let post = row.map(|row| root_node(self.context, &row)).transpose()?.flatten();
-        let post = post.filter(|post| !self.lens.hidden(post).1);
-        Ok(match post.map(|post| post.shown) {
-            Some(Shown::Content(content)) => Excerpt { text: content.title, marks: Vec::new() },
-            _ => Excerpt::default(),
-        })
+        Ok(Excerpt { text: shown_title(self.context, &self.lens, root)?, marks: Vec::new() })
     }
 
     fn board_name(&mut self, space: SpaceId) -> Result<String, ApiError> {

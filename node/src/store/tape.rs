@@ -176,7 +176,7 @@ struct Kept {
     /// Whether its name, and whether its end, outlives a power cut.
     is_named: bool,
     /// The name that it had, and the file that has its name until the names are durable.
-    before: Option<(PathBuf, Box<Kept>)>,
+    before: Option<(PathBuf, Box<Self>)>,
 }
 
 /// The files that these steps leave when the power goes after them, and the number of the last copy that was made durable.

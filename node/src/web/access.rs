@@ -161,7 +161,7 @@ impl Access {
         let random = identity::random().ok()?;
         let secret = self.sessions().log_in(ticket, random, wall_ms())?;
         self.keep_sessions();
-        Some(self.cookie_line(&secret, SESSION_LIFE_MS / 1000))
+        Some(self.session_cookie(&secret))
     }
 
     /// Tries the password, within the budgets.
@@ -191,7 +191,7 @@ impl Access {
         let Ok(random) = identity::random() else { return Tried::Closed };
         let secret = self.sessions().open(random, wall_ms(), Some(mark));
         self.keep_sessions();
-        Tried::Right(self.cookie_line(&secret, SESSION_LIFE_MS / 1000))
+        Tried::Right(self.session_cookie(&secret))
     }
 
     /// The password that is set now. One that can't be read is none, and the log says why.
@@ -211,6 +211,11 @@ impl Access {
         self.sessions().log_out(secret);
         self.keep_sessions();
         self.cookie_line("", 0)
+    }
+
+    /// The cookie of a session, for as long as one lasts that is not used.
+    pub(super) fn session_cookie(&self, secret: &str) -> String {
+        self.cookie_line(secret, SESSION_LIFE_MS / 1000)
     }
 
     fn cookie_line(&self, value: &str, seconds: u64) -> String {

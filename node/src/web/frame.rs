@@ -117,7 +117,9 @@ pub(super) fn here(uri: &Uri) -> String {
 
 /// A path of this door to go back to: nothing that a browser takes for another host.
 pub(crate) fn way_back(asked: &str) -> &str {
-    let is_ours = asked.starts_with('/') && !asked.starts_with("//") && !asked.contains(['\\', '\r', '\n']);
+    // Browsers take `\` for `/`, and leave tabs out.
+    let is_ours =
+        asked.starts_with('/') && !asked.starts_with("//") && !asked.contains(|c: char| c == '\\' || c.is_control());
     if is_ours { asked } else { "/" }
 }
 
@@ -128,7 +130,15 @@ mod tests {
     #[test]
     fn the_way_back_stays_here() {
         assert_eq!(way_back("/t/abc?x=1#y"), "/t/abc?x=1#y");
-        for other in ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "", "/a\r\nSet-Cookie: x"] {
+        for other in [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "evil",
+            "",
+            "/a\r\nSet-Cookie: x",
+            "/\t/evil.example",
+        ] {
             assert_eq!(way_back(other), "/", "{other:?}");
         }
     }

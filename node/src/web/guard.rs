@@ -112,7 +112,7 @@ pub(super) async fn entrance(
         _ => false,
     };
     let is_asset = request.uri().path().starts_with("/assets/");
-    let caller = if is_ours { access.caller(request.headers()) } else { None };
+    let (caller, longer) = if is_ours { access.caller(request.headers()) } else { (None, None) };
     let has_turn = match &caller {
         _ if !is_ours => false,
         Some(_) => access.take_turn(Asker::Known, wall_ms()),
@@ -133,6 +133,11 @@ pub(super) async fn entrance(
         next.run(request).await
     };
     let headers = response.headers_mut();
+    if let Some(cookie) = longer.and_then(|line| HeaderValue::from_str(&line).ok())
+        && !headers.contains_key(header::SET_COOKIE)
+    {
+        headers.insert(header::SET_COOKIE, cookie);
+    }
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -213,20 +218,25 @@ impl Access {
         self.take_turn(Asker::Stranger { wish, is_here: arrival.from.is_loopback() }, now_ms)
     }
 
-    fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+    /// Who asks, and the cookie of a session that is good for longer by that.
+    fn caller(&self, headers: &HeaderMap) -> (Option<Caller>, Option<String>) {
         if let Some(given) = headers.get(header::AUTHORIZATION) {
-            let token = given.to_str().ok()?.strip_prefix("Bearer ")?;
-            return self.sessions().is_token(token.trim()).then_some(Caller::Program);
+            let token = given.to_str().ok().and_then(|given| given.strip_prefix("Bearer "));
+            let is_ours = token.is_some_and(|token| self.sessions().is_token(token.trim()));
+            return (is_ours.then_some(Caller::Program), None);
         }
-        let secret = self.cookie(headers)?;
+        let Some(secret) = self.cookie(headers) else { return (None, None) };
         let password = || self.password().map(|password| password.mark());
         let used = self.sessions().is_session(&secret, wall_ms(), password);
-        match used {
-            SessionUse::Unknown => return None,
-            SessionUse::Valid => {}
-            SessionUse::ValidAndNoted => self.keep_sessions(),
-        }
-        Some(Caller::Browser(secret))
+        let longer = match used {
+            SessionUse::Unknown => return (None, None),
+            SessionUse::Valid => None,
+            SessionUse::ValidAndNoted => {
+                self.keep_sessions();
+                Some(self.session_cookie(&secret))
+            }
+        };
+        (Some(Caller::Browser(secret)), longer)
     }
 
     /// The value of this node's cookie. Its name contains the node: cookies are shared by all ports of a host.

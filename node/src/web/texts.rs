@@ -124,8 +124,8 @@ catalogue! {
     sort_hot_why: "Votes count less as a post gets older.", "Os votos pesam menos à medida que a publicação envelhece.";
     sort_top_why: "Most votes up, less votes down, within the time chosen.",
         "Mais votos a favor, menos os votos contra, no período escolhido.";
-    sort_balanced_why: "Newest first, but each further post of the same author stands further down.",
-        "Recentes primeiro, mas cada nova publicação do mesmo autor desce um pouco.";
+    sort_balanced_why: "As hot, but each further post of the same author stands further down.",
+        "Como a popular, mas cada nova publicação do mesmo autor desce um pouco.";
     range_day: "day", "dia";
     range_week: "week", "semana";
     range_month: "month", "mês";

@@ -6,7 +6,11 @@
   const all = (query, within = document) => [...within.querySelectorAll(query)];
   const one = (query, within = document) => within.querySelector(query);
 
-  // What is typed survives a closed tab: it is kept in this browser until it is sent.
+  // What is typed survives a closed tab, and a node that did not take it: it is kept in this browser until the page of what was
+  // written is there. A refusal without a form runs no script, and the form itself, when it is back, keeps its draft.
+  const sent = sessionStorage.getItem("sent");
+  sessionStorage.removeItem("sent");
+  if (sent && location.pathname.startsWith("/t/") && !one(".problem")) localStorage.removeItem(sent);
   const keepDraft = (form) => {
     const key = `draft:${form.dataset.draft}`;
     const fields = all("input:not([type=hidden]), textarea", form);
@@ -18,7 +22,7 @@
     form.addEventListener("input", () => {
       localStorage.setItem(key, JSON.stringify(Object.fromEntries(fields.map((field) => [field.name, field.value]))));
     });
-    form.addEventListener("submit", () => localStorage.removeItem(key));
+    form.addEventListener("submit", () => sessionStorage.setItem("sent", key));
   };
   for (const form of all("form[data-draft]")) keepDraft(form);
 

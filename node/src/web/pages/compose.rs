@@ -390,12 +390,16 @@ async fn form(
 async fn choices(web: &Shared, chosen: String) -> Result<Vec<Choice>, ApiError> {
     web.reading(move |context| {
         let chosen = context.find_board(&chosen).ok().map(|board| board.space);
-        let followed = context.boards()?.into_iter().filter(|board| board.row.followed);
-        let choice = |board: crate::api::resolve::KnownBoard| {
+        let followed: Vec<_> = context.boards()?.into_iter().filter(|board| board.row.followed).collect();
+        let choice = |board: &crate::api::resolve::KnownBoard| {
             let id = board.space.to_string();
-            Choice { name: show::board(&id, &board.name), is_chosen: chosen == Some(board.space), id }
+            let name = show::board(&id, &board.name);
+            // Anybody can found another board of the same name.
+            let has_namesake = followed.iter().any(|other| other.space != board.space && other.name == board.name);
+            let name = if has_namesake { format!("{name} ({})", show::short_id(&id)) } else { name };
+            Choice { name, is_chosen: chosen == Some(board.space), id }
         };
-        Ok(followed.map(choice).collect())
+        Ok(followed.iter().map(choice).collect())
     })
     .await
 }

@@ -318,6 +318,10 @@ pub(super) async fn history(State(web): State<Shared>, frame: Frame, Path(id): P
             let id = context.find_event(&id)?;
             let stored = context.store.event(&id)?.ok_or_else(|| context.absent(id))?;
             let author = stored.event.header().author;
+            if context.store.is_taken_back(&id, &author)? {
+                let message = "its author has taken it back, with what it said before";
+                return Err(ApiError::new("not_found", message, "read the rest of the thread"));
+            }
             let mut versions = vec![version(stored.event.header().created_ms, stored.event.body(), true)];
             for action in context.store.own_actions(&id, &author)? {
                 let Some(stored) = context.store.event(&action)? else { continue };
