@@ -208,6 +208,26 @@ fn a_person_without_scripts_reads_and_writes() {
 }
 
 #[test]
+fn the_chosen_order_says_its_formula_and_a_rule_about_a_thread_is_shown_and_undone() {
+    let node = with_page();
+    let person = Browser::of(&node);
+    let board = node.found("garden");
+    let thread = format!("/t/{}", node.post(&board, "Beans"));
+    for sort in ["new", "active", "hot", "balanced", "top"] {
+        let page = person.get(&format!("/?sort={sort}")).body;
+        assert!(page.contains("<summary>") && page.contains("<p lang=\"en\"><code>"), "{sort}: {page}");
+    }
+    let id = &thread["/t/".len()..];
+    for (effect, words) in [("watch", "You watch this thread"), ("mute", "You muted this thread")] {
+        let set = |effect| person.submit("/do/rule", &[("what", id), ("effect", effect), ("back", &thread)]);
+        assert_eq!(set(effect).header("location"), Some(thread.as_str()));
+        assert!(person.get(&thread).body.contains(words), "{effect}");
+        assert_eq!(set("none").status, 303);
+        assert!(!person.get(&thread).body.contains(words), "{effect} is undone");
+    }
+}
+
+#[test]
 fn whoever_has_an_answer_of_the_api_already_gets_no_second_copy() {
     let node = with_page();
     let person = Browser::of(&node);

@@ -264,7 +264,6 @@ catalogue! {
     key_previous: "the one before", "a anterior";
     key_sibling_next: "next at the same level", "seguinte no mesmo nível";
     key_sibling_previous: "the one before at the same level", "anterior no mesmo nível";
-    key_parent: "parent", "o de cima";
     key_top: "top of the thread", "início da conversa";
     key_fold: "fold or unfold", "dobrar ou desdobrar";
     key_reply: "reply", "responder";
@@ -340,6 +339,10 @@ catalogue! {
     rule_what: "About", "Sobre";
     rule_what_hint: "An author (@...), a thread's id, word:TEXT, or older:30d", "Um autor (@...), o id de uma conversa, word:TEXTO, ou older:30d";
     rule_effect: "Effect", "Efeito";
+    thread_watched: "You watch this thread: its answers come to your inbox.", "Segue esta conversa: as respostas chegam à sua caixa de entrada.";
+    thread_muted: "You muted this thread.", "Silenciou esta conversa.";
+    key_page_next: "next page of a list", "página seguinte de uma lista";
+    key_page_previous: "the page before; in a thread: the parent", "página anterior; numa conversa: o comentário acima";
     rule_watch: "watch", "acompanhar";
     rule_follow: "follow", "seguir";
     rule_mute: "mute", "silenciar";

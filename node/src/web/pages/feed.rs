@@ -9,6 +9,7 @@ use crate::web::{Shared, show};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use roda_protocol::view::FeedSort;
 use serde::Deserialize;
 
 /// Entries of a page.
@@ -27,6 +28,7 @@ struct Choice {
     word: &'static str,
     name: &'static str,
     why: &'static str,
+    formula: &'static str,
     is_chosen: bool,
 }
 
@@ -69,7 +71,8 @@ fn sorts(t: &'static Texts, chosen: &str) -> Vec<Choice> {
         ("balanced", t.sort_balanced, t.sort_balanced_why),
         ("top", t.sort_top, t.sort_top_why),
     ];
-    let choice = |(word, name, why)| Choice { word, name, why, is_chosen: word == chosen };
+    let formula = |word| FeedSort::of_word(word).map_or("", FeedSort::formula);
+    let choice = |(word, name, why)| Choice { word, name, why, formula: formula(word), is_chosen: word == chosen };
     all.into_iter().map(choice).collect()
 }
 
@@ -86,7 +89,7 @@ fn ranges(t: &'static Texts, sort: &str, chosen: Option<&str>) -> Vec<Choice> {
         ("all", t.range_all),
     ];
     let chosen = chosen.unwrap_or("all");
-    all.into_iter().map(|(word, name)| Choice { word, name, why: "", is_chosen: word == chosen }).collect()
+    all.into_iter().map(|(word, name)| Choice { word, name, why: "", formula: "", is_chosen: word == chosen }).collect()
 }
 
 /// `GET /`.

@@ -177,15 +177,16 @@ struct HelpPage {
 /// `GET /help`.
 pub(super) async fn help(frame: Frame) -> Response {
     let t = frame.t;
-    let keys: [(&'static [&'static str], &'static str); 15] = [
+    let keys: [(&'static [&'static str], &'static str); 16] = [
         (&["j"], t.key_next),
         (&["k"], t.key_previous),
         (&["J"], t.key_sibling_next),
         (&["K"], t.key_sibling_previous),
-        (&["p"], t.key_parent),
+        (&["n"], t.key_page_next),
+        (&["p"], t.key_page_previous),
         (&["t"], t.key_top),
         (&["Enter", "x"], t.key_fold),
-        (&["o"], t.key_open),
+        (&["o", "c"], t.key_open),
         (&["r"], t.key_reply),
         (&["e"], t.key_edit),
         (&["a", "z"], t.key_votes),

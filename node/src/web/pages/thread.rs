@@ -88,6 +88,8 @@ struct ThreadTemplate {
     rows: Vec<Row>,
     next: Option<String>,
     state: Vec<String>,
+    /// The reader's rule about the thread, in words.
+    rule: Option<&'static str>,
 }
 
 /// What a thread's address says.
@@ -146,6 +148,11 @@ async fn page(web: &Shared, frame: &Frame, id: String, after: Option<String>) ->
             heading: heading(t, top.as_ref()),
             board_name: show::board(&thread.board, &thread.board_name),
             state: completeness_words(t, &thread.completeness),
+            rule: match thread.rule.as_deref() {
+                Some("watch") => Some(t.thread_watched),
+                Some("mute") => Some(t.thread_muted),
+                _ => None,
+            },
             board: thread.board,
             root: thread.root,
             seen: comments + 1,
