@@ -90,18 +90,24 @@ impl EventStore {
         Ok(Fate::Prune(record.payload[..kept.min(record.payload.len())].to_vec()))
     }
 
-    /// Whether a later record says the same thing anew.
+    /// Whether a later record says the same thing anew: there is a row, and it is another's. Without a row nothing replaced it:
+    /// an index that is being made, or has lost some, is no reason to drop what it could be made from.
     fn is_replaced(&self, local: &LocalRecord) -> Result<bool, StoreError> {
         Ok(match local {
-            LocalRecord::Read { root, position } => self.position_at(&keys::read_key(root))? != *position,
+            LocalRecord::Read { root, position } => {
+                let read = self.position_at(&keys::read_key(root))?;
+                read != 0 && read != *position
+            }
             LocalRecord::Delivery { id, row } => self.own_row(id)?.is_some_and(|now| now != *row),
             // The record is sound again without it.
             LocalRecord::TakenOff { position, .. } => {
                 let taken_off = self.journal.read(Position(*position));
                 taken_off.is_ok_and(|record| record.kind == RecordKind::Scrubbed)
             }
-            LocalRecord::Keep { space, keep } => self.keep(*space)? != *keep,
-            LocalRecord::Listing { space, listing } => self.listing(*space)? != Some(*listing),
+            LocalRecord::Keep { space, keep } => {
+                self.index().get(&keys::keep_key(space))?.is_some() && self.keep(*space)? != *keep
+            }
+            LocalRecord::Listing { space, listing } => self.listing(*space)?.is_some_and(|now| now != *listing),
             _ => false,
         })
     }

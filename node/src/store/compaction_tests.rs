@@ -1,5 +1,5 @@
 use super::super::disk::Disk;
-use super::super::rows::Keep;
+use super::super::rows::{Keep, Listing};
 use super::super::samples::{charter, dump, event, network};
 use super::super::{Arrival, FileLog, MemoryIndex, Retention};
 use super::*;
@@ -155,4 +155,25 @@ fn damage_in_a_packed_segment_costs_its_record_alone() {
         let found = store.find_damage().unwrap();
         assert_eq!(found.places, 1, "byte {at}");
     }
+}
+
+#[test]
+fn what_the_index_has_no_row_of_was_not_replaced() {
+    let (folder, index) = (tempfile::TempDir::new().unwrap(), Arc::new(MemoryIndex::new()));
+    let store = open(folder.path(), &index);
+    let (space, root) = (SpaceId([4; 32]), EventId([5; 32]));
+    let said = |position, days, listing| {
+        [
+            LocalRecord::Read { root, position },
+            LocalRecord::Keep { space, keep: Keep::Days(days) },
+            LocalRecord::Listing { space, listing },
+        ]
+    };
+    let first = said(7, 3, Listing::On);
+    let replaced = |store: &EventStore| first.iter().filter(|record| store.is_replaced(record).unwrap()).count();
+    assert_eq!(replaced(&store), 0, "the index has none of them");
+    store.note(&first).unwrap();
+    assert_eq!(replaced(&store), 0, "they are what it has");
+    store.note(&said(8, 4, Listing::Found)).unwrap();
+    assert_eq!(replaced(&store), first.len(), "it has later ones");
 }
