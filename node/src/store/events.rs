@@ -142,8 +142,11 @@ pub struct EventStore {
     pub(super) bare: Mutex<Bare>,
     /// Events whose words were taken back since the last flush.
     pub(super) scrubs: Mutex<Vec<EventRow>>,
-    /// Whether anything was stored since the last flush.
+    /// Whether anything was stored since the last flush. Set when it is in the log and the index: a flush that began before is
+    /// not one of it.
     pub(super) is_dirty: AtomicBool,
+    /// The turn of those who flush: nobody is told that all is durable while somebody else's sync is under way.
+    pub(super) flushing: Mutex<()>,
     pub(super) found_lost: AtomicBool,
     pub(super) had_no_index: AtomicBool,
     /// The index has been found to lack rows of events that it has.
@@ -251,8 +254,9 @@ impl EventStore {
     /// [`StoreError`].
     pub fn take_in(&self, arrivals: &[Arrival]) -> Result<(), StoreError> {
         for batch in arrivals.chunks(BATCH_EVENTS_MAX) {
-            self.is_dirty.store(true, Ordering::Relaxed);
-            self.take_in_batch(batch)?;
+            let taken = self.take_in_batch(batch);
+            self.is_dirty.store(true, Ordering::Release);
+            taken?;
         }
         Ok(())
     }
@@ -265,12 +269,13 @@ impl EventStore {
     ///
     /// [`StoreError`]: nobody knows what of it is durable.
     pub fn flush(&self) -> Result<(), StoreError> {
-        if !self.is_dirty.swap(false, Ordering::Relaxed) {
+        let _turn = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_dirty.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
         let flushed = self.flush_parts();
         if flushed.is_err() {
-            self.is_dirty.store(true, Ordering::Relaxed);
+            self.is_dirty.store(true, Ordering::Release);
         }
         flushed
     }
@@ -371,13 +376,14 @@ impl EventStore {
         }
         let marker = rows::encode(&LocalRecord::DeclinedNext { id });
         let bare = payload(received_ms, event.bytes_without_body());
-        self.is_dirty.store(true, Ordering::Relaxed);
         let positions = self.journal.append(&[(RecordKind::Local, &marker), (RecordKind::Event, &bare)])?;
         let mut writing = Writing::begin(self);
         writing.declined(event, positions[1])?;
         // Not the event's own position: read again without its marker, it would be an event like any other.
         writing.applied(positions[0]);
-        writing.commit()
+        let declined = writing.commit();
+        self.is_dirty.store(true, Ordering::Release);
+        declined
     }
 
     /// Whether the author took this event back, in the store or in the same batch.
@@ -424,19 +430,24 @@ impl EventStore {
     /// [`StoreError`].
     pub fn note(&self, records: &[LocalRecord]) -> Result<(), StoreError> {
         for batch in records.chunks(BATCH_EVENTS_MAX) {
-            self.is_dirty.store(true, Ordering::Relaxed);
-            let payloads: Vec<Vec<u8>> = batch.iter().map(rows::encode).collect();
-            let appended: Vec<(RecordKind, &[u8])> =
-                payloads.iter().map(|payload| (RecordKind::Local, payload.as_slice())).collect();
-            let positions = self.journal.append(&appended)?;
-            let mut writing = Writing::begin(self);
-            for (record, position) in batch.iter().zip(positions) {
-                writing.local(record, position)?;
-                writing.applied(position);
-            }
-            writing.commit()?;
+            let noted = self.note_batch(batch);
+            self.is_dirty.store(true, Ordering::Release);
+            noted?;
         }
         self.flush()
+    }
+
+    fn note_batch(&self, batch: &[LocalRecord]) -> Result<(), StoreError> {
+        let payloads: Vec<Vec<u8>> = batch.iter().map(rows::encode).collect();
+        let appended: Vec<(RecordKind, &[u8])> =
+            payloads.iter().map(|payload| (RecordKind::Local, payload.as_slice())).collect();
+        let positions = self.journal.append(&appended)?;
+        let mut writing = Writing::begin(self);
+        for (record, position) in batch.iter().zip(positions) {
+            writing.local(record, position)?;
+            writing.applied(position);
+        }
+        writing.commit()
     }
 
     /// Marks the event as known and lost: its record in the log is damaged.
@@ -444,9 +455,10 @@ impl EventStore {
         // The writer may have stored the event anew since the row was read.
         let mut writing = Writing::begin(self);
         if self.row(&row.id)?.as_ref() == Some(row) {
-            self.is_dirty.store(true, Ordering::Relaxed);
             writing.lost(row)?;
-            writing.commit()?;
+            let marked = writing.commit();
+            self.is_dirty.store(true, Ordering::Release);
+            marked?;
         }
         self.found_lost.store(true, Ordering::Relaxed);
         Ok(())

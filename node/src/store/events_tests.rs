@@ -1,7 +1,7 @@
 use super::super::journal::Position;
 use super::super::keys::meta;
-use super::super::samples::{Disks, board, charter, dump, event, post, post_at};
-use super::super::{Batch, FoundDamage, Index, MemoryIndex, SpaceRow};
+use super::super::samples::{Disks, board, charter, dump, event, network, post, post_at};
+use super::super::{Batch, FileLog, FoundDamage, Index, MemoryIndex, SpaceRow};
 use super::*;
 use roda_protocol::event::{Body, Comment, CommentBody, Profile, ProfileBody, Retract, Vote};
 use roda_protocol::id::{EventId, KeyCommitment, SpaceId};
@@ -319,4 +319,30 @@ fn an_event_that_wrongly_waits_for_its_words_is_found() {
     batch.put(keys::wordless_key(1, 1_000_000), vec![7; 32]);
     disks.index.commit(&batch).unwrap();
     assert_eq!(store.fsck().unwrap().problems.len(), 1);
+}
+
+/// Flushes while another thread flushes, too.
+const FLUSHES: u64 = 200;
+
+#[test]
+fn nothing_is_acknowledged_while_somebody_elses_sync_is_under_way() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (log, _) = FileLog::open(folder.path()).unwrap();
+    let (store, _) = EventStore::open(Arc::new(log), Arc::new(MemoryIndex::new()), network()).unwrap();
+    let space = charter().event.space();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                store.flush().unwrap();
+            }
+        });
+        let late = (0..FLUSHES).filter(|number| {
+            store.admit(&[post(space, *number)]).unwrap();
+            store.durable_position() < store.journal.end().0
+        });
+        let late = late.count();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(late, 0, "so often an event was acknowledged that was not on disk");
+    });
 }

@@ -113,6 +113,7 @@ impl EventStore {
             bare: Mutex::default(),
             scrubs: Mutex::default(),
             is_dirty: AtomicBool::new(false),
+            flushing: Mutex::default(),
             found_lost: AtomicBool::new(false),
             had_no_index: AtomicBool::new(false),
             is_incomplete: AtomicBool::new(false),
@@ -242,7 +243,7 @@ impl EventStore {
         }
         remaking.counts.records += replay.records.len() as u64;
         remaking.counts.damaged += replay.damaged.len() as u64;
-        self.is_dirty.store(true, Ordering::Relaxed);
+        self.is_dirty.store(true, Ordering::Release);
         let is_over = replay.next == remaking.from;
         remaking.from = replay.next;
         if is_over {

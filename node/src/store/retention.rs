@@ -272,8 +272,9 @@ impl EventStore {
                 pruned.push(row.id);
             }
         }
-        self.is_dirty.store(true, Ordering::Relaxed);
-        writing.commit()?;
+        let committed = writing.commit();
+        self.is_dirty.store(true, Ordering::Release);
+        committed?;
         let count = pruned.len() as u64;
         self.give_up(pruned);
         Ok(count)
