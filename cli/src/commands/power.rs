@@ -88,19 +88,20 @@ fn loss(loss: &Loss) -> Option<String> {
     if let Some(network) = &loss.only_of_network {
         parts.push(format!("the only peer of network {}", words::line(network)));
     }
-    let name = words::line(&loss.peer_id);
-    (!parts.is_empty()).then(|| format!("…{}  {}", &name[name.len().saturating_sub(8)..], parts.join("; ")))
+    (!parts.is_empty()).then(|| format!("{}  {}", peer(&loss.peer_id), parts.join("; ")))
+}
+
+/// A peer's name, short: its end differs, the beginning hardly does.
+fn peer(name: &str) -> String {
+    let name = words::line(name);
+    format!("…{}", name.get(name.len().saturating_sub(8)..).unwrap_or_default())
 }
 
 fn named(shares: &[Share]) -> String {
     let one = |share: &Share| {
         let who = match share.who.starts_with('@') {
             true => words::author(&share.who, share.name.as_deref()),
-            // The end of a peer's name differs, the beginning hardly does.
-            false if share.who.starts_with("12D3") => {
-                let name = words::line(&share.who);
-                format!("…{}", &name[name.len().saturating_sub(8)..])
-            }
+            false if share.who.starts_with("12D3") => peer(&share.who),
             false => words::line(&share.who),
         };
         format!("{who} {}", percent(share.share))

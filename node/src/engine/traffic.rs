@@ -55,9 +55,11 @@ impl Traffics {
                 }
                 Output::Request { peer, body, token } => {
                     self.of(peer).1 += body.len() as u64;
-                    if self.expected.len() < EXPECTED_MAX {
-                        self.expected.insert(*token, peer.clone());
+                    // Of the oldest no answer comes any more: the network that was asked has ended.
+                    if self.expected.len() >= EXPECTED_MAX {
+                        self.expected.pop_first();
                     }
+                    self.expected.insert(*token, peer.clone());
                 }
                 _ => {}
             }
