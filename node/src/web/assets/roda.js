@@ -143,13 +143,15 @@
     if (found) found.click();
     return Boolean(found);
   };
+  const asked = new URLSearchParams(location.search);
+  const isLaterPage = asked.has("before") || asked.has("cursor") || asked.has("after");
   const keys = {
     j: () => step(1),
     k: () => step(-1),
     J: () => sibling(1),
     K: () => sibling(-1),
     n: () => shared("page"),
-    p: () => (one("[data-thread]") ? above() : location.search && history.back()),
+    p: () => (one("[data-thread]") ? above() : isLaterPage && history.back()),
     t: () => go(places()[0]),
     x: fold,
     o: () => press("open"),
