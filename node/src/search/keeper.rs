@@ -19,6 +19,19 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// The least time between two commits: an own post is found after a second or so, and a busy node does not write all the time.
 const COMMIT_PAUSE: Duration = Duration::from_secs(1);
 
+/// While so many bytes of log come in within [`FLOOD_LOOK`], 8,000 events a second, their words wait: checking and storing wants
+/// both processors.
+const FLOOD_BYTES: u64 = 1 << 20;
+
+/// How long is looked for a flood.
+const FLOOD_LOOK: Duration = Duration::from_millis(250);
+
+/// The longest that words wait for the end of one.
+const FLOOD_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// After so long without anything new the memory for writing is given back.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
+
 /// The pause after which something is tried again that did not work.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
@@ -142,7 +155,10 @@ impl Keeper {
             let kept = catch_unwind(AssertUnwindSafe(|| self.keep()));
             let outcome = kept.unwrap_or_else(|_| Err(Failure::Unusable("what reads it met a bug".into())));
             let goes_on = match outcome {
-                Ok(()) => self.shared.rest(COMMIT_PAUSE) && self.shared.wait(LOOK_EVERY),
+                Ok(()) => {
+                    self.put_by();
+                    self.shared.rest(COMMIT_PAUSE) && self.shared.wait(LOOK_EVERY) && self.wait_out_flood()
+                }
                 Err(failure) => {
                     let pause = self.fail(failure);
                     self.shared.rest(pause)
@@ -151,6 +167,29 @@ impl Keeper {
             if !goes_on {
                 return;
             }
+        }
+    }
+
+    /// Waits until no more comes in than can be indexed beside it; false at the end.
+    fn wait_out_flood(&self) -> bool {
+        let began = Instant::now();
+        let mut end = self.store.end_position();
+        while self.shared.state().is_rung && began.elapsed() < FLOOD_WAIT_MAX {
+            if !self.shared.rest(FLOOD_LOOK) {
+                return false;
+            }
+            let before = std::mem::replace(&mut end, self.store.end_position());
+            if end - before < FLOOD_BYTES {
+                break;
+            }
+        }
+        true
+    }
+
+    /// Lets go of what only writing needs, if nothing was written for long.
+    fn put_by(&mut self) {
+        if let Some(writer) = self.writer.as_mut().filter(|writer| writer.is_idle_for(IDLE_AFTER)) {
+            writer.put_by();
         }
     }
 

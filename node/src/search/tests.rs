@@ -13,6 +13,7 @@ use roda_protocol::event::{
 use roda_protocol::id::{KeyCommitment, NetworkId, SpaceId};
 use roda_protocol::keys::SecretKey;
 use roda_protocol::validate::{SpaceRules, validate};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const NONE: [EventId; 0] = [];
@@ -187,6 +188,10 @@ fn only_words_as_they_stand_now_are_found() {
     shelf.retract(2, 40, edit);
     catch_up(&mut writer, &shelf.store);
     assert_eq!((find(writer.reader(), "frost"), find(writer.reader(), "sun")), (vec![post], vec![]));
+    // What only writing needs is put by, and taken up again.
+    assert!(writer.is_idle_for(Duration::ZERO) && !writer.is_idle_for(Duration::from_secs(3600)));
+    writer.put_by();
+    assert_eq!((find(writer.reader(), "frost"), writer.is_idle_for(Duration::ZERO)), (vec![post], false));
 
     shelf.retract(3, 50, reply);
     catch_up(&mut writer, &shelf.store);

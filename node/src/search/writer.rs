@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::TantivyDocument;
@@ -56,7 +57,11 @@ struct Mark {
 pub(super) struct Writer {
     folder: PathBuf,
     fields: Fields,
-    writer: IndexWriter,
+    index: Index,
+    /// None while there is nothing to write: it takes memory.
+    writer: Option<IndexWriter>,
+    /// When something was written last.
+    wrote: Instant,
     reader: Reader,
     committed: Mark,
     mark: Mark,
@@ -99,9 +104,7 @@ impl Writer {
             }
             None => return Err(Failure::Unusable("it does not say how far it is".into())),
         };
-        let options = IndexWriterOptions::builder().num_worker_threads(1).num_merge_threads(1);
-        let writer: IndexWriter = index.writer_with_options(options.memory_budget_per_thread(WRITER_BYTES).build())?;
-        writer.set_merge_policy(Box::new(merge_policy()));
+        let writer = open_writer(&index)?;
         // Behind the lock, which a disk that takes no writes refuses: the whole index is read for it.
         let damaged = index.validate_checksum()?;
         if !damaged.is_empty() {
@@ -109,7 +112,33 @@ impl Writer {
         }
         let reader = Reader::open(&index, &fields)?;
         let (folder, committed) = (folder.to_owned(), mark.clone());
-        Ok(Self { folder, fields, writer, reader, committed, mark, is_dirty: false, steps: 0 })
+        let (writer, wrote) = (Some(writer), Instant::now());
+        Ok(Self { folder, fields, index, writer, wrote, reader, committed, mark, is_dirty: false, steps: 0 })
+    }
+
+    /// What writes, which is opened if it was put by.
+    fn writer(&mut self) -> Result<&mut IndexWriter, Failure> {
+        self.wrote = Instant::now();
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => open_writer(&self.index)?,
+        };
+        Ok(self.writer.insert(writer))
+    }
+
+    /// Whether nothing was written for so long.
+    pub(super) fn is_idle_for(&self, time: Duration) -> bool {
+        self.writer.is_some() && !self.is_dirty && self.wrote.elapsed() >= time
+    }
+
+    /// Gives back the memory for writing, until something is written again.
+    pub(super) fn put_by(&mut self) {
+        if let Some(writer) = self.writer.take()
+            && let Err(error) = writer.wait_merging_threads()
+        {
+            // What was committed stays as it is. The next merge does the same work.
+            tracing::warn!(%error, "a merge of the index of the words failed");
+        }
     }
 
     pub(super) fn reader(&self) -> &Reader {
@@ -189,14 +218,14 @@ impl Writer {
     /// Removes the documents of these, and makes those anew that have words.
     fn write_anew(&mut self, store: &EventStore, touched: Touched) -> Result<(), Failure> {
         for id in touched.events {
-            self.remove(&id.0);
+            self.remove(&id.0)?;
             let Some(row) = store.row(&id)? else { continue };
             if let Some(document) = store.standing(&row)?.and_then(|standing| self.fields.of_words(&standing)) {
                 self.add(document)?;
             }
         }
         for author in touched.authors {
-            self.remove(&author.0);
+            self.remove(&author.0)?;
             let profile = view::profile(&store.profile_items(&author)?);
             if let Some(document) = profile.and_then(|(_, words)| self.fields.of_name(&author, &words.name)) {
                 self.add(document)?;
@@ -229,13 +258,15 @@ impl Writer {
 
     fn add(&mut self, document: TantivyDocument) -> Result<(), Failure> {
         self.is_dirty = true;
-        self.writer.add_document(document)?;
+        self.writer()?.add_document(document)?;
         Ok(())
     }
 
-    fn remove(&mut self, id: &[u8; 32]) {
+    fn remove(&mut self, id: &[u8; 32]) -> Result<(), Failure> {
         self.is_dirty = true;
-        self.writer.delete_term(self.fields.id_term(id));
+        let term = self.fields.id_term(id);
+        self.writer()?.delete_term(term);
+        Ok(())
     }
 
     /// Makes durable and findable what was written. Where no words came the mark is as good as it was for a while: what it
@@ -247,7 +278,7 @@ impl Writer {
         }
         check_room(&self.folder)?;
         let payload = serde_json::to_string(&self.mark).map_err(|error| Failure::Refused(error.to_string()))?;
-        let mut commit = self.writer.prepare_commit()?;
+        let mut commit = self.writer()?.prepare_commit()?;
         commit.set_payload(&payload);
         commit.commit()?;
         (self.is_dirty, self.steps) = (false, 0);
@@ -257,12 +288,21 @@ impl Writer {
 
     /// Takes back what was written since the last commit.
     pub(super) fn roll_back(&mut self) -> Result<(), Failure> {
-        self.writer.rollback()?;
-        self.writer.set_merge_policy(Box::new(merge_policy()));
+        if let Some(writer) = &mut self.writer {
+            writer.rollback()?;
+            writer.set_merge_policy(Box::new(merge_policy()));
+        }
         self.mark = self.committed.clone();
         self.is_dirty = false;
         Ok(())
     }
+}
+
+fn open_writer(index: &Index) -> Result<IndexWriter, Failure> {
+    let options = IndexWriterOptions::builder().num_worker_threads(1).num_merge_threads(1);
+    let writer: IndexWriter = index.writer_with_options(options.memory_budget_per_thread(WRITER_BYTES).build())?;
+    writer.set_merge_policy(Box::new(merge_policy()));
+    Ok(writer)
 }
 
 fn merge_policy() -> LogMergePolicy {
