@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::dto::{Board, BoardRef, BoardSelector, Completeness, NewBoard, OpenBoard, SyncAsk, SyncReport};
-use super::error::{ApiError, refused};
+use super::error::{ApiError, done, refused};
 use super::feed::Lens;
 use super::node::unexpected;
 use super::read::blocking;
@@ -189,14 +189,6 @@ async fn listed_by_peers(context: &Shared, text: &str) -> Result<Option<SpaceId>
 
 pub(super) async fn follow_space(context: &Context, space: SpaceId, open_name: Option<String>) -> Result<(), ApiError> {
     done(context.handle.ask(Local::Follow { space, open_name }).await?)
-}
-
-fn done(answer: Answer) -> Result<(), ApiError> {
-    match answer {
-        Answer::Done => Ok(()),
-        Answer::Storage(reason) => Err(ApiError::new("storage", reason, "make room or check the disk")),
-        _ => Err(unexpected()),
-    }
 }
 
 pub(super) async fn unfollow(

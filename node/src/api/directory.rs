@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::dto::{DirectoryEntry, ListingAsk, ListingState};
-use super::error::ApiError;
+use super::error::{ApiError, done};
 use super::node::unexpected;
 use super::read::blocking;
 use crate::engine::{Answer, FoundBoard, Local};
@@ -149,11 +149,7 @@ pub(crate) async fn list_board(context: &Shared, ask: ListingAsk) -> Result<List
 }
 
 pub(super) async fn list_space(context: &Context, space: SpaceId, is_on: bool) -> Result<(), ApiError> {
-    match context.handle.ask(Local::List { space, is_on }).await? {
-        Answer::Done => Ok(()),
-        Answer::Storage(reason) => Err(ApiError::new("storage", reason, "make room or check the disk")),
-        _ => Err(unexpected()),
-    }
+    done(context.handle.ask(Local::List { space, is_on }).await?)
 }
 
 /// The word for what was said about listing a board.

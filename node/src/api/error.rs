@@ -1,8 +1,9 @@
 //! Errors of the API: a status, a stable code, what happened, what to do next.
 
 use super::dto::{ErrorBody, ErrorDetail};
+use super::node::unexpected;
 use crate::author::WriteError;
-use crate::engine::{Ignored, Verdict};
+use crate::engine::{Answer, Ignored, Verdict};
 use crate::runtime::Unavailable;
 use crate::store::StoreError;
 use axum::Json;
@@ -106,6 +107,15 @@ pub(super) fn refused(verdict: Verdict) -> ApiError {
             "check the clock, or what it answers",
         ),
         other => ApiError::new("internal", format!("unexpected verdict {other:?}"), ""),
+    }
+}
+
+/// The answer to a wish that is carried out or not.
+pub(super) fn done(answer: Answer) -> Result<(), ApiError> {
+    match answer {
+        Answer::Done => Ok(()),
+        Answer::Storage(reason) => Err(ApiError::new("storage", reason, "make room or check the disk")),
+        _ => Err(unexpected()),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use super::Shared;
 use super::dto::{KeepAsk, Keeping};
-use super::error::ApiError;
-use super::node::unexpected;
+use super::error::{ApiError, done};
 use super::read::blocking;
-use crate::engine::{Answer, Local};
+use crate::engine::Local;
 use crate::store::Keep;
 use axum::Json;
 use axum::extract::State;
@@ -24,11 +23,7 @@ pub(super) async fn keep(
         ApiError::invalid(message, "say `forever`, days such as `30d`, or a size such as `2GiB`")
     })?;
     let board = blocking(context.clone(), move |context| context.find_board(&ask.board)).await?;
-    match context.handle.ask(Local::Keep { space: board.space, keep }).await? {
-        Answer::Done => {}
-        Answer::Storage(reason) => return Err(ApiError::new("storage", reason, "make room or check the disk")),
-        _ => return Err(unexpected()),
-    }
+    done(context.handle.ask(Local::Keep { space: board.space, keep }).await?)?;
     context.upkeep.ring();
     Ok(Json(Keeping { board: board.space.to_string(), name: board.name, keep: word(keep) }))
 }

@@ -4,7 +4,7 @@ use super::Shared;
 use super::dto::{ExportLine, FsckAsk, FsckReport, ImportReport};
 use super::error::ApiError;
 use super::node::unexpected;
-use super::read::{blocking, readable};
+use super::read::{blocking, blocking_whole, readable};
 use crate::engine::{Answer, Ignored, Local, Verdict};
 use crate::runtime::{Context, replace_index};
 use crate::store::Presence;
@@ -41,7 +41,7 @@ pub(super) async fn export(
     query: Result<Query<ExportAsk>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let Query(ask) = query?;
-    let ids = blocking(context.clone(), move |context| {
+    let ids = blocking_whole(context.clone(), move |context| {
         let space = ask.board.map(|text| context.find_board(&text)).transpose()?.map(|board| board.space);
         listed(context, space)
     })
@@ -52,8 +52,8 @@ pub(super) async fn export(
             return None;
         }
         let next = at + step.len();
-        let read = blocking(context.clone(), move |context| lines(context, &step)).await;
-        let read = read.map(Bytes::from).map_err(|_| io::Error::other("the store can't be read"));
+        let read = blocking_whole(context.clone(), move |context| lines(context, &step)).await;
+        let read = read.map(Bytes::from).map_err(|error| io::Error::other(error.message));
         Some((read, (context, ids, next)))
     });
     Ok(([("content-type", "application/x-ndjson")], Body::from_stream(lines)).into_response())
@@ -161,7 +161,7 @@ pub(super) async fn fsck(
             _ => return Err(unexpected()),
         }
     }
-    let found = blocking(context.clone(), |context| Ok(context.store.fsck()?)).await?;
+    let found = blocking_whole(context.clone(), |context| Ok(context.store.fsck()?)).await?;
     context.handle.ask(Local::FetchLost).await?;
     if repair {
         // What can be done is done, and it is in this report: the next one starts afresh.

@@ -3,7 +3,7 @@
 use super::Shared;
 use super::boards::followed_boards;
 use super::dto::{BoardRef, CatchUpAsk, Next, NextAsk, NextItem};
-use super::error::ApiError;
+use super::error::{ApiError, done};
 use super::feed::Lens;
 use super::names::note_look_alikes;
 use super::node::unexpected;
@@ -11,7 +11,7 @@ use super::read::{blocking, single, thread_node};
 use super::reader::note;
 use super::reader::shown_title;
 use super::resolve::KnownBoard;
-use crate::engine::{Answer, Local};
+use crate::engine::Local;
 use crate::runtime::Context;
 use crate::store::{EventRow, LocalRecord};
 use axum::Json;
@@ -35,11 +35,7 @@ pub(super) async fn next(
 pub(crate) async fn read_next(context: &Shared, ask: NextAsk) -> Result<Next, ApiError> {
     let (next, marks) = blocking(context.clone(), move |context| find_next(context, ask.board.as_deref())).await?;
     for (root, position) in marks {
-        match context.handle.ask(Local::Read { root, position }).await? {
-            Answer::Done => {}
-            Answer::Storage(reason) => return Err(ApiError::new("storage", reason, "make room or check the disk")),
-            _ => return Err(unexpected()),
-        }
+        done(context.handle.ask(Local::Read { root, position }).await?)?;
     }
     Ok(next)
 }

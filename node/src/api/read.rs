@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::dto::{Completeness, Hidden, MoreBelow, OutboxEntry, ThreadNode, ThreadPage, Votes};
-use super::error::ApiError;
+use super::error::{ApiError, done};
 use super::feed::Lens;
 use super::names::note_look_alikes;
 use crate::engine::Local;
@@ -26,6 +26,30 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, ApiError> {
     let done = tokio::task::spawn_blocking(move || work(&context)).await;
     done.unwrap_or_else(|error| Err(ApiError::new("internal", error.to_string(), "please report this as a bug")))
+}
+
+/// Waits until the index is whole, if it is being made anew. Whatever is signed, moved or checked has to know all that is held.
+async fn whole(context: &Context) -> Result<(), ApiError> {
+    if context.store.remade_percent().is_none() {
+        return Ok(());
+    }
+    done(context.handle.ask(Local::Whole).await?)
+}
+
+/// Runs work that has to know all that is held, on an index that is whole from its beginning to its end.
+pub(super) async fn blocking_whole<T: Send + 'static>(
+    context: Shared,
+    work: impl FnOnce(&Context) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    whole(&context).await?;
+    blocking(context, move |context| {
+        let derivation = context.store.derivation();
+        let done = work(context)?;
+        let is_whole = derivation.is_some() && context.store.derivation() == derivation;
+        let made_anew = || ApiError::new("busy", "the index began to be rebuilt meanwhile", "try again in a moment");
+        is_whole.then_some(done).ok_or_else(made_anew)
+    })
+    .await
 }
 
 /// The word for how far an own event is.
@@ -305,10 +329,17 @@ async fn finish(context: &Shared, mut page: ThreadPage, facts: ThreadFacts) -> R
     }
     let ids: Vec<EventId> = facts.missing.into_iter().chain(facts.wordless).collect();
     if !ids.is_empty() {
-        context.handle.tell(Local::Want { space: facts.space, ids });
+        let want = Local::Want { space: facts.space, ids };
+        // If there is no room for it, the next comparison finds the same.
+        let _ = context.handle.tell(want);
     }
     if facts.last_position > facts.read_mark {
-        context.handle.ask(Local::Read { root: facts.root, position: facts.last_position }).await?;
+        // The next reader sees it. Nobody waits until it is stored.
+        let (root, position) = (facts.root, facts.last_position);
+        context.store.read_soon(root, position);
+        if !context.handle.tell(Local::Read { root, position }) {
+            context.store.not_read(&root);
+        }
     }
     Ok(page)
 }

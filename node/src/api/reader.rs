@@ -2,11 +2,10 @@
 
 use super::Shared;
 use super::dto::{Hidden, Rule, SetRule};
-use super::error::ApiError;
+use super::error::{ApiError, done};
 use super::feed::{Lens, root_node};
-use super::node::unexpected;
 use super::read::{blocking, root_of};
-use crate::engine::{Answer, Local};
+use crate::engine::Local;
 use crate::runtime::Context;
 use crate::store::LocalRecord;
 use axum::Json;
@@ -48,11 +47,7 @@ pub(crate) async fn set_rule(context: &Shared, ask: SetRule) -> Result<Rule, Api
 
 /// Stores what belongs to the reader.
 pub(super) async fn note(context: &Context, records: Vec<LocalRecord>) -> Result<(), ApiError> {
-    match context.handle.ask(Local::Note { records }).await? {
-        Answer::Done => Ok(()),
-        Answer::Storage(reason) => Err(ApiError::new("storage", reason, "make room or check the disk")),
-        _ => Err(unexpected()),
-    }
+    done(context.handle.ask(Local::Note { records }).await?)
 }
 
 /// Whether the rule makes sense, and there is room for it.

@@ -4,7 +4,7 @@ use super::Shared;
 use super::dto::{Identity, NewEdit, NewPost, NewReply, NewRetraction, NewVote, SetName, Wait, Written};
 use super::error::{ApiError, refused};
 use super::node::unexpected;
-use super::read::blocking;
+use super::read::blocking_whole;
 use crate::author::{Pen, WriteError};
 use crate::engine::{Answer, Local, Notice, Verdict};
 use crate::identity;
@@ -32,7 +32,8 @@ pub(super) async fn signed(
     write: impl FnOnce(&Pen<'_>) -> Result<Signed, WriteError> + Send + 'static,
 ) -> Result<Signed, ApiError> {
     let salt = identity::random().map_err(|error| ApiError::new("internal", error.to_string(), ""))?;
-    blocking(context.clone(), move |context| {
+    // An event names what its author has seen: all of it.
+    blocking_whole(context.clone(), move |context| {
         let pen = Pen { store: &context.store, key: &context.key, now_ms: wall_ms(), salt };
         Ok(write(&pen)?)
     })
@@ -117,7 +118,7 @@ pub(super) async fn post(
 /// Starts a thread.
 pub(crate) async fn write_post(context: &Shared, new: NewPost) -> Result<Written, ApiError> {
     let board = new.board.clone();
-    let board = blocking(context.clone(), move |context| context.find_board(&board)).await?;
+    let board = blocking_whole(context.clone(), move |context| context.find_board(&board)).await?;
     if !board.row.followed {
         let hint = format!("`roda follow {}` first", board.space);
         return Err(ApiError::new("not_followed", "this node does not follow that board", hint));
@@ -149,7 +150,7 @@ async fn about(
     wait: Wait,
     write: impl FnOnce(&Context, &Pen<'_>, &EventId, SpaceRules) -> Result<Signed, WriteError> + Send + 'static,
 ) -> Result<Written, ApiError> {
-    let target = blocking(context.clone(), move |context| context.find_event(&text)).await?;
+    let target = blocking_whole(context.clone(), move |context| context.find_event(&text)).await?;
     let shared = context.clone();
     let event = signed(context, move |pen| {
         let rules = rules_at(&shared, pen, &target)?;

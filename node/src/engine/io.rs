@@ -241,6 +241,8 @@ pub enum Local {
     FirstDeliveries,
     /// How many bytes came from whom and went to whom?
     Traffic,
+    /// Nothing. Answered when the index is whole: at once, if it is not being made.
+    Whole,
     /// Derive the whole index from the log again, into this empty one. Answered when it is whole.
     Rebuild {
         /// An index without a row.

@@ -369,6 +369,7 @@ impl Engine {
             Local::Bringer { id } => Answer::Bringer(self.arrivals.bringer(&id)),
             Local::FirstDeliveries => Answer::FirstDeliveries(self.arrivals.counts()),
             Local::Traffic => Answer::Traffic(self.traffics.sums()),
+            Local::Whole => Answer::Done,
             Local::Rebuild { empty } => return self.replace_index(empty, reply, now),
             Local::Repaired { damaged } => self.repaired(&damaged),
             Local::FetchLost => self.fetch_lost(),

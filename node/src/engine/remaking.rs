@@ -1,8 +1,9 @@
 //! The node serves while its index is made anew from the log: after a loss or damage, or for a new format.
 //!
 //! A part of the log is read after each turn. What people ask of the node is answered meanwhile, and readers read what is
-//! there; what would change the store waits. Peers are told that there is no time, gossip is not judged, and nothing is
-//! compared: a set that is not whole yet would show differences that are none.
+//! there; what would change the store, or has to know all of it, waits, until the index is whole or the disk refuses. Peers
+//! are told that there is no time, gossip is not judged, and nothing is compared: a set that is not whole yet would show
+//! differences that are none.
 
 use super::{Answer, EmptyIndex, Engine, Input, Judgement, Local, Output, ReplyTo};
 use crate::store::Remaking;
@@ -106,6 +107,14 @@ impl Engine {
             Ok(false) => self.made(now),
             Err(error) => {
                 remade.next_ms = now.steady_ms + RETRY_MS;
+                // Nobody waits for as long as a disk is full.
+                let postponed = std::mem::take(&mut remade.postponed).into_iter().filter_map(|input| match input {
+                    Input::Local { reply, .. } => Some(reply),
+                    _ => None,
+                });
+                let waiting: Vec<ReplyTo> = std::mem::take(&mut remade.replies).into_iter().chain(postponed).collect();
+                let text = format!("the index can't be rebuilt: {error}. It is tried again by itself");
+                waiting.into_iter().for_each(|reply| self.reply(reply, Answer::Storage(text.clone())));
                 let _ = self.failed(&error);
             }
         }

@@ -133,11 +133,11 @@ impl Handle {
         answer.await.map_err(|_| Unavailable)
     }
 
-    /// Tells the engine something, of which nobody waits to hear what came of it.
-    pub(crate) fn tell(&self, ask: Local) {
+    /// Tells the engine something, of which nobody waits to hear what came of it. False: the node stops, or has no room for more
+    /// questions.
+    pub(crate) fn tell(&self, ask: Local) -> bool {
         let (reply, _) = oneshot::channel();
-        // A node that stops, or has no room for more questions, is not asked.
-        let _ = self.inbox.ask(ask, reply);
+        self.inbox.ask(ask, reply)
     }
 
     /// What the engine said last of how complete a space is. Waits for nobody.

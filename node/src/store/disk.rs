@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -39,9 +39,10 @@ impl Disk {
         Ok(DiskFile { file, path: path.into(), disk: self.clone() })
     }
 
-    /// Whether there is room for further appends where this folder is. What can't be told is no reason to stop.
-    pub(super) fn has_room(&self, folder: &File) -> bool {
-        self.free_bytes(folder).is_none_or(|free| free >= FREE_BYTES_MIN)
+    /// Whether there is room for so many bytes where this folder is, and [`FREE_BYTES_MIN`] are left then. What can't be told is
+    /// no reason to stop.
+    pub(super) fn has_room(&self, folder: &File, bytes: u64) -> bool {
+        self.free_bytes(folder).is_none_or(|free| free >= FREE_BYTES_MIN + bytes)
     }
 
     /// Removes a file's name.
@@ -100,9 +101,30 @@ impl Deref for DiskFile {
     }
 }
 
+/// Fills `into` from this offset of a file.
+pub(super) fn read_at(file: &File, path: &Path, into: &mut [u8], offset: u64) -> io::Result<()> {
+    before_read(path, offset..offset + into.len() as u64)?;
+    file.read_exact_at(into, offset)
+}
+
+/// Whether the disk is there and can't read back what it was given: a bad sector.
+pub(super) fn is_unreadable(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
 fn free_bytes(folder: &File) -> Option<u64> {
     let room = rustix::fs::fstatvfs(folder).ok()?;
     Some(room.f_bavail.saturating_mul(room.f_frsize))
+}
+
+#[cfg(not(test))]
+fn before_read(_: &Path, _: Range<u64>) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+fn before_read(path: &Path, bytes: Range<u64>) -> io::Result<()> {
+    super::tape::bad_sectors::before_read(path, bytes)
 }
 
 #[cfg(not(test))]

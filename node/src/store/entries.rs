@@ -9,14 +9,15 @@
 //! record  name, 32 bytes | 1 if it has a value, else 0 | value, 27 bytes | crc32 of these 60 bytes u32
 //! ```
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, read_at};
 use super::index::{ENTRY_NAME_BYTES, ENTRY_VALUE_BYTES, Entry};
 use super::names::Names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes of a record.
 pub(super) const RECORD_BYTES: usize = ENTRY_NAME_BYTES + 1 + ENTRY_VALUE_BYTES + 4;
@@ -29,7 +30,8 @@ const FILE_NAME: &str = "entries";
 
 /// See the module.
 pub(super) struct EntryFile {
-    file: DiskFile,
+    file: Arc<DiskFile>,
+    path: PathBuf,
     count: u32,
     names: Names,
     /// Changes that the file doesn't have yet.
@@ -50,7 +52,8 @@ impl EntryFile {
     pub(super) fn open(disk: &Disk, folder: &Path, count: u32, kept: &[(u32, Entry)]) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = disk.open(&options, &folder.join(FILE_NAME))?;
+        let path = folder.join(FILE_NAME);
+        let file = Arc::new(disk.open(&options, &path)?);
         let bytes = place(count);
         let found = file.metadata()?.len();
         if found < bytes {
@@ -61,7 +64,7 @@ impl EntryFile {
         }
         let names = Names::default();
         let mut entries =
-            Self { file, count, names, changed: BTreeMap::new(), written: BTreeSet::new(), settled: Vec::new() };
+            Self { file, path, count, names, changed: BTreeMap::new(), written: BTreeSet::new(), settled: Vec::new() };
         for (number, entry) in kept {
             if *number >= count {
                 return Err(damage(&format!("entry {number} was to change, and there are {count}")));
@@ -93,7 +96,7 @@ impl EntryFile {
             return Ok(Some(*entry));
         }
         let mut record = [0; RECORD_BYTES];
-        self.file.read_exact_at(&mut record, place(number))?;
+        read_at(&self.file, &self.path, &mut record, place(number))?;
         Ok(Some(decode(&record, number)?))
     }
 
@@ -101,7 +104,7 @@ impl EntryFile {
     pub(super) fn page(&self, from: u32, limit: usize) -> io::Result<Vec<Entry>> {
         let count = limit.min(self.count.saturating_sub(from) as usize);
         let mut bytes = vec![0; count * RECORD_BYTES];
-        self.file.read_exact_at(&mut bytes, place(from))?;
+        read_at(&self.file, &self.path, &mut bytes, place(from))?;
         let entry = |(record, number): (&[u8], u32)| match self.changed.get(&number) {
             Some(entry) => Ok(*entry),
             None => decode(record, number),
@@ -166,9 +169,9 @@ impl EntryFile {
         }
     }
 
-    /// Makes durable what was written. Entries that were written over before the call are settled then.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync()
+    /// The file, to be synced while others read and write: what was written before is durable then.
+    pub(super) fn file(&self) -> Arc<DiskFile> {
+        Arc::clone(&self.file)
     }
 
     /// The numbers that a sync settles if it begins now.
@@ -188,7 +191,7 @@ impl EntryFile {
     }
 
     /// Writes these changes, which sled keeps durably, over what the file has.
-    pub(super) fn overwrite(&mut self, kept: &BTreeMap<u32, Entry>) -> io::Result<()> {
+    pub(super) fn overwrite<'a>(&mut self, kept: impl IntoIterator<Item = (&'a u32, &'a Entry)>) -> io::Result<()> {
         for (number, entry) in kept {
             self.file.write_at(&encode(entry), place(*number))?;
             self.written.insert(*number);
@@ -283,12 +286,12 @@ mod tests {
         file.overwrite(&kept).unwrap();
         assert_eq!(file.get(1).unwrap(), Some(entry(1, 3).1));
         let written = file.written();
-        file.sync().unwrap();
+        file.file().sync().unwrap();
         file.settle(&written);
         assert!(file.take_settled().is_empty(), "sled alone has the second change");
         file.overwrite(&file.changed()).unwrap();
         let written = file.written();
-        file.sync().unwrap();
+        file.file().sync().unwrap();
         file.settle(&written);
         assert_eq!((file.take_settled(), file.take_settled()), (vec![1], vec![]));
         drop(file);

@@ -9,6 +9,7 @@ use super::index::{Direction, Index, IndexError};
 use super::journal::{Journal, JournalError, Position, RecordKind};
 use super::keys;
 use super::known::KnownSets;
+use super::marks::Underway;
 use super::recent::Recent;
 use super::retention::Bare;
 use super::rows::{self, EventRow, LocalRecord, OwnRow, Presence};
@@ -135,6 +136,7 @@ pub struct EventStore {
     pub(super) names: RwLock<HashMap<AuthorKey, Option<String>>>,
     pub(super) recent: Mutex<Recent>,
     pub(super) shapes: Shapes,
+    pub(super) underway: Underway,
     /// Bytes of each segment of the log that are of known events, about.
     pub(super) live: Mutex<BTreeMap<u32, u64>>,
     /// And those that each segment had when it was written anew.
@@ -299,18 +301,20 @@ impl EventStore {
     fn take_off(&self, due: &[EventRow]) -> Result<(), StoreError> {
         let mut kept = Vec::new();
         for row in due {
-            kept.extend(self.kept_of(row)?.map(|kept| (row.position, kept)));
+            kept.extend(self.kept_of(row)?.map(|kept| (Position(row.position), kept)));
         }
         let mut noted = None;
         for (position, kept) in &kept {
-            let record = rows::encode(&LocalRecord::TakenOff { position: *position, kept: kept.clone() });
+            let record = rows::encode(&LocalRecord::TakenOff { position: position.0, kept: kept.clone() });
             noted = self.journal.append(&[(RecordKind::Local, &record)])?.last().copied();
         }
         let Some(noted) = noted else { return Ok(()) };
         self.journal.sync()?;
-        for (position, kept) in kept {
-            self.journal.scrub(Position(position), &kept)?;
-            self.recent().scrubbed(position);
+        self.journal.scrub_all(&kept)?;
+        kept.iter().for_each(|(position, _)| self.recent().scrubbed(position.0));
+        if self.remade_percent().is_some() {
+            // The index is not as far as that. It meets these records again.
+            return Ok(());
         }
         // The next start need not do it again.
         let mut writing = Writing::begin(self);
@@ -447,7 +451,13 @@ impl EventStore {
             writing.local(record, position)?;
             writing.applied(position);
         }
-        writing.commit()
+        writing.commit()?;
+        for record in batch {
+            if let LocalRecord::Read { root, position } = record {
+                self.underway.arrived(root, *position);
+            }
+        }
+        Ok(())
     }
 
     /// Marks the event as known and lost: its record in the log is damaged.

@@ -172,7 +172,15 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     /// No event starts there, `keep` doesn't fit ([`SCRUB_OVERHEAD_BYTES`]), or the disk refused.
-    fn scrub(&self, position: Position, keep: &[u8]) -> Result<(), JournalError>;
+    fn scrub(&self, position: Position, keep: &[u8]) -> Result<(), JournalError> {
+        self.scrub_all(&[(position, keep.to_vec())])
+    }
+
+    /// Scrubs these records, with what each keeps, at the cost of two syncs for each segment that has any of them.
+    ///
+    /// # Errors
+    /// As [`scrub`](Self::scrub). Those that are scrubbed already stay so.
+    fn scrub_all(&self, records: &[(Position, Vec<u8>)]) -> Result<(), JournalError>;
 
     /// The segments that are full, ascending, and the bytes that each takes. Nothing is appended to them.
     fn sealed(&self) -> Vec<(u32, u64)>;

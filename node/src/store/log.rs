@@ -10,10 +10,11 @@
 
 mod folder;
 mod packed;
+mod scrubbing;
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
+    fs::File,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -25,10 +26,8 @@ use self::folder::{Recovered, create_segment, io_error, open_folder, recover_las
 use self::packed::Places;
 use super::{
     disk::{Disk, DiskFile, FREE_BYTES_MIN},
-    journal::{Damage, Fate, Journal, JournalError, Position, Record, RecordKind, Replay, check_append, check_scrub},
-    segment::{
-        After, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, Segment, Step, check_file_header, encode, encode_scrubbed,
-    },
+    journal::{Damage, Fate, Journal, JournalError, Position, Record, RecordKind, Replay, check_append},
+    segment::{After, FILE_HEADER_BYTES, RECORD_HEADER_BYTES, Segment, Step, check_file_header, encode},
 };
 
 /// The most bytes of a segment file: 64 MiB.
@@ -253,7 +252,7 @@ impl Journal for FileLog {
         }
         let mut writer = lock(&self.writer);
         self.refuse_when_stopped()?;
-        if !self.disk.has_room(&self.folder_handle) {
+        if !self.disk.has_room(&self.folder_handle, 0) {
             return Err(JournalError::Full { path: self.folder.clone(), bytes_min: FREE_BYTES_MIN });
         }
         if writer.length as usize + bytes > self.segment_bytes_max as usize && writer.length > FILE_HEADER_BYTES {
@@ -330,56 +329,14 @@ impl Journal for FileLog {
         Ok(page.replay)
     }
 
-    fn scrub(&self, position: Position, keep: &[u8]) -> Result<(), JournalError> {
+    fn scrub_all(&self, records: &[(Position, Vec<u8>)]) -> Result<(), JournalError> {
         let _writer = lock(&self.writer);
         self.refuse_when_stopped()?;
-        match self.read(position) {
-            Ok(_) | Err(JournalError::Damaged { .. }) => {}
-            Err(other) => return Err(other),
+        let mut of_segments: BTreeMap<u32, Vec<(Position, &[u8])>> = BTreeMap::new();
+        for (position, keep) in records {
+            of_segments.entry(position.segment()).or_default().push((*position, keep));
         }
-        self.scrubs.fetch_add(1, Ordering::SeqCst);
-        let number = position.segment();
-        let path = segment_path(&self.folder, number);
-        let file = self.disk.open(OpenOptions::new().read(true).write(true), &path);
-        let file = file.map_err(|source| io_error("open", &path, source))?;
-        let end = self.segment_from(number).map_or(0, |(_, length)| length);
-        let places = self.places(number, end)?;
-        let mut segment = Segment::to_read(&path, &file, number, end, places.is_some());
-        let damaged = || JournalError::Damaged { path: self.folder.clone(), position };
-        let place = match places {
-            None => position.offset(),
-            Some(places) => places.start(&mut segment, position.offset())?,
-        };
-        let is_it = |origin: Option<u32>| origin == Some(position.offset());
-        if !is_it(segment.origin_at(place)?) {
-            return Err(damaged());
-        }
-        // Where the header is that both forms have.
-        let offset = place + segment.head_bytes() as u32 - RECORD_HEADER_BYTES as u32;
-        let (kind, length) = match segment.sound_at(place)? {
-            Some(sound) => (segment.record(&sound)?.kind, sound.length),
-            None => (RecordKind::Scrubbed, segment.length_of_torn(place)?.ok_or_else(damaged)?),
-        };
-        if kind == RecordKind::Pruned {
-            return Ok(());
-        }
-        check_scrub(&self.folder, kind, keep, length as usize)?;
-        // First the new header and what is kept, then the zeroes: between the two the record is sound. If the power
-        // goes amid the first write it may not be, and the caller repeats the call.
-        let head = encode_scrubbed(position, length, keep);
-        let rest = vec![0; RECORD_HEADER_BYTES + length as usize - head.len()];
-        if segment.is_at(offset, &[&head[..], &rest].concat())? {
-            return Ok(());
-        }
-        for (bytes, at) in [(&head, offset), (&rest, offset + head.len() as u32)] {
-            let written = {
-                let _alone = self.in_place.write().unwrap_or_else(PoisonError::into_inner);
-                file.write_at(bytes, u64::from(at))
-            };
-            written.map_err(|source| io_error("scrub a record of", &path, source))?;
-            self.sync_file(&file, number)?;
-        }
-        Ok(())
+        of_segments.iter().try_for_each(|(number, records)| self.scrub_segment(*number, records))
     }
 
     fn sealed(&self) -> Vec<(u32, u64)> {

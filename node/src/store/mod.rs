@@ -43,6 +43,7 @@ mod known;
 mod listing;
 mod loaded;
 mod log;
+mod marks;
 mod memory;
 mod names;
 mod opening;

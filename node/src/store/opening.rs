@@ -7,6 +7,7 @@ use super::journal::{Journal, JournalError, Position, Record, RecordKind};
 use super::keys::{self, Number, meta};
 use super::known::KnownSets;
 use super::log::SEGMENT_BYTES_MAX;
+use super::marks::Underway;
 use super::recent::{RECENT_BYTES_MAX, Recent};
 use super::rows::{self, LocalRecord, OwnRow, Presence};
 use super::shapes::Shapes;
@@ -108,6 +109,7 @@ impl EventStore {
             names: RwLock::new(HashMap::new()),
             recent: Mutex::new(Recent::new(RECENT_BYTES_MAX)),
             shapes: Shapes::default(),
+            underway: Underway::default(),
             live: Mutex::default(),
             compacted: Mutex::default(),
             bare: Mutex::default(),
@@ -238,9 +240,12 @@ impl EventStore {
             return Ok(false);
         }
         let replay = self.journal.replay(remaking.from, REPLAY_BYTES)?;
+        // After an error all of the page is read again, as what was before it left off.
+        let mut marker = remaking.marker;
         for chunk in replay.records.chunks(BATCH_EVENTS_MAX) {
-            self.replay_chunk(chunk, &mut remaking.marker)?;
+            self.replay_chunk(chunk, &mut marker)?;
         }
+        remaking.marker = marker;
         remaking.counts.records += replay.records.len() as u64;
         remaking.counts.damaged += replay.damaged.len() as u64;
         self.is_dirty.store(true, Ordering::Release);

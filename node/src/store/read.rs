@@ -443,25 +443,6 @@ impl EventStore {
         Ok(counts)
     }
 
-    /// Position up to which a thread was read, by itself or with all of its space; 0: never.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub fn read_mark(&self, root: &EventId) -> Result<u64, StoreError> {
-        let of_space = match self.row(root)? {
-            Some(row) => self.position_at(&keys::read_space_key(row.space))?,
-            None => 0,
-        };
-        Ok(of_space.max(self.position_at(&keys::read_key(root))?))
-    }
-
-    /// The position under a key; 0 if there is none.
-    pub(super) fn position_at(&self, key: &[u8]) -> Result<u64, StoreError> {
-        let value = self.index().get(key)?;
-        value.map_or(Ok(0), |value| rows::decode(&value).ok_or(StoreError::Row))
-    }
-
     /// Everything that makes up a thread: post, comments, and what was done to them; with each, its place in the order of
     /// arrival.
     ///

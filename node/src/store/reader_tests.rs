@@ -202,3 +202,29 @@ fn rules_and_marks_are_kept_until_they_are_removed() {
     assert_eq!(store.rules().unwrap(), []);
     assert_rebuilt_alike(&store);
 }
+
+#[test]
+fn a_mark_counts_before_it_is_stored_and_not_if_it_will_not_be() {
+    let store = empty();
+    let theirs = post(OTHER, 1, "");
+    let root = theirs.event.id();
+    store.admit(&[theirs.clone(), comment(OTHER, 2, &theirs, &theirs, "words")]).unwrap();
+    let unread = || store.thread_counts(&root, &me()).unwrap().unread;
+    let position = store.thread_counts(&root, &me()).unwrap().last_position;
+    store.read_soon(root, position);
+    assert_eq!((unread(), store.read_mark(&root).unwrap()), (0, position));
+    store.not_read(&root);
+    assert_eq!(unread(), 2);
+    store.read_soon(root, position);
+    store.note(&[LocalRecord::Read { root, position }]).unwrap();
+    store.not_read(&root);
+    assert_eq!(unread(), 0, "it is stored");
+    // On a disk that takes nothing, marks gather up to a bound.
+    for number in 0..2000_u32 {
+        let mut id = [9; 32];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        store.read_soon(EventId(id), 1);
+    }
+    store.read_soon(root, position + 1);
+    assert_eq!(store.read_mark(&root).unwrap(), position, "there is no room for another");
+}

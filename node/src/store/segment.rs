@@ -20,8 +20,9 @@
 //! This module reads and never writes. Nothing is allocated from a length before it was compared with
 //! its bound.
 
-use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
+use std::{fs::File, io, path::Path};
 
+use super::disk::{is_unreadable, read_at};
 use super::journal::{Damage, JournalError, PAYLOAD_BYTES_MAX, Position, Record, RecordKind, SCRUB_OVERHEAD_BYTES};
 
 /// The length of a file's header.
@@ -35,6 +36,9 @@ const SCAN_BYTES: usize = 1 << 20;
 
 /// How much is read at once for a single record: 1 KiB holds most events.
 const READ_BYTES: usize = 1 << 10;
+
+/// What a disk can read or not as a whole: a page of the kernel, and a sector of most disks.
+const BLOCK_BYTES: u64 = 4096;
 
 /// How many bytes are checksummed at most to find the next sound record after damage: 1 GiB.
 ///
@@ -76,9 +80,9 @@ fn header_of(number: u32, format: u32) -> [u8; FILE_HEADER_BYTES as usize] {
 /// the first one then.
 pub(super) fn check_file_header(path: &Path, file: &File, number: u32) -> Result<bool, JournalError> {
     let mut header = [0; FILE_HEADER_BYTES as usize];
-    match file.read_exact_at(&mut header, 0) {
+    match read_at(file, path, &mut header, 0) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof || is_unreadable(&error) => {
             header = [0; FILE_HEADER_BYTES as usize];
         }
         Err(source) => {
@@ -88,8 +92,14 @@ pub(super) fn check_file_header(path: &Path, file: &File, number: u32) -> Result
     if header[..4] != MAGIC || crc32fast::hash(&header[..12]) != read_u32(&header[12..]) {
         tracing::warn!(path = %path.display(), "the header of this log segment is damaged; its records are checked one by one");
         let length = file.metadata().map_or(0, |data| u32::try_from(data.len()).unwrap_or(u32::MAX));
-        let mut packed = Segment::to_read(path, file, number, length, true);
-        return Ok(packed.sound_at(FILE_HEADER_BYTES)?.is_some());
+        for is_packed in [false, true] {
+            if Segment::to_read(path, file, number, length, is_packed).sound_at(FILE_HEADER_BYTES)?.is_some() {
+                return Ok(is_packed);
+            }
+        }
+        // The first record is damaged, too.
+        let mut packed = Segment::to_scan(path, file, number, length, true);
+        return Ok(matches!(packed.step(FILE_HEADER_BYTES)?, Some(Step::Damage { then: After::Record(_), .. })));
     }
     let (format, says) = (read_u32(&header[4..]), read_u32(&header[8..]));
     if format != FORMAT && format != PACKED_FORMAT {
@@ -226,13 +236,15 @@ pub(super) struct Segment<'a> {
     passed: u32,
     window: Vec<u8>,
     window_start: u32,
+    /// Blocks that the disk could not read; they were taken for zeroes.
+    unreadable: u64,
 }
 
 impl<'a> Segment<'a> {
     /// To read one record.
     pub(super) fn to_read(path: &'a Path, file: &'a File, number: u32, end: u32, is_packed: bool) -> Self {
         let (read_ahead, passed, window) = (READ_BYTES, FILE_HEADER_BYTES, Vec::new());
-        Self { path, file, number, end, read_ahead, is_packed, passed, window, window_start: 0 }
+        Self { path, file, number, end, read_ahead, is_packed, passed, window, window_start: 0, unreadable: 0 }
     }
 
     /// To read many records in order.
@@ -342,7 +354,12 @@ impl<'a> Segment<'a> {
         };
         let (start, length) = sound.content;
         let absent = JournalError::Absent { path: self.path.into(), position };
+        let unreadable = self.unreadable;
         let payload = self.bytes(start, length)?.ok_or(absent)?.to_vec();
+        if self.unreadable != unreadable {
+            // It could be read when its checksum was.
+            return Err(JournalError::Damaged { path: self.path.into(), position });
+        }
         Ok(Record { position, kind, payload })
     }
 
@@ -389,7 +406,11 @@ impl<'a> Segment<'a> {
             _ => {
                 self.window.resize(length.max(self.read_ahead).min(left), 0);
                 self.window_start = offset;
-                if let Err(source) = self.file.read_exact_at(&mut self.window, u64::from(offset)) {
+                let read = match read_at(self.file, self.path, &mut self.window, u64::from(offset)) {
+                    Err(error) if is_unreadable(&error) => self.read_what_can_be(),
+                    read => read,
+                };
+                if let Err(source) = read {
                     self.window.clear();
                     return Err(JournalError::Io { action: "read", path: self.path.into(), source });
                 }
@@ -397,5 +418,30 @@ impl<'a> Segment<'a> {
             }
         };
         Ok(Some(&self.window[start..start + length]))
+    }
+
+    /// Reads the window block by block. One that the disk can't read becomes zeroes: what stood there is damaged, and the records
+    /// around it are found.
+    fn read_what_can_be(&mut self) -> io::Result<()> {
+        let mut at = 0;
+        while at < self.window.len() {
+            let offset = u64::from(self.window_start) + at as u64;
+            let left = (BLOCK_BYTES - offset % BLOCK_BYTES) as usize;
+            let until = self.window.len().min(at + left);
+            match read_at(self.file, self.path, &mut self.window[at..until], offset) {
+                Err(error) if is_unreadable(&error) => {
+                    self.window[at..until].fill(0);
+                    self.unreadable += 1;
+                }
+                read => read?,
+            }
+            at = until;
+        }
+        Ok(())
+    }
+
+    /// Whether the disk could not read a part of it.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.unreadable > 0
     }
 }

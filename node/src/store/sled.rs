@@ -23,7 +23,7 @@ use ::sled::{Config, Db, Error as SledError, IVec, Mode};
 
 use super::{
     caught::caught,
-    disk::{Disk, DiskFile},
+    disk::{Disk, DiskFile, is_unreadable},
     entries::{self, EntryFile},
     index::{
         Batch, Direction, ENTRY_NAME_BYTES, Entry, Index, IndexError, KEY_BYTES_MAX, OWN_TABLE, Row, VALUE_BYTES_MAX,
@@ -49,11 +49,17 @@ const CACHE_BYTES: u64 = 32 << 20;
 const LOCK_TRIES_MAX: usize = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
+/// Entries that are written over while nobody reads: a tenth of a millisecond.
+const OVERWRITTEN_AT_ONCE: usize = 64;
+
 /// How many damaged folders are kept for study, the newest included: 2, that bounds their space.
 const SET_ASIDE_MAX: usize = 2;
 
 /// What readers do, as a verb. The one thing that can go on after a write has failed.
 const READ: &str = "read";
+
+/// What opening does, as a verb. Hardly anything is written by it.
+const OPEN: &str = "open";
 
 /// From this size on sled keeps a page in a file of its own: a quarter of its 512 KiB segment.
 const PAGE_BYTES_MAX: usize = 128 << 10;
@@ -110,7 +116,7 @@ impl SledIndex {
     }
 
     pub(super) fn open_on(disk: Disk, folder: &Path) -> Result<Self, IndexError> {
-        let io_error = |source| IndexError::Io { action: "open", path: folder.into(), source };
+        let io_error = |source| IndexError::Io { action: OPEN, path: folder.into(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_error)?;
         let config = Config::new()
             .path(folder)
@@ -131,11 +137,11 @@ impl SledIndex {
         let data = disk.open(OpenOptions::new().read(true).write(true), &folder.join("db")).map_err(io_error)?;
         let (count, kept) = match caught(|| entries_of(&database)) {
             Ok(Ok(found)) => found,
-            Ok(Err(error)) => return Err(explain(folder, "open", error)),
+            Ok(Err(error)) => return Err(explain(folder, OPEN, error)),
             Err(text) => return Err(IndexError::Damaged { path: folder.into(), text }),
         };
         let entries = EntryFile::open(&disk, folder, count, &kept)
-            .map_err(|error| explain(folder, "open", SledError::Io(error)))?;
+            .map_err(|error| explain(folder, OPEN, SledError::Io(error)))?;
         let (entries, broken) = (RwLock::new(entries), OnceLock::new());
         let index = Self { folder: folder.into(), database: Some(database), data, entries, broken };
         // What sled made or repaired while opening becomes durable before anything depends on it.
@@ -284,18 +290,19 @@ impl Index for SledIndex {
     fn flush(&self) -> Result<(), IndexError> {
         // sled asks the kernel only to start writing (`sync_file_range`): without our own sync no
         // established database survived a power cut, with it all did.
-        let (written, changed) = {
+        // Nothing is held while the disk syncs: readers would wait behind a commit that waits for that.
+        let (file, written, changed) = {
             let entries = self.shared();
-            (entries.written(), entries.changed())
+            (entries.file(), entries.written(), entries.changed())
         };
         self.ask("flush", |database| {
             // First, so that no entry is counted durably before it is durable.
-            self.shared().sync()?;
+            file.sync()?;
             database.flush()?;
             self.data.sync()?;
-            let mut entries = self.alone();
-            entries.settle(&written);
-            Ok(entries.overwrite(&changed)?)
+            self.alone().settle(&written);
+            let changed: Vec<(&u32, &Entry)> = changed.iter().collect();
+            changed.chunks(OVERWRITTEN_AT_ONCE).try_for_each(|part| Ok(self.alone().overwrite(part.iter().copied())?))
         })
         .map_err(|error| self.stop_after(error, true))
     }
@@ -337,7 +344,7 @@ fn open_database(folder: &Path, config: &Config) -> Result<Db, IndexError> {
     });
     match opened {
         Ok(Ok(database)) => Ok(database),
-        Ok(Err(error)) => Err(explain(folder, "open", error)),
+        Ok(Err(error)) => Err(explain(folder, OPEN, error)),
         Err(text) => Err(IndexError::Damaged { path: folder.into(), text }),
     }
 }
@@ -436,9 +443,13 @@ fn copy_row(row: Result<(IVec, IVec), SledError>) -> Result<Row, SledError> {
 /// What an error of sled means for us: is the disk to blame, or are the files?
 fn explain(folder: &Path, action: &'static str, error: SledError) -> IndexError {
     let path = folder.to_path_buf();
+    // A sector that can't be read stays so: the index is made anew, elsewhere on the disk.
+    let is_reading = matches!(action, READ | OPEN);
     match error {
         SledError::Io(source) if source.to_string().contains("could not acquire lock") => IndexError::Locked { path },
-        SledError::Io(source) if is_damage(source.kind()) => IndexError::Damaged { path, text: source.to_string() },
+        SledError::Io(source) if is_damage(source.kind()) || (is_unreadable(&source) && is_reading) => {
+            IndexError::Damaged { path, text: source.to_string() }
+        }
         SledError::Io(source) => IndexError::Io { action, path, source },
         other => IndexError::Damaged { path, text: other.to_string() },
     }

@@ -276,3 +276,30 @@ pub(super) fn write_out(files: &BTreeMap<PathBuf, Vec<u8>>, from: &Path, to: &Pa
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Places that no disk can read, by file. They are not on a tape: readers have none.
+pub(super) mod bad_sectors {
+    use super::{Mutex, Path, PathBuf, io, lock};
+    use std::ops::Range;
+
+    static BAD: Mutex<Vec<(PathBuf, Range<u64>)>> = Mutex::new(Vec::new());
+
+    /// From now on these bytes of the file can't be read.
+    pub(in super::super) fn make(path: &Path, bytes: Range<u64>) {
+        lock(&BAD).push((path.into(), bytes));
+    }
+
+    /// All of the file can be read again.
+    pub(in super::super) fn mend(path: &Path) {
+        lock(&BAD).retain(|(bad, _)| bad != path);
+    }
+
+    pub(in super::super) fn before_read(path: &Path, bytes: Range<u64>) -> io::Result<()> {
+        let is_bad =
+            |(bad, range): &(PathBuf, Range<u64>)| bad == path && range.start < bytes.end && bytes.start < range.end;
+        match lock(&BAD).iter().any(is_bad) {
+            true => Err(rustix::io::Errno::IO.into()),
+            false => Ok(()),
+        }
+    }
+}

@@ -128,3 +128,24 @@ fn a_start_leaves_a_long_log_to_the_turns_and_a_short_one_not() {
         assert!(world.engines[0].is_followed(&board), "local records were read, too");
     }
 }
+
+#[test]
+fn whoever_waits_is_told_when_the_disk_refuses() {
+    let mut world = World::new(1);
+    let _ = stocked(&mut world);
+    let index = Arc::new(MemoryIndex::new());
+    let rebuild = Input::Local { ask: Local::Rebuild { empty: EmptyIndex(index.clone()) }, reply: 901 };
+    let outputs = world.engines[0].handle(vec![rebuild], world.now);
+    world.outputs(0, outputs);
+    let whole = Input::Local { ask: Local::Whole, reply: 902 };
+    let outputs = world.engines[0].handle(vec![whole], world.now);
+    world.outputs(0, outputs);
+    assert!(answer(&world, 901).is_none() && answer(&world, 902).is_none());
+    index.fail_nth(1);
+    world.queue.push_back((0, Input::Tick));
+    world.settle();
+    for reply in [901, 902] {
+        let said = answer(&world, reply);
+        assert!(matches!(said, Some(Answer::Storage(text)) if text.contains("tried again by itself")), "{said:?}");
+    }
+}

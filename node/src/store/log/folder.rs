@@ -60,8 +60,9 @@ pub(super) fn recover_last(
                 report.damaged.push(damage);
                 offset = next;
             }
-            Step::Damage { then: After::End, .. } => break,
-            Step::Damage { damage, then: After::Unknown } => {
+            // What can't be read was not torn by a power cut: nothing of it is cut, and nothing is written behind it.
+            Step::Damage { then: After::End, .. } if !segment.is_unreadable() => break,
+            Step::Damage { damage, .. } => {
                 report.damaged.push(damage);
                 is_complete = false;
                 offset = length;

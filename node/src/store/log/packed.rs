@@ -4,6 +4,7 @@
 //! goes, one of the two is there, and both say the same of every position that anybody names. What is left of an unfinished
 //! one is removed at the next start.
 
+use super::super::disk::FREE_BYTES_MIN;
 use super::super::journal::{Fate, Journal as _, JournalError, RecordKind};
 use super::super::segment::{
     FILE_HEADER_BYTES, Segment, Sound, Step, encode_packed, encode_packed_scrubbed, packed_file_header,
@@ -137,6 +138,12 @@ impl FileLog {
         };
         if lock(&self.writer).number <= found {
             return Ok(None);
+        }
+        if !self.disk.has_room(&self.folder_handle, u64::from(length)) {
+            return Err(JournalError::Full {
+                path: self.folder.clone(),
+                bytes_min: FREE_BYTES_MIN + u64::from(length),
+            });
         }
         let path = new_path(&self.folder, number);
         let outcome = self.write_packed(&path, (number, length), fate);

@@ -7,7 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
 use super::{
-    super::{segment::file_header, tape::Fault},
+    super::{
+        segment::{encode_scrubbed, file_header},
+        tape::{Fault, Step as TapeStep},
+    },
     *,
 };
 
@@ -292,4 +295,24 @@ fn other_files_in_the_folder_are_left_alone() {
     let (log, report) = fixture.open();
     assert_eq!(report.segments, 1);
     assert_eq!(replay_all(&log).records.len(), 1);
+}
+
+#[test]
+fn many_scrubs_of_a_segment_cost_two_syncs() {
+    let fixture = Fixture::new();
+    let (log, _) = fixture.open();
+    let positions = append_each(&log, &[&b"header and words"[..]; 20]);
+    let records: Vec<(Position, Vec<u8>)> = positions.iter().map(|at| (*at, b"header".to_vec())).collect();
+    let syncs = || {
+        let tape = log.disk.tape.as_ref().expect("it was opened by a test");
+        tape.steps().iter().filter(|step| matches!(step, TapeStep::Synced(_))).count()
+    };
+    let before = syncs();
+    log.scrub_all(&records).expect("a scrub");
+    assert_eq!(syncs() - before, 2);
+    for position in positions {
+        assert_eq!(log.read(position).expect("a read").payload, b"header");
+    }
+    log.scrub_all(&records).expect("a scrub");
+    assert_eq!(syncs() - before, 2, "what is scrubbed is left alone");
 }

@@ -181,16 +181,18 @@ impl Journal for MemoryJournal {
         Ok(replay)
     }
 
-    fn scrub(&self, position: Position, keep: &[u8]) -> Result<(), JournalError> {
-        let mut state = self.begin("scrub a record of")?;
-        state.refuse_when_stopped()?;
-        let found = state.find(position)?;
-        let entry = &mut state.entries[found];
-        check_scrub(Path::new(IN_MEMORY), entry.record.kind, keep, entry.room)?;
-        entry.record.kind = RecordKind::Scrubbed;
-        entry.record.payload = keep.to_vec();
-        entry.is_damaged = false;
-        state.synced = state.synced.max(found + 1);
+    fn scrub_all(&self, records: &[(Position, Vec<u8>)]) -> Result<(), JournalError> {
+        for (position, keep) in records {
+            let mut state = self.begin("scrub a record of")?;
+            state.refuse_when_stopped()?;
+            let found = state.find(*position)?;
+            let entry = &mut state.entries[found];
+            check_scrub(Path::new(IN_MEMORY), entry.record.kind, keep, entry.room)?;
+            entry.record.kind = RecordKind::Scrubbed;
+            entry.record.payload.clone_from(keep);
+            entry.is_damaged = false;
+            state.synced = state.synced.max(found + 1);
+        }
         Ok(())
     }
 

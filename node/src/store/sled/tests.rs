@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::super::tape::{Fault, Tape};
+use super::super::tape::{Fault, Tape, bad_sectors};
 use super::*;
 
 const ROWS: u32 = 4000;
@@ -212,4 +212,21 @@ fn long_use_leaves_no_page_in_a_file_of_its_own() {
     }
     index.flush().expect("a flush");
     assert_eq!(std::fs::read_dir(folder.join("blobs")).expect("sled makes the folder").count(), 0);
+}
+
+#[test]
+fn a_sector_that_cannot_be_read_is_damage() {
+    let folder = TempDir::new().expect("a folder");
+    let index = SledIndex::open(folder.path()).expect("an index");
+    fill(&index, 0..200);
+    let entries = folder.path().join("entries");
+    bad_sectors::make(&entries, 0..10);
+    let refused = index.entry(0);
+    assert!(matches!(refused, Err(IndexError::Damaged { .. })), "{refused:?}");
+    assert!(index.is_damaged());
+    drop(index);
+    let refused = SledIndex::open(folder.path()).err();
+    bad_sectors::mend(&entries);
+    // The damaged one keeps its lock until the process ends; what matters is that nobody is asked to mend it.
+    assert!(matches!(refused, Some(IndexError::Damaged { .. } | IndexError::Locked { .. })), "{refused:?}");
 }

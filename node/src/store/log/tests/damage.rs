@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{
-    super::super::{journal::PAYLOAD_BYTES_MAX, segment::file_header},
+    super::super::{journal::PAYLOAD_BYTES_MAX, segment::file_header, tape::bad_sectors},
     *,
 };
 
@@ -246,4 +246,43 @@ proptest! {
         let again = replay_all(&fixture.open().0);
         prop_assert_eq!(again.records.len(), replay.records.len() + 1);
     }
+}
+
+#[test]
+fn a_sector_that_cannot_be_read_costs_the_records_in_it_and_nothing_is_cut() {
+    let payload = |byte: u8| vec![byte; 10_000];
+    let written: Vec<Vec<u8>> = (1..=4).map(payload).collect();
+    let slices: Vec<&[u8]> = written.iter().map(Vec::as_slice).collect();
+    for (bad, is_last) in [(1, false), (3, true)] {
+        let (fixture, positions) = Fixture::new().with_events(&slices);
+        let (path, length) = (fixture.segment(1), fixture.bytes(1).len());
+        let start = u64::from(positions[bad].offset()) + 5000;
+        bad_sectors::make(&path, start..start + 1);
+        let (log, report) = fixture.open();
+        assert_eq!((report.torn_bytes_cut, report.damaged.len()), (0, 1));
+        let refused = log.read(positions[bad]);
+        assert!(matches!(refused, Err(JournalError::Damaged { .. })), "{refused:?}");
+        for other in (0..4).filter(|other| *other != bad) {
+            assert_eq!(log.read(positions[other]).expect("a read").payload, written[other]);
+        }
+        let replay = replay_all(&log);
+        assert_eq!((replay.records.len(), replay.damaged.len()), (3, 1));
+        let next = append_each(&log, &[b"later"])[0];
+        assert_eq!(next.segment(), if is_last { 2 } else { 1 }, "what may be there is not written over");
+        drop(log);
+        bad_sectors::mend(&path);
+        let (log, _) = fixture.open();
+        assert_eq!(log.read(positions[bad]).expect("a read").payload, written[bad]);
+        assert!(fixture.bytes(1).len() >= length);
+    }
+}
+
+#[test]
+fn a_segment_whose_first_sector_cannot_be_read_is_still_one() {
+    let payload = vec![7; 5000];
+    let (fixture, positions) = Fixture::new().with_events(&[&payload, &payload, &payload]);
+    bad_sectors::make(&fixture.segment(1), 0..100);
+    let (log, _) = fixture.open();
+    assert_eq!(replay_all(&log).records.len(), 2);
+    assert_eq!(log.read(positions[1]).expect("a read").payload, payload);
 }
