@@ -5,7 +5,7 @@ use roda_tests::cluster::{TestNode, copy_folder, flat, network_name, nodes, refu
 use roda_tests::crash::{Acknowledged, Load, lock};
 use roda_tests::forge::Forge;
 use roda_tests::wait::{DEADLINE, eventually};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -92,9 +92,12 @@ fn a_node_serves_while_it_makes_the_index_of_a_long_log_anew() {
     let posts = (0..LONG_LOG_POSTS).map(|number| forge.post(board, &format!("post {number}"), &words));
     let events: Vec<_> = std::iter::once(founded).chain(posts.collect::<Vec<_>>()).collect();
     node.follow(&board.to_string());
-    node.import(&events);
+    node.import(&events[..1]);
+    let own = node.written(&["post", &board.to_string(), "-t", "Own", "-m", "first words"]);
+    node.import(&events[1..]);
+    node.written(&["edit", &own, "-m", "better words at the end of the log"]);
     let mut ids = node.ids();
-    assert_eq!(ids.len(), events.len());
+    assert_eq!(ids.len(), events.len() + 2);
     node.stop();
     fs::remove_dir_all(node.index_folder()).expect("it is there");
 
@@ -106,6 +109,8 @@ fn a_node_serves_while_it_makes_the_index_of_a_long_log_anew() {
     node.launch(&[]);
     let status = node.object(&["status"]);
     assert!(status["remade_percent"].is_u64(), "what was not made before is made now: {status}");
+    // Both wait until it knows all that is held: what is taken back is the post and its edit.
+    ids.push(node.written(&["retract", &own]));
     ids.push(node.written(&["post", &board.to_string(), "-t", "Meanwhile"]));
     ids.sort();
     let is_whole = || node.object(&["status"]).get("remade_percent").is_none_or(Value::is_null).then_some(());
@@ -113,6 +118,15 @@ fn a_node_serves_while_it_makes_the_index_of_a_long_log_anew() {
     assert_eq!(node.ids(), ids);
     node.assert_sound();
     node.stop();
+    let has_words = |file: &PathBuf| {
+        let log = fs::read(file).expect("it is there");
+        log.windows(12).any(|bytes| bytes == b"better words")
+    };
+    let log = fs::read_dir(node.log_folder()).expect("it is there");
+    assert!(
+        !log.map(|file| file.expect("a file").path()).any(|file| has_words(&file)),
+        "the edit's words are gone, too"
+    );
     assert_eq!(starts_whole(&mut node, &ids, "nothing more"), "[]");
 }
 
@@ -354,16 +368,52 @@ fn an_index_of_a_newer_format_is_refused_and_left_as_it_is() {
     assert_eq!(starts_whole(&mut node, &ids, "a visit of a newer version"), "[]");
 }
 
-#[test]
-fn a_home_of_the_previous_format_is_taken_over_whole() {
-    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/home-format-3");
-    let mut node = TestNode::of_copy("test-migration", &stored);
+/// A stopped node with a copy of a stored home, and the ids of what is in it.
+fn stored_home(network: &str, name: &str) -> (TestNode, Vec<String>) {
+    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
+    let node = TestNode::of_copy(network, &stored);
     // Version control keeps no modes of this kind.
     for key in ["author.key", "network.key"] {
         fs::set_permissions(node.home().join(key), fs::Permissions::from_mode(0o600)).expect("it is ours");
     }
-    let ids: Vec<String> =
-        fs::read_to_string(stored.join("ids")).expect("it is there").lines().map(str::to_owned).collect();
+    let ids = fs::read_to_string(stored.join("ids")).expect("it is there").lines().map(str::to_owned).collect();
+    (node, ids)
+}
+
+#[test]
+fn a_home_of_the_previous_format_is_taken_over_whole() {
+    let (mut node, ids) = stored_home("test-migration-7", "home-format-7");
+    node.launch(&[]);
+    assert!(node.notices().contains("older version"), "{}", node.notices());
+    // The last file still has words that the old index had given up: they are given up again.
+    eventually("what was kept", DEADLINE, || (node.ids() == ids).then_some(()));
+    node.assert_sound();
+    node.stop();
+    assert_eq!(starts_whole(&mut node, &ids, "the start after"), "[]");
+    node.launch(&[]);
+    assert_eq!(node.object(&["id", "show"])["name"], "Old Bo");
+    let boards = node.json(&["boards"]);
+    let board = |name: &str| boards.iter().find(|board| board["name"] == name).expect("it is followed");
+    // The file of the log with its words was written anew by the old version; none of them is asked for again.
+    let large = board("large");
+    assert_eq!((&large["events"], &large["keep"]), (&json!(1668), &json!("200KiB")));
+    assert_eq!((&large["completeness"]["declined"], &large["completeness"]["missing"]), (&json!(1668), &json!([])));
+    assert_eq!((&board("kept")["threads"], &board("kept")["unread"]), (&json!(21), &json!(2)));
+    assert_eq!(node.json(&["inbox"])[0]["text"], "an answer to Bo");
+    let feed = node.json(&["feed", "kept"]);
+    let first = feed.iter().find(|line| line["title"] == "Post 0").expect("the first post");
+    let thread = node.read(&text(&first["id"]))["thread"].take();
+    let comments = flat(&thread);
+    assert_eq!(comments.len(), 12, "the post, ten answers and that of another author");
+    assert_eq!(comments.iter().filter(|comment| comment["retracted"] == true).count(), 2);
+    assert!(thread.to_string().contains("Better words 0") && thread.to_string().contains("better 6"));
+    node.written(&["post", "kept", "-t", "Of the present format"]);
+    node.assert_sound();
+}
+
+#[test]
+fn a_home_of_an_early_format_is_taken_over_whole() {
+    let (mut node, ids) = stored_home("test-migration", "home-format-3");
     assert!(ids.len() > 100);
     let said = starts_whole(&mut node, &ids, "a change of format");
     assert!(said.contains("older version"), "{said}");
