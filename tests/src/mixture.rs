@@ -22,6 +22,15 @@ const TEXT_BYTES_MEDIAN: f64 = 300.0;
 /// The longest text.
 const TEXT_BYTES_MAX: usize = 20_000;
 
+/// Posts, comments, votes and edits among 1,000 events; the others are retractions.
+const POSTS: usize = 70;
+const COMMENTS: usize = 480;
+const VOTES: usize = 405;
+const EDITS: usize = 30;
+
+const POSTS_AND_COMMENTS: usize = POSTS + COMMENTS;
+const VOTES_AND_EDITS: usize = VOTES + EDITS;
+
 /// Different words.
 const WORDS: usize = 50_000;
 
@@ -100,17 +109,43 @@ impl Mixture {
         (0..count).map(|_| self.write()).collect()
     }
 
-    /// A thread with so many comments in the first board. Its post is the first event.
+    /// A thread with so many comments in the first board, and with the votes, edits and retractions that as many have in the
+    /// mixture. Its post is the first event.
     pub fn thread(&mut self, comments: usize) -> Vec<Signed> {
         let board = self.boards[0];
         let post = self.with_author(0, |forge| forge.post(board, "A long thread", "It begins here."));
-        let (root, mut events) = (post.id(), vec![post]);
-        for _ in 0..comments {
-            let parent = if self.chance.is(400) { root } else { events[self.chance.below(events.len())].id() };
-            let (author, text) = (self.author(), self.text());
-            events.push(self.with_author(author, |forge| forge.comment(board, root, parent, &text)));
+        let root = post.id();
+        let (mut events, mut written) = (vec![post], vec![(root, 0)]);
+        while written.len() <= comments {
+            let (author, share) = (self.author(), self.chance.below(930));
+            let (target, its_author) = written[self.chance.below(written.len())];
+            events.push(match share {
+                0..COMMENTS => {
+                    let parent = if self.chance.is(400) { root } else { target };
+                    let text = self.text();
+                    let comment = self.with_author(author, |forge| forge.comment(board, root, parent, &text));
+                    written.push((comment.id(), author));
+                    comment
+                }
+                share => self.act(share - COMMENTS, author, (board, target), its_author),
+            });
         }
         events
+    }
+
+    /// A vote of an author on something, or an edit or retraction by who wrote that; by a share of 450.
+    fn act(&mut self, share: usize, author: usize, (board, target): (SpaceId, EventId), its_author: usize) -> Signed {
+        match share {
+            0..VOTES => {
+                let value = if self.chance.is(850) { 1 } else { -1 };
+                self.with_author(author, |forge| forge.vote(board, target, Vec::new(), value))
+            }
+            VOTES..VOTES_AND_EDITS => {
+                let text = self.text();
+                self.with_author(its_author, |forge| forge.edit(board, target, Vec::new(), &text))
+            }
+            _ => self.with_author(its_author, |forge| forge.retract(board, target)),
+        }
     }
 
     fn write(&mut self) -> Signed {
@@ -125,23 +160,15 @@ impl Mixture {
         let share = self.chance.below(1000);
         let Some(target) = self.target() else { return self.post(author) };
         match share {
-            0..70 => self.post(author),
-            70..550 => {
+            0..POSTS => self.post(author),
+            POSTS..POSTS_AND_COMMENTS => {
                 let text = self.text();
                 let event =
                     self.with_author(author, |forge| forge.comment(target.board, target.root, target.id, &text));
                 self.remember(Written { id: event.id(), author, ..target });
                 event
             }
-            550..955 => {
-                let value = if self.chance.is(850) { 1 } else { -1 };
-                self.with_author(author, |forge| forge.vote(target.board, target.id, Vec::new(), value))
-            }
-            955..985 => {
-                let text = self.text();
-                self.with_author(target.author, |forge| forge.edit(target.board, target.id, Vec::new(), &text))
-            }
-            _ => self.with_author(target.author, |forge| forge.retract(target.board, target.id)),
+            share => self.act(share - POSTS_AND_COMMENTS, author, (target.board, target.id), target.author),
         }
     }
 

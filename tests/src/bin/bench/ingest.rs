@@ -78,6 +78,23 @@ pub(crate) fn take_in(engine: &mut Engine, store: &Arc<EventStore>, events: &[Ve
     Cost { wall: started.elapsed(), cpu: process_time() - cpu }
 }
 
+/// Events that an engine takes in a second, signatures on all cores, of this many.
+pub(crate) fn pace(seed: u64, count: usize) -> f64 {
+    let network = NetworkId::of("bench");
+    let mut mixture = Mixture::new(network, seed, Mixture::start_for(2 * count, now().wall_ms));
+    let charters = mixture.take(BOARDS);
+    let folder = tempfile::Builder::new().prefix("roda-bench").tempdir_in(".").expect("a folder");
+    let store = open(folder.path(), network);
+    let mut engine = engine(&store, &mixture);
+    take_in(&mut engine, &store, &bytes_of(&charters), false);
+    let cost = take_in(&mut engine, &store, &bytes_of(&mixture.take(count)), true);
+    count as f64 / cost.wall.as_secs_f64()
+}
+
+fn bytes_of(events: &[Signed]) -> Vec<Vec<u8>> {
+    events.iter().map(|event| event.bytes().to_vec()).collect()
+}
+
 /// The workload `ingest`.
 pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Table)) {
     let count = options.events.unwrap_or(EVENTS);
@@ -93,9 +110,8 @@ pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Tab
 
     let store = open(folder.path(), network);
     let mut engine = engine(&store, &mixture);
-    let lists: Vec<Vec<Vec<u8>>> =
-        halves.iter().map(|half| half.iter().map(|event| event.bytes().to_vec()).collect()).collect();
-    take_in(&mut engine, &store, &charters.iter().map(|event| event.bytes().to_vec()).collect::<Vec<_>>(), false);
+    let lists: Vec<Vec<Vec<u8>>> = halves.iter().map(|half| bytes_of(half)).collect();
+    take_in(&mut engine, &store, &bytes_of(&charters), false);
     let mut table = Table::new(
         format!("Ingest: {count} events of {mean:.0} bytes in groups of {AT_ONCE}, durable when answered"),
         &[

@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::holding::{self, Holding};
+use super::ingest;
 use super::table::Table;
 use roda_tests::cluster::TestNode;
 use roda_tests::socket;
@@ -25,14 +26,18 @@ pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Tab
             "events",
             "seconds",
             "events/s",
+            "of ingest, same run",
+            "reach",
             "µs CPU an event, fetching",
             "giving",
             "of both cores",
             "bytes on the wire an event",
+            "reach",
             "seconds until words are found, too",
         ],
     );
     for count in options.events.map_or(SIZES.to_vec(), |events| vec![events]) {
+        let taken_in = ingest::pace(options.seed, count);
         let (giving, boards) = holding::node(options.seed, count, &mut []);
         holding::until_words_are_indexed(&giving);
         let fetching = TestNode::start(giving.network());
@@ -57,10 +62,13 @@ pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Tab
             json!(count),
             json!(seconds),
             json!((count as f64 / seconds).round() as u64),
+            json!(count as f64 / seconds / taken_in),
+            json!("0.9"),
             an_event(fetching_cpu),
             an_event(giving_cpu),
             json!((fetching_cpu + giving_cpu) / seconds / cores),
             bytes.map_or(Value::Null, |bytes| json!(bytes / count as f64)),
+            json!("600"),
             json!(worded),
         ]);
         fetching.assert_sound();
