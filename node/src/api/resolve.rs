@@ -77,7 +77,8 @@ impl Context {
                 "not_found",
                 format!("no board here is called {}", shown(text)),
                 self.or_wait("see `roda boards`; follow one by its full id, or `roda board open NAME`"),
-            )),
+            )
+            .on_page(|t| t.error_no_board)),
             several => Err(ambiguous(text, several.iter().map(|board| board.space.to_string()))),
         }
     }
@@ -91,7 +92,7 @@ impl Context {
         let is_prefix = digits.len() >= PREFIX_DIGITS_MIN && digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !is_prefix {
             let hint = "an author is @ and 52 base32 digits; any unique prefix of 4 or more will do";
-            return Err(ApiError::invalid(format!("{} is no author", shown(text)), hint));
+            return Err(ApiError::invalid(format!("{} is no author", shown(text)), hint).on_page(|t| t.error_no_author));
         }
         let known = self.store.authors_beginning_with(&whole_bytes(&digits))?;
         let is_meant = |author: &AuthorKey| author.to_string()[1..].starts_with(&digits);
@@ -113,6 +114,7 @@ impl Context {
             format!("event {id} is not on this node"),
             self.or_wait("fetch it first: `roda sync`"),
         )
+        .on_page(|t| t.error_no_event)
     }
 
     /// What to do about something that is not here: wait, while the index is made anew.
@@ -131,7 +133,8 @@ impl Context {
             return Err(ApiError::invalid(
                 format!("{} is no id", shown(text)),
                 "an id has 64 hex digits; any unique prefix of 4 or more will do",
-            ));
+            )
+            .on_page(|t| t.error_no_id));
         }
         if let Ok(id) = text.parse::<EventId>() {
             return Ok(id);
@@ -140,7 +143,7 @@ impl Context {
             [id] => Ok(*id),
             [] => {
                 let message = format!("no event here begins with {text}");
-                Err(ApiError::new("not_found", message, self.or_wait("check the id")))
+                Err(ApiError::new("not_found", message, self.or_wait("check the id")).on_page(|t| t.error_no_event))
             }
             several => Err(ambiguous(text, several.iter().map(ToString::to_string))),
         }

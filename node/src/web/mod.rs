@@ -21,7 +21,7 @@ mod places;
 mod preferences;
 mod sessions;
 mod show;
-mod texts;
+pub(crate) mod texts;
 mod tls;
 mod turns;
 

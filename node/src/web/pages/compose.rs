@@ -5,7 +5,7 @@ use crate::api::error::ApiError;
 use crate::api::read::{ThreadAsk, show_thread};
 use crate::api::write::{write_edit, write_post, write_reply};
 use crate::home::write_private;
-use crate::web::frame::Frame;
+use crate::web::frame::{Frame, Told};
 use crate::web::{Shared, Web, markdown, show};
 use askama::Template;
 use axum::Form;
@@ -59,7 +59,7 @@ struct ComposePage {
     answered: Option<Answered>,
     preview: Option<String>,
     notice: Option<String>,
-    problem: Option<String>,
+    problem: Option<Told>,
     has_draft: bool,
     /// Under which name the script keeps what is typed.
     draft_key: String,
@@ -365,7 +365,7 @@ async fn form(
         What::Edit(_) => t.editing.to_owned(),
     };
     let status = said.problem.as_ref().map(|problem| problem.status);
-    let problem = said.problem.map(|problem| format!("{} {}", show::line(&problem.message), show::line(&problem.hint)));
+    let problem = said.problem.map(|problem| frame.told(&problem));
     let notice = said.notice.or_else(|| (said.is_draft && words.act.is_empty()).then(|| t.draft_found.to_owned()));
     let page = ComposePage {
         heading,

@@ -1,6 +1,6 @@
 //! Boards that peers list, and whether this node lists one of its own.
 
-use crate::api::directory::{DirectoryAsk, FORMULA, list_board, read_directory};
+use crate::api::directory::{DirectoryAsk, list_board, read_directory};
 use crate::api::dto::{DirectoryEntry, ListingAsk};
 use crate::web::frame::{Frame, way_back};
 use crate::web::{Shared, show};
@@ -60,7 +60,8 @@ pub(super) async fn list(State(web): State<Shared>, frame: Frame, Query(asked): 
     let last = entries.last().filter(|_| entries.len() == LIMIT);
     let next = last.map(|last| last.board.clone());
     let boards = entries.into_iter().map(|entry| found(&frame, entry)).collect();
-    Frame::page(&DirectoryPage { frame, words: asked.words, boards, formula: FORMULA, next })
+    let formula = frame.t.explanations().formula_directory;
+    Frame::page(&DirectoryPage { frame, words: asked.words, boards, formula, next })
 }
 
 fn found(frame: &Frame, entry: DirectoryEntry) -> Found {

@@ -64,15 +64,12 @@ struct FeedPage {
 }
 
 fn sorts(t: &'static Texts, chosen: &str) -> Vec<Choice> {
-    let all = [
-        ("new", t.sort_new, t.sort_new_why),
-        ("active", t.sort_active, t.sort_active_why),
-        ("hot", t.sort_hot, t.sort_hot_why),
-        ("balanced", t.sort_balanced, t.sort_balanced_why),
-        ("top", t.sort_top, t.sort_top_why),
-    ];
-    let formula = |word| FeedSort::of_word(word).map_or("", FeedSort::formula);
-    let choice = |(word, name, why)| Choice { word, name, why, formula: formula(word), is_chosen: word == chosen };
+    let all = [FeedSort::New, FeedSort::Active, FeedSort::Hot, FeedSort::Balanced, FeedSort::Top];
+    let choice = |sort: FeedSort| {
+        let word = sort.word();
+        let (name, why) = t.sort(word);
+        Choice { word, name, why, formula: t.explanations().formula(sort), is_chosen: word == chosen }
+    };
     all.into_iter().map(choice).collect()
 }
 

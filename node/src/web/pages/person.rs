@@ -60,6 +60,7 @@ pub(super) async fn author(
         .reading(move |context| {
             let key: AuthorKey = key.parse().map_err(|_| {
                 ApiError::invalid("that is no author's key", "an author is `@` and 52 letters and digits")
+                    .on_page(|t| t.error_no_author)
             })?;
             let ask = AuthorAsk { hidden: false, limit: Some(ENTRIES), before: asked.before };
             let page = read_author(context, &key.to_string(), &ask)?;
@@ -196,7 +197,7 @@ pub(super) async fn help(frame: Frame) -> Response {
         (&["?"], t.key_help),
     ];
     let keys = keys.into_iter().map(|(keys, what)| Key { keys, what }).collect();
-    let sorts = FeedSort::ALL.iter().map(|sort| (sort.word(), sort.formula())).collect();
+    let sorts = FeedSort::ALL.iter().map(|sort| (t.sort(sort.word()).0, t.explanations().formula(*sort))).collect();
     Frame::page(&HelpPage { frame, keys, sorts })
 }
 

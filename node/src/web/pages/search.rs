@@ -3,7 +3,7 @@
 use crate::api::dto::{SearchHit, SearchPage as Found};
 use crate::api::error::ApiError;
 use crate::api::search::{SearchAsk, read_search};
-use crate::web::frame::Frame;
+use crate::web::frame::{Frame, Told};
 use crate::web::show::{self, Piece};
 use crate::web::texts::Texts;
 use crate::web::{Shared, show::Author};
@@ -80,7 +80,7 @@ struct SearchPage {
     ask: Ask,
     is_filtered: bool,
     boards: Vec<Choice>,
-    problem: Option<String>,
+    problem: Option<Told>,
     /// Nothing was asked yet, or it could not be read.
     is_answered: bool,
     entries: Vec<Entry>,
@@ -132,7 +132,7 @@ async fn page(web: &Shared, frame: &Frame, ask: Ask) -> Result<(StatusCode, Sear
         }
         // What was typed stays where it is, so that it can be mended.
         Err(error) => {
-            page.problem = Some(show::line(&format!("{}. {}", error.message, error.hint)));
+            page.problem = Some(frame.told(&error));
             Ok((error.status, page))
         }
     }

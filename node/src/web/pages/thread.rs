@@ -327,7 +327,8 @@ pub(super) async fn history(State(web): State<Shared>, frame: Frame, Path(id): P
             let author = stored.event.header().author;
             if context.store.is_taken_back(&id, &author)? {
                 let message = "its author has taken it back, with what it said before";
-                return Err(ApiError::new("not_found", message, "read the rest of the thread"));
+                let error = ApiError::new("not_found", message, "read the rest of the thread");
+                return Err(error.on_page(|t| t.error_taken_back));
             }
             let mut versions = vec![version(stored.event.header().created_ms, stored.event.body(), true)];
             for action in context.store.own_actions(&id, &author)? {
