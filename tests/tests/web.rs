@@ -2,6 +2,8 @@
 
 #[path = "web/outside.rs"]
 mod outside;
+#[path = "web/words.rs"]
+mod words;
 
 use roda_tests::cluster::{Place, TestNode, network_name};
 use roda_tests::page::{Browser, FORM, encoded};
@@ -225,49 +227,6 @@ fn the_chosen_order_says_its_formula_and_a_rule_about_a_thread_is_shown_and_undo
         assert_eq!(set("none").status, 303);
         assert!(!person.get(&thread).body.contains(words), "{effect} is undone");
     }
-}
-
-#[test]
-fn a_portuguese_reader_is_told_formulas_findings_shares_and_errors_in_portuguese() {
-    let node = with_page();
-    let person = Browser::of(&node);
-    let board = node.found("garden");
-    let post = node.post(&board, "Beans");
-    let read = |path: &str| person.ask("GET", path, &[("accept-language", "pt-PT,pt;q=0.9,en;q=0.5")], "");
-    let pages = [
-        ("/?sort=balanced", "a segunda conversa de um autor recua 6 horas"),
-        ("/help", "a hora da publicação; a mais recente primeiro"),
-        ("/directory", "último dia ativo (o mais tardio primeiro)"),
-        ("/power", "nenhum par está ligado"),
-        ("/node", "as chaves e os dados são só deste utilizador"),
-        (&format!("/why/{post}"), "a própria chave do autor"),
-        ("/t/zzzz", "um id tem 64 dígitos hexadecimais"),
-        ("/author/x", "um autor é `@` e 52 letras e algarismos"),
-        ("/b/nowhere", "Nenhum fórum aqui tem esse nome ou esse id."),
-    ];
-    for (path, words) in pages {
-        let page = read(path).body;
-        assert!(page.contains("<html lang=\"pt\"") && page.contains(words), "{path}: {page}");
-        // Notices of the system stand on the page of the node.
-        assert!(path == "/node" || !page.contains("lang=\"en\""), "{path} still has English in it: {page}");
-    }
-    // What only the system can say stays English, and says so; what it comes to is Portuguese.
-    let unreadable = read("/power?days=x");
-    assert_eq!(unreadable.status, 400);
-    assert!(
-        unreadable.body.contains("Isto não pode ser feito tal como foi pedido. <span lang=\"en\">"),
-        "{unreadable:?}"
-    );
-    let token = person.form_token();
-    let untitled = encoded(&[("form", &token), ("board", &board), ("title", " "), ("text", "kept")]);
-    let headers = [FORM, ("sec-fetch-site", "same-origin"), ("accept-language", "pt")];
-    let refused = person.ask("POST", "/post", &headers, &untitled);
-    assert!(refused.status == 400 && refused.body.contains("Uma publicação precisa de um título."), "{refused:?}");
-    let stranger = Browser::at(node.ready()["web"].as_str().unwrap());
-    let door = stranger.ask("GET", "/", &[("accept-language", "pt")], "");
-    assert!(door.status == 401 && door.body.contains("Esta página é para quem tem este nó."), "{door:?}");
-    let findings = read("/api/v1/doctor").body;
-    assert!(findings.contains("keys and data are this user's alone"), "the API speaks English: {findings}");
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(crate) struct KnownBoard {
     /// The name here; empty while the charter has not arrived.
     pub(crate) name: String,
     pub(crate) title: Option<String>,
+    /// The language tag of the charter; empty if there is none.
+    pub(crate) language: String,
 }
 
 impl KnownBoard {
@@ -41,14 +43,15 @@ impl Context {
 
     pub(crate) fn board(&self, space: SpaceId, row: SpaceRow) -> Result<KnownBoard, ApiError> {
         if let Some(name) = &row.open_name {
-            return Ok(KnownBoard { space, name: name.clone(), title: None, row });
+            return Ok(KnownBoard { space, name: name.clone(), title: None, language: String::new(), row });
         }
         let charter = self.store.event(&EventId(space.0))?;
-        let mut board = KnownBoard { space, row, name: String::new(), title: None };
+        let mut board = KnownBoard { space, row, name: String::new(), title: None, language: String::new() };
         if let Some(stored) = charter
             && let Kind::Charter(charter) = stored.event.kind()
         {
             board.name.clone_from(&charter.name);
+            board.language.clone_from(&charter.language);
             if let Some(roda_protocol::event::Body::Charter(words)) = stored.event.body() {
                 board.title = Some(words.title).filter(|title| !title.is_empty());
             }

@@ -1,5 +1,6 @@
 //! Writing: a new post, an answer, an edit; with preview, and a draft that is kept in the home.
 
+use super::languages::Languages;
 use crate::api::dto::{NewEdit, NewPost, NewReply, Wait};
 use crate::api::error::ApiError;
 use crate::api::read::{ThreadAsk, show_thread};
@@ -57,6 +58,8 @@ struct ComposePage {
     has_tags: bool,
     words: Words,
     answered: Option<Answered>,
+    /// The language of the board; empty if it names none.
+    language: String,
     preview: Option<String>,
     notice: Option<String>,
     problem: Option<Told>,
@@ -336,11 +339,13 @@ async fn form(
     said: Said,
 ) -> Result<(ComposePage, Option<axum::http::StatusCode>), ApiError> {
     let t = frame.t;
+    let mut board = words.board.clone();
     let target = match what {
         What::Post => None,
         What::Reply(id) | What::Edit(id) => {
             let thread = show_thread(&web.context, id.clone(), one(id)).await?;
-            let root = thread.root.clone();
+            board = thread.board;
+            let root = thread.root;
             thread.nodes.into_iter().find(|node| node.id == *id).map(|node| (root, node))
         }
     };
@@ -364,6 +369,7 @@ async fn form(
         }
         What::Edit(_) => t.editing.to_owned(),
     };
+    let language = web.reading(move |context| Ok(Languages::of(&context.boards()?).of_board(&board))).await?;
     let status = said.problem.as_ref().map(|problem| problem.status);
     let problem = said.problem.map(|problem| frame.told(&problem));
     let notice = said.notice.or_else(|| (said.is_draft && words.act.is_empty()).then(|| t.draft_found.to_owned()));
@@ -378,6 +384,7 @@ async fn form(
         preview: said.preview.then(|| markdown::html(&words.text)),
         words,
         answered,
+        language,
         notice,
         problem,
         has_draft: said.is_draft,

@@ -1,5 +1,6 @@
 //! Boards that peers list, and whether this node lists one of its own.
 
+use super::languages::tag;
 use crate::api::directory::{DirectoryAsk, list_board, read_directory};
 use crate::api::dto::{DirectoryEntry, ListingAsk};
 use crate::web::frame::{Frame, way_back};
@@ -22,6 +23,8 @@ struct Found {
     title: String,
     description: String,
     language: String,
+    /// The language, if it is one.
+    tag: String,
     /// Who knows it, in words.
     known_by: String,
     threads: u64,
@@ -72,6 +75,7 @@ fn found(frame: &Frame, entry: DirectoryEntry) -> Found {
         name,
         title: show::line(&entry.title),
         description: show::line(&entry.description),
+        tag: tag(&entry.language).to_owned(),
         language: show::line(&entry.language),
         known_by: frame.t.known_by(entry.known_by, entry.networks),
         threads: entry.threads,

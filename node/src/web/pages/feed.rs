@@ -1,6 +1,7 @@
 //! Lists of threads: the home page, over all followed boards, and a board's own page.
 
 use super::board::{BoardHead, head};
+use super::languages::Languages;
 use crate::api::error::ApiError;
 use crate::api::feed::{FeedAsk, read_feed};
 use crate::web::frame::Frame;
@@ -37,6 +38,7 @@ pub(super) struct Entry {
     id: String,
     short: String,
     title: String,
+    language: String,
     retracted: bool,
     hidden: Option<String>,
     unread: u64,
@@ -125,11 +127,12 @@ async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> R
         hidden: false,
     };
     let me = web.context.me().to_string();
-    let (mut found, follows_none) = web
+    let (mut found, follows_none, languages) = web
         .reading(move |context| {
             let found = read_feed(context, &asked)?;
-            let follows_none = !context.boards()?.iter().any(|board| board.row.followed);
-            Ok((found, follows_none))
+            let boards = context.boards()?;
+            let follows_none = !boards.iter().any(|board| board.row.followed);
+            Ok((found, follows_none, Languages::of(&boards)))
         })
         .await?;
     let base = board.as_ref().map_or_else(|| "/".to_owned(), |board| format!("/b/{}", board.id));
@@ -146,6 +149,7 @@ async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> R
             short: show::short_id(&entry.id),
             hidden: entry.hidden.as_ref().map(|hidden| super::thread::hidden_words(frame.t, hidden)),
             title: show::line(&entry.title),
+            language: languages.of_board(&entry.board),
             retracted: entry.retracted,
             unread: entry.unread,
             comments: entry.comments,

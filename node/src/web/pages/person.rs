@@ -1,5 +1,6 @@
 //! People and this page: authors, settings, help.
 
+use super::languages::Languages;
 use crate::api::authors::{AuthorAsk, read_author};
 use crate::api::dto::Writing;
 use crate::api::error::ApiError;
@@ -35,6 +36,8 @@ struct Entry {
     id: String,
     short: String,
     title: String,
+    has_title: bool,
+    language: String,
     is_comment: bool,
     board: String,
     board_name: String,
@@ -67,16 +70,18 @@ pub(super) async fn author(
             let policy = Policy::new(context.me(), context.store.rules()?);
             let look_alike = Names::of_reader(context, &policy)?.is_like_another(&page.author, page.name.as_deref());
             let author = show::Author::new(&page.author, page.name.as_deref(), look_alike, key == context.me());
-            Ok((page, author))
+            Ok((page, author, Languages::of(&context.boards()?)))
         })
         .await;
-    let (page, author) = match read {
+    let (page, author, languages) = match read {
         Ok(read) => read,
         Err(error) => return frame.failed(error),
     };
     let t = frame.t;
     let entry = |written: Writing| Entry {
         short: show::short_id(&written.id),
+        has_title: !written.title.trim().is_empty(),
+        language: languages.of_board(&written.board),
         title: if written.title.trim().is_empty() { t.no_title.to_owned() } else { show::line(&written.title) },
         is_comment: written.kind == "comment",
         board_name: show::board(&written.board, &written.board_name),

@@ -1,5 +1,6 @@
 //! Search: a form with filters, and pages of what was found with the hits marked.
 
+use super::languages::Languages;
 use crate::api::dto::{SearchHit, SearchPage as Found};
 use crate::api::error::ApiError;
 use crate::api::search::{SearchAsk, read_search};
@@ -64,6 +65,8 @@ struct Entry {
     id: String,
     short: String,
     title: Vec<Piece>,
+    has_title: bool,
+    language: String,
     kind: &'static str,
     board: String,
     board_name: String,
@@ -99,6 +102,7 @@ pub(super) async fn search(State(web): State<Shared>, frame: Frame, Query(ask): 
 
 async fn page(web: &Shared, frame: &Frame, ask: Ask) -> Result<(StatusCode, SearchPage), ApiError> {
     let known = web.reading(|context| context.boards()).await?;
+    let languages = Languages::of(&known);
     let boards = known.iter().map(|board| {
         let id = board.space.to_string();
         Choice { name: show::board(&id, &board.name), is_chosen: ask.board == id || ask.board == board.name, id }
@@ -127,7 +131,7 @@ async fn page(web: &Shared, frame: &Frame, ask: Ask) -> Result<(StatusCode, Sear
             page.state = state(t, &found);
             page.found = t.found(&found.found);
             page.next = found.cursor.as_deref().map(|cursor| page.ask.address(cursor));
-            page.entries = found.hits.into_iter().map(|hit| entry(t, &me, hit)).collect();
+            page.entries = found.hits.into_iter().map(|hit| entry(t, &me, &languages, hit)).collect();
             Ok((StatusCode::OK, page))
         }
         // What was typed stays where it is, so that it can be mended.
@@ -164,11 +168,13 @@ fn state(t: &Texts, found: &Found) -> Option<String> {
     }
 }
 
-fn entry(t: &Texts, me: &str, hit: SearchHit) -> Entry {
+fn entry(t: &Texts, me: &str, languages: &Languages, hit: SearchHit) -> Entry {
     let title = show::pieces(&hit.title, &hit.title_marks);
     let is_empty = title.iter().all(|piece| piece.text.trim().is_empty());
     Entry {
         short: show::short_id(&hit.id),
+        has_title: !is_empty,
+        language: languages.of_board(&hit.board),
         title: if is_empty { vec![Piece { text: t.no_title.to_owned(), is_hit: false }] } else { title },
         kind: if hit.kind == "post" { t.search_post } else { t.search_comment },
         board_name: show::board(&hit.board, &hit.board_name),

@@ -1,6 +1,7 @@
 //! A thread, or one branch of it: as a tree of nested lists, a page of it at a time.
 
 use super::board::completeness_words;
+use super::languages::Languages;
 use crate::api::dto::{Hidden, ThreadNode};
 use crate::api::error::ApiError;
 use crate::api::read::{ThreadAsk, show_thread, state_word};
@@ -77,6 +78,10 @@ pub(super) struct Row {
 struct ThreadTemplate {
     frame: Frame,
     heading: String,
+    /// The language of the heading; empty if these are the page's words.
+    heading_language: String,
+    /// The language of the board; empty if it names none.
+    language: String,
     board: String,
     board_name: String,
     root: String,
@@ -144,8 +149,12 @@ async fn page(web: &Shared, frame: &Frame, id: String, after: Option<String>) ->
         let more = thread.nodes.first().and_then(|first| first.more.as_ref());
         let next = more.and_then(|more| more.after.as_ref());
         let next = next.map(|last| format!("/t/{}?after={last}", thread.asked));
+        let language = Languages::of(&context.boards()?).of_board(&thread.board);
+        let has_title = top.as_ref().is_some_and(|post| !post.retracted && !post.title.trim().is_empty());
         Ok(ThreadTemplate {
             heading: heading(t, top.as_ref()),
+            heading_language: if has_title { language.clone() } else { String::new() },
+            language,
             board_name: show::board(&thread.board, &thread.board_name),
             state: completeness_words(t, &thread.completeness),
             rule: match thread.rule.as_deref() {
@@ -315,6 +324,7 @@ struct HistoryPage {
     frame: Frame,
     id: String,
     short: String,
+    language: String,
     versions: Vec<Version>,
 }
 
@@ -338,13 +348,14 @@ pub(super) async fn history(State(web): State<Shared>, frame: Frame, Path(id): P
                 }
             }
             versions.sort_by_key(|version| std::cmp::Reverse((!version.is_first, version.at_ms)));
-            Ok((id, versions))
+            let language = Languages::of(&context.boards()?).of_board(&stored.event.space().to_string());
+            Ok((id, language, versions))
         })
         .await;
     match read {
-        Ok((id, versions)) => {
+        Ok((id, language, versions)) => {
             let id = id.to_string();
-            Frame::page(&HistoryPage { frame, short: show::short_id(&id), id, versions })
+            Frame::page(&HistoryPage { frame, short: show::short_id(&id), id, language, versions })
         }
         Err(error) => frame.failed(error),
     }
