@@ -12,6 +12,7 @@ mod atom;
 mod attempts;
 mod frame;
 mod guard;
+mod hosts;
 mod listen;
 mod login;
 mod markdown;

@@ -7,6 +7,7 @@ use crate::api::error::ApiError;
 use crate::api::read::{ThreadAsk, show_thread, state_word};
 use crate::runtime::Context;
 use crate::web::frame::Frame;
+use crate::web::hosts::host_beside;
 use crate::web::texts::Texts;
 use crate::web::{Shared, markdown, show};
 use askama::Template;
@@ -54,6 +55,8 @@ pub(super) struct Row {
     html: String,
     link: Option<String>,
     is_safe_link: bool,
+    /// Where the link leads, if it does not say so itself.
+    link_host: Option<String>,
     tags: Vec<String>,
     created_ms: u64,
     edited_ms: Option<u64>,
@@ -239,6 +242,7 @@ fn row(context: &Context, t: &Texts, node: &ThreadNode, level: usize) -> Result<
         shown,
         html: markdown::html(&node.text),
         is_safe_link: node.link.as_deref().is_some_and(markdown::is_link),
+        link_host: node.link.as_deref().and_then(|link| host_beside(link, link)),
         link: node.link.as_deref().map(show::line),
         tags: node.tags.iter().map(|tag| show::line(tag)).collect(),
         created_ms: node.created_ms,
