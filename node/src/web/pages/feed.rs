@@ -124,7 +124,8 @@ async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> R
         limit: Some(ENTRIES + 1),
         before: ask.before,
         range: ask.range.clone().filter(|_| sort == "top"),
-        hidden: false,
+        // Behind a line that says why, for whoever wants to see them.
+        hidden: true,
     };
     let me = web.context.me().to_string();
     let (mut found, follows_none, languages) = web
