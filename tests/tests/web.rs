@@ -1,5 +1,7 @@
 //! The web page of a real node: who is let in, what a person without scripts can do, what strangers' words can't.
 
+#[path = "web/deeds.rs"]
+mod deeds;
 #[path = "web/hidden.rs"]
 mod hidden;
 #[path = "web/outside.rs"]
