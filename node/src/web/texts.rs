@@ -104,7 +104,7 @@ catalogue! {
     search_none: "Nothing was found. Fewer words find more.", "Nada foi encontrado. Menos palavras encontram mais.";
     search_incomplete: "%n of %s were searched: the rest is being read. Try again in a moment.",
         "Foram pesquisados %n de %s: o resto está a ser lido. Tente de novo daqui a pouco.";
-    search_problem: "Not all could be searched: %s", "Nem tudo pôde ser pesquisado: %s";
+    search_problem: "Not all could be searched:", "Nem tudo pôde ser pesquisado:";
     node: "Node", "Nó";
     settings: "Settings", "Definições";
     help: "Help", "Ajuda";
@@ -129,6 +129,7 @@ catalogue! {
     door_no_token: "The form's token is missing or of another session. Go back, load the page again, and send it anew.",
         "O código do formulário falta ou é de outra sessão. Volte atrás, carregue a página de novo, e envie outra vez.";
     door_busy: "Too many requests: wait a moment.", "Demasiados pedidos: espere um momento.";
+    door_slow: "The node took too long. Load the page again.", "O nó demorou demasiado. Carregue a página de novo.";
     door_too_long: "That is too long.", "Isso é demasiado longo.";
     door_other_name: "This door does not answer to that name. Use the address that `roda web` prints, or add the name to `web.allowed_hosts` in config.toml.",
         "Esta porta não responde a esse nome. Use o endereço que `roda web` mostra, ou junte o nome a `web.allowed_hosts` no config.toml.";

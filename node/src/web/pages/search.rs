@@ -6,7 +6,7 @@ use crate::api::error::ApiError;
 use crate::api::search::{SearchAsk, read_search};
 use crate::web::frame::{Frame, Told};
 use crate::web::show::{self, Piece};
-use crate::web::texts::Texts;
+use crate::web::texts::{Texts, filled};
 use crate::web::{Shared, show::Author};
 use askama::Template;
 use axum::extract::{Query, State};
@@ -88,7 +88,8 @@ struct SearchPage {
     is_answered: bool,
     entries: Vec<Entry>,
     found: String,
-    state: Option<String>,
+    /// Why there may be more than was found.
+    state: Option<Incomplete>,
     next: Option<String>,
 }
 
@@ -157,13 +158,19 @@ fn asked(ask: &Ask) -> SearchAsk {
     }
 }
 
-/// Why there may be more than was found.
-fn state(t: &Texts, found: &Found) -> Option<String> {
+/// Why there may be more than was found: in the reader's language, and what only the system can say, in English.
+struct Incomplete {
+    ours: String,
+    english: String,
+}
+
+fn state(t: &Texts, found: &Found) -> Option<Incomplete> {
     match &found.problem {
-        Some(problem) => Some(t.search_problem.replace("%s", &show::line(problem))),
+        Some(problem) => Some(Incomplete { ours: t.search_problem.to_owned(), english: show::line(problem) }),
         None if found.complete => None,
         None => {
-            Some(t.search_incomplete.replace("%n", &found.indexed.to_string()).replace("%s", &found.total.to_string()))
+            let ours = filled(t.search_incomplete, found.indexed, &found.total.to_string());
+            Some(Incomplete { ours, english: String::new() })
         }
     }
 }
