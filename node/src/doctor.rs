@@ -1,13 +1,14 @@
 //! What is wrong with a node, why, and the line that mends it.
 //!
-//! Pure but for one look at the home's files. It says what is known and how; it guesses nothing: what nobody has shown yet
-//! is a note, not a verdict.
+//! Pure but for one look at the home's files. It says what is known and how, in the language that it is asked for; it guesses
+//! nothing: what nobody has shown yet is a note, not a verdict.
 
 use crate::api::dto::{Finding, FindingState};
 use crate::engine::PeerInfo;
 use crate::home::Home;
-use crate::network::{Reachability, Report};
+use crate::network::{Proof, Reachability, Report};
 use crate::search::Progress;
+use crate::web::texts::{ENGLISH, Explanations, filled};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -35,14 +36,41 @@ pub(crate) struct Facts<'a> {
     pub(crate) notices: &'a [String],
 }
 
-fn finding(check: &str, state: FindingState, message: impl Into<String>, fix: &str) -> Finding {
+/// Something that was looked at: a [`Finding`] in a language.
+#[derive(Clone, Debug)]
+pub(crate) struct Observation {
+    pub(crate) check: &'static str,
+    pub(crate) state: FindingState,
+    pub(crate) message: String,
+    /// Whether the message is in English whatever was asked for: words of the system, of a library, of a peer.
+    pub(crate) is_english: bool,
+    pub(crate) fix: Option<String>,
+}
+
+impl From<Observation> for Finding {
+    fn from(seen: Observation) -> Self {
+        Self { check: seen.check.to_owned(), state: seen.state, message: seen.message, fix: seen.fix }
+    }
+}
+
+fn finding(check: &'static str, state: FindingState, message: impl Into<String>, fix: &str) -> Observation {
     let fix = (!fix.is_empty()).then(|| fix.to_owned());
-    Finding { check: check.to_owned(), state, message: message.into(), fix }
+    Observation { check, state, message: message.into(), is_english: false, fix }
+}
+
+/// A finding whose words come from elsewhere.
+fn reported(check: &'static str, state: FindingState, message: impl Into<String>, fix: &str) -> Observation {
+    Observation { is_english: true, ..finding(check, state, message, fix) }
 }
 
 /// Looks at the home's files: who may read the keys, and how much room there is. Needs no running node.
 #[must_use]
 pub fn of_home(home: &Home) -> Vec<Finding> {
+    look_at_home(home, ENGLISH).into_iter().map(Finding::from).collect()
+}
+
+/// The same in a language.
+pub(crate) fn look_at_home(home: &Home, t: &Explanations) -> Vec<Observation> {
     let mut findings = Vec::new();
     // Of the folder that a person named it is enough that others can't put files into it.
     let paths = [
@@ -57,156 +85,147 @@ pub fn of_home(home: &Home) -> Vec<Finding> {
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
         let found = metadata.permissions().mode() & 0o777;
         if found & forbidden != 0 {
-            let message = format!("other users of this machine may use {} (mode {found:o})", path.display());
+            let message = filled(t.files_open, format!("{found:o}"), &path.display().to_string());
             let fix = format!("chmod {wanted} {}", path.display());
             findings.push(finding("files", FindingState::Problem, message, &fix));
         }
     }
     if findings.is_empty() {
-        findings.push(finding("files", FindingState::Ok, "keys and data are this user's alone", ""));
+        findings.push(finding("files", FindingState::Ok, t.files_ok, ""));
     }
-    findings.extend(room(&home.data));
+    findings.extend(room(&home.data, t));
     findings
 }
 
-fn room(folder: &Path) -> Option<Finding> {
+fn room(folder: &Path, t: &Explanations) -> Option<Observation> {
     let room = rustix::fs::statvfs(folder).ok()?;
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let mebibytes = free / (1024 * 1024);
     Some(if free < DISK_FREE_MIN {
-        let message = format!("only {mebibytes} MiB are free where {} is", folder.display());
-        finding("disk", FindingState::Problem, message, "make room there, or move the home to a larger disk")
+        let message = filled(t.disk_short, mebibytes, &folder.display().to_string());
+        finding("disk", FindingState::Problem, message, t.disk_short_fix)
     } else {
-        finding("disk", FindingState::Ok, format!("{mebibytes} MiB are free"), "")
+        finding("disk", FindingState::Ok, filled(t.disk_ok, mebibytes, ""), "")
     })
 }
 
 /// Looks at a running node.
-pub(crate) fn of_node(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut findings = storage(facts);
-    findings.push(search(facts.search));
-    findings.push(listening(facts.report));
-    findings.push(reachability(facts.report));
-    findings.extend(peers(facts));
-    findings.push(clock(facts.report.clock_ahead_ms));
+pub(crate) fn of_node(facts: &Facts<'_>, t: &Explanations) -> Vec<Observation> {
+    let mut findings = storage(facts, t);
+    findings.push(search(facts.search, t));
+    findings.push(listening(facts.report, t));
+    findings.push(reachability(facts.report, t));
+    findings.extend(peers(facts, t));
+    findings.push(clock(facts.report.clock_ahead_ms, t));
     if facts.report.restarts > 0 {
-        let message = format!("the network met a bug {} times and was started anew", facts.report.restarts);
-        findings.push(finding("network", FindingState::Problem, message, "please report the panic in `roda logs`"));
+        let message = filled(t.restarts, facts.report.restarts, "");
+        findings.push(finding("network", FindingState::Problem, message, t.restarts_fix));
     }
-    let told = facts.notices.iter().map(|notice| finding("notice", FindingState::Note, notice.as_str(), ""));
+    let told = facts.notices.iter().map(|notice| reported("notice", FindingState::Note, notice.as_str(), ""));
     findings.extend(told);
     findings
 }
 
-fn storage(facts: &Facts<'_>) -> Vec<Finding> {
+fn storage(facts: &Facts<'_>, t: &Explanations) -> Vec<Observation> {
     let mut findings = Vec::new();
     if let Some(problem) = &facts.storage_problem {
-        findings.push(finding("storage", FindingState::Problem, problem.as_str(), "roda fsck"));
+        findings.push(reported("storage", FindingState::Problem, problem.as_str(), "roda fsck"));
     }
     let percent = facts.disk_bytes.saturating_mul(100) / facts.disk_bytes_max.max(1);
     if percent >= DISK_USED_NOTE_PERCENT {
-        let full = percent >= 100;
-        let message = if full {
-            "the bound on disk is reached: events by others are declined".to_owned()
-        } else {
-            format!("{percent}% of the bound on disk are used")
+        let (state, message) = match percent {
+            100.. => (FindingState::Problem, t.bound_reached.to_owned()),
+            _ => (FindingState::Note, filled(t.bound_near, percent, "")),
         };
-        let state = if full { FindingState::Problem } else { FindingState::Note };
-        findings.push(finding("storage", state, message, "raise disk_bytes_max in config.toml, or unfollow a board"));
+        findings.push(finding("storage", state, message, t.bound_fix));
     }
     if findings.is_empty() {
-        findings.push(finding("storage", FindingState::Ok, "log and index work", ""));
+        findings.push(finding("storage", FindingState::Ok, t.storage_ok, ""));
     }
     findings
 }
 
-fn search(progress: &Progress) -> Finding {
+fn search(progress: &Progress, t: &Explanations) -> Observation {
     match &progress.problem {
-        Some(problem) => {
-            let fix = "make room or check the disk: it goes on by itself, and all else works meanwhile";
-            finding("search", FindingState::Problem, problem.as_str(), fix)
-        }
-        None if progress.is_complete => finding("search", FindingState::Ok, "all that is held can be searched", ""),
+        Some(problem) => reported("search", FindingState::Problem, problem.as_str(), t.search_fix),
+        None if progress.is_complete => finding("search", FindingState::Ok, t.search_ok, ""),
         None => {
-            let message = format!("{} of {} posts and comments can be searched yet", progress.indexed, progress.total);
+            let message = filled(t.search_behind, progress.indexed, &progress.total.to_string());
             finding("search", FindingState::Note, message, "")
         }
     }
 }
 
-fn listening(report: &Report) -> Finding {
+fn listening(report: &Report, t: &Explanations) -> Observation {
+    let check = "listening";
     match (report.listen.len(), report.reachability) {
-        (0, Reachability::Hidden) => finding("listening", FindingState::Ok, "nowhere: a proxy is the only way out", ""),
-        (0, _) => finding("listening", FindingState::Problem, "on no address", "restart with another --listen"),
-        (count, _) => finding("listening", FindingState::Ok, format!("on {count} addresses"), ""),
+        (0, Reachability::Hidden) => finding(check, FindingState::Ok, t.listening_hidden, ""),
+        (0, _) => finding(check, FindingState::Problem, t.listening_nowhere, t.listening_nowhere_fix),
+        (count, _) => finding(check, FindingState::Ok, filled(t.listening_ok, count, ""), ""),
     }
 }
 
-fn reachability(report: &Report) -> Finding {
+fn reachability(report: &Report, t: &Explanations) -> Observation {
     let check = "reachability";
-    let forward =
-        "forward the port of `roda status` at your router, or set `upnp = true` under [network] in config.toml";
     match report.reachability {
-        Reachability::Machine => {
-            finding(check, FindingState::Ok, "this network is on this machine alone: its nodes reach each other", "")
-        }
-        Reachability::Hidden => finding(check, FindingState::Ok, "hidden behind a proxy on purpose", ""),
+        Reachability::Machine => finding(check, FindingState::Ok, t.reach_machine, ""),
+        Reachability::Hidden => finding(check, FindingState::Ok, t.reach_hidden, ""),
         Reachability::Public => {
-            let how = report.confirmed.first().map_or(String::new(), |(address, how)| format!(": {address}, {how}"));
-            finding(check, FindingState::Ok, format!("others reach this node{how}"), "")
+            let how = |(address, proof): &(String, Proof)| format!(": {address}, {}", proof_words(*proof, t));
+            let how = report.confirmed.first().map_or(String::new(), how);
+            finding(check, FindingState::Ok, format!("{}{how}", t.reach_public), "")
         }
         Reachability::Relayed => {
-            let count = report.relays.len();
-            let message = format!("not directly, as far as is known, but through {count} of its peers, who relay");
-            finding(check, FindingState::Note, message, forward)
+            finding(check, FindingState::Note, filled(t.reach_relayed, report.relays.len(), ""), t.reach_fix)
         }
         Reachability::Unreachable => {
-            let message = format!("others dialled {} of its addresses in vain; it reaches them", report.refuted);
-            finding(check, FindingState::Note, message, forward)
+            finding(check, FindingState::Note, filled(t.reach_refuted, report.refuted, ""), t.reach_fix)
         }
-        Reachability::Unknown => {
-            finding(check, FindingState::Note, "nobody from elsewhere has tried to dial this node yet", "")
-        }
+        Reachability::Unknown => finding(check, FindingState::Note, t.reach_unknown, ""),
     }
 }
 
-fn peers(facts: &Facts<'_>) -> Vec<Finding> {
+/// How it is known that an address leads here.
+fn proof_words(proof: Proof, t: &Explanations) -> &'static str {
+    match proof {
+        Proof::DialledByPeer => t.proof_by_peer,
+        Proof::DialledOnRequest => t.proof_on_request,
+        Proof::DialledThroughRouter => t.proof_through_router,
+        Proof::Forwarded => t.proof_forwarded,
+    }
+}
+
+fn peers(facts: &Facts<'_>, t: &Explanations) -> Vec<Observation> {
     let report = facts.report;
     if !facts.peers.is_empty() {
         let useful = facts.peers.iter().filter(|peer| !peer.boards.is_empty()).count();
-        let message = format!("{} connected, {useful} of them follow a board of yours", facts.peers.len());
+        let message = filled(t.peers_connected, facts.peers.len(), &useful.to_string());
         let lonely = useful == 0 && facts.boards > 0;
         let state = if lonely { FindingState::Note } else { FindingState::Ok };
         return vec![finding("peers", state, message, "")];
     }
-    let (message, fix) = if report.known == 0 {
-        let lan = if report.mdns {
-            ", and none was found on the local network"
-        } else {
-            "; the local network is not searched"
-        };
-        (format!("no peer of network {} is known yet{lan}", facts.network), "roda join INVITE")
-    } else {
-        (format!("none of the {} known peers is connected", report.known), "roda connect MULTIADDR")
+    let (message, fix) = match (report.known, report.mdns) {
+        (0, true) => (filled(t.peers_none_known_local, "", facts.network), "roda join INVITE"),
+        (0, false) => (filled(t.peers_none_known, "", facts.network), "roda join INVITE"),
+        (known, _) => (filled(t.peers_none_connected, known, ""), "roda connect MULTIADDR"),
     };
     let mut findings = vec![finding("peers", FindingState::Problem, message, fix)];
     for (place, why) in report.failures.iter().rev().take(FAILURES_SHOWN) {
-        findings.push(finding("peers", FindingState::Note, format!("{place}: {why}"), ""));
+        findings.push(reported("peers", FindingState::Note, format!("{place}: {why}"), ""));
     }
     findings
 }
 
-fn clock(ahead_ms: Option<i64>) -> Finding {
+fn clock(ahead_ms: Option<i64>, t: &Explanations) -> Observation {
     let Some(ahead_ms) = ahead_ms else {
-        return finding("clock", FindingState::Note, "no peer has told the time yet", "");
+        return finding("clock", FindingState::Note, t.clock_untold, "");
     };
-    let (wrong_ms, way) = (ahead_ms.unsigned_abs(), if ahead_ms > 0 { "fast" } else { "slow" });
-    let message = format!("{} s {way} by the middle one of its peers' clocks", wrong_ms / 1000);
-    let fix = "set the clock: on most systems `sudo timedatectl set-ntp true`";
+    let wrong_ms = ahead_ms.unsigned_abs();
+    let message = filled(if ahead_ms > 0 { t.clock_fast } else { t.clock_slow }, wrong_ms / 1000, "");
     match wrong_ms {
-        CLOCK_PROBLEM_MS.. => finding("clock", FindingState::Problem, message, fix),
-        CLOCK_NOTE_MS.. => finding("clock", FindingState::Note, message, fix),
-        _ => finding("clock", FindingState::Ok, "as its peers' clocks", ""),
+        CLOCK_PROBLEM_MS.. => finding("clock", FindingState::Problem, message, t.clock_fix),
+        CLOCK_NOTE_MS.. => finding("clock", FindingState::Note, message, t.clock_fix),
+        _ => finding("clock", FindingState::Ok, t.clock_ok, ""),
     }
 }
 
@@ -255,8 +274,8 @@ mod tests {
         }
     }
 
-    fn problems(facts: &Facts<'_>) -> Vec<String> {
-        let findings = of_node(facts).into_iter();
+    fn problems(facts: &Facts<'_>) -> Vec<&'static str> {
+        let findings = of_node(facts, ENGLISH).into_iter();
         findings.filter(|finding| finding.state == FindingState::Problem).map(|finding| finding.check).collect()
     }
 
@@ -273,17 +292,32 @@ mod tests {
         let waiting = Progress { problem: Some("no room".to_owned()), ..Progress::default() };
         facts.search = &waiting;
         assert_eq!(problems(&facts), ["storage", "storage", "search", "listening", "peers", "clock", "network"]);
-        let findings = of_node(&facts);
+        let findings = of_node(&facts, ENGLISH);
         assert!(findings.iter().filter(|one| one.state == FindingState::Problem).all(|one| one.fix.is_some()));
         assert!(findings.iter().any(|one| one.message.contains("600 s slow")));
         assert!(findings.iter().any(|one| one.message == "/p2p/X: refused"));
     }
 
     #[test]
+    fn findings_are_told_in_the_language_that_is_asked_for_and_words_from_elsewhere_are_marked() {
+        let mut broken = report(Reachability::Public);
+        broken.confirmed = vec![("/ip4/5.1.0.1/tcp/1".to_owned(), Proof::Forwarded)];
+        broken.failures = vec![("/p2p/X".to_owned(), "refused".to_owned())];
+        let mut facts = facts(&broken);
+        facts.storage_problem = Some("the disk is full".to_owned());
+        let portuguese = crate::web::texts::Language::Pt.texts().explanations();
+        let findings = of_node(&facts, portuguese);
+        let reach = findings.iter().find(|one| one.check == "reachability").unwrap();
+        assert_eq!(reach.message, "outros chegam a este nó: /ip4/5.1.0.1/tcp/1, o router diz que o encaminha");
+        let english: Vec<_> = findings.iter().filter(|one| one.is_english).map(|one| one.message.as_str()).collect();
+        assert_eq!(english, ["the disk is full", "/p2p/X: refused"]);
+    }
+
+    #[test]
     fn a_node_that_knows_nobody_is_told_so_and_nothing_is_guessed() {
         let report = report(Reachability::Unknown);
         assert_eq!(problems(&facts(&report)), ["peers"]);
-        let reach = of_node(&facts(&report)).into_iter().find(|one| one.check == "reachability");
+        let reach = of_node(&facts(&report), ENGLISH).into_iter().find(|one| one.check == "reachability");
         assert_eq!(reach.map(|one| one.state), Some(FindingState::Note));
     }
 

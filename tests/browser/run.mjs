@@ -222,37 +222,84 @@ async function draft(browser) {
   assert.deepEqual(breaches, []);
 }
 
-/** Every page that shows words of strangers: none of them acts. */
+/** Unfolds what a page shows of strangers: nothing of it is there to act, and no link leads to anything but a page or a letter. */
+async function assertHarmless(page, what) {
+  for (const summary of await page.locator("details:not([open]) > summary").elementHandles()) await summary.click();
+  const acting = await page.locator("main :is(script, iframe, object, embed, svg:not(.plot, .key-mark), form[action^='http'], [onerror], [onload], [onclick], [onmouseover], [style])").count();
+  assert.equal(acting, 0, what);
+  const links = await page.locator("main a[href]").evaluateAll((all) => all.map((link) => link.href));
+  for (const link of links) assert.match(link, /^(https?|mailto):/, `${what}: ${link}`);
+}
+
+/** Every page that shows words of strangers, and what one's own would look like: none of them acts. */
 async function attacks(browser) {
   const { page, breaches } = await open(browser);
   const origin = await logIn(page, links[0]);
-  const answer = await page.request.get(`${origin}/api/v1/feed?limit=1000`);
-  const threads = await answer.json();
+  const json = async (path) => (await page.request.get(`${origin}/api/v1/${path}`)).json();
+  const threads = await json("feed?limit=1000");
   assert.ok(threads.length > 10);
+  const me = (await json("identity")).author;
+  const mine = threads.filter(({ author }) => author === me);
+  const strangers = new Set((await json("inbox?all=true&limit=1000")).map(({ author }) => author));
+  assert.ok(mine.length > 10 && strangers.size > 3, "there are threads of one's own, and strangers in the inbox");
   await indexed(page, origin);
-  const paths = ["/", "/?sort=balanced", "/boards", "/directory", "/inbox", "/search?words=alert", "/search?words=script&sort=new", "/node", "/power", "/rules"];
+  const filled = ["/inbox", "/directory"];
+  const paths = ["/", "/?sort=balanced", "/boards", ...filled, "/search?words=alert", "/search?words=script&sort=new", "/node", "/settings", "/power", "/rules"];
   for (const { id, board, author } of threads) {
     paths.push(`/t/${id}`, `/why/${id}`, `/reply/${id}`, `/b/${board}`, `/b/${board}/log`, `/author/${author}`);
   }
+  for (const { id } of mine) paths.push(`/edit/${id}`, `/history/${id}`);
+  for (const author of strangers) paths.push(`/author/${author}`);
   for (const path of new Set(paths)) {
     const answer = await page.goto(origin + path);
     assert.equal(answer.status(), 200, path);
-    for (const summary of await page.locator("details:not([open]) > summary").elementHandles()) await summary.click();
-    const acting = await page.locator("main :is(script, iframe, object, embed, svg:not(.plot, .key-mark), form[action^='http'], [onerror], [onload], [style])").count();
-    assert.equal(acting, 0, path);
-    const links = await page.locator("main a[href]").evaluateAll((all) => all.map((link) => link.href));
-    for (const link of links) assert.match(link, /^(https?|mailto):/, `${path}: ${link}`);
+    if (filled.includes(path)) assert.ok(await page.locator("main article").count() > 3, `${path} has something on it`);
+    await assertHarmless(page, path);
+  }
+  for (const { board, title } of mine) {
+    await page.goto(`${origin}/post?board=${board}`);
+    for (const field of ["Title", "Text", "Link", "Tags"]) await page.getByLabel(field).fill(title);
+    await page.getByRole("button", { name: "Preview" }).click();
+    await page.getByRole("region", { name: "Preview" }).waitFor();
+    await assertHarmless(page, `the preview of ${title}`);
+    assert.equal(await page.getByLabel("Text").inputValue(), title, "what was typed is there as it was typed");
   }
   assert.deepEqual(breaches, []);
 }
 
-/** A page as it is: axe at both widths, light and dark, without a horizontal scroll; a picture of each. Adds what is wrong. */
-async function assess(page, name, problems) {
+/** Keys that turn the pages of a list, and open an entry. */
+async function turning(browser) {
+  const { page, breaches } = await open(browser);
+  const origin = await logIn(page, links[0]);
+  await page.goto(`${origin}/`);
+  const titles = () => page.locator("main article h2").allInnerTexts();
+  const first = await titles();
+  await page.keyboard.press("p");
+  assert.deepEqual([new URL(page.url()).search, await titles()], ["", first], "there is no page before the first");
+  await page.keyboard.press("n");
+  await page.waitForURL(/[?&]before=/);
+  const second = await titles();
+  assert.ok(second.length > 0 && !second.includes(first[0]), "these are others");
+  await page.keyboard.press("p");
+  await page.waitForURL(`${origin}/`);
+  await until(async () => (await titles())[0] === first[0]);
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await page.keyboard.press("c");
+  await page.getByRole("heading", { level: 1, name: first[1], exact: true }).waitFor();
+  assert.deepEqual(breaches, []);
+}
+
+/**
+ * A page as it is: axe at these widths and colours, without a horizontal scroll; a picture of each. Adds what is wrong. No
+ * picture of pages that are longer than browsers can draw.
+ */
+async function assess(page, name, problems, { widths = [320, 1280], colours = ["light", "dark"], isPictured = true } = {}) {
   const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   const folder = process.env.RODA_SCREENSHOTS;
   await mkdir(folder, { recursive: true });
-  for (const width of [320, 1280]) {
-    for (const colorScheme of ["light", "dark"]) {
+  for (const width of widths) {
+    for (const colorScheme of colours) {
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme });
       await page.evaluate(axe);
@@ -262,7 +309,7 @@ async function assess(page, name, problems) {
       }
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       if (overflow > 0) problems.push(`${name} ${width}: scrolls sideways by ${overflow}`);
-      await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+      if (isPictured) await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
     }
   }
 }
@@ -294,33 +341,72 @@ async function password(browser) {
   assert.deepEqual(breaches, []);
 }
 
-/** axe on every page, narrow and wide, light and dark, without a horizontal scroll; a picture of each. */
-async function pages(browser) {
-  const { page, context } = await open(browser);
-  const origin = await logIn(page, links[0]);
+/** The address of every page, by name. */
+async function everyPage(page, origin) {
   const [thread] = await (await page.request.get(`${origin}/api/v1/feed?limit=1`)).json();
   const read = await (await page.request.get(`${origin}/api/v1/threads/${thread.id}`)).json();
   const comment = read.nodes.find((node) => node.depth > 0);
   const mine = read.nodes.find((node) => node.mine);
-  const paths = {
+  const theirs = read.nodes.find((node) => !node.mine && node.hidden);
+  return {
     feed: "/", balanced: "/?sort=balanced", top: "/?sort=top&range=week", boards: "/boards", directory: "/directory", board: `/b/${thread.board}`,
     log: `/b/${thread.board}/log`, thread: `/t/${thread.id}`, branch: `/t/${comment.id}`, post: "/post",
     reply: `/reply/${comment.id}`, edit: `/edit/${mine.id}`, retract: `/retract/${mine.id}`, history: `/history/${mine.id}`,
-    author: `/author/${thread.author}`, inbox: "/inbox", node: "/node", search: "/search",
+    author: `/author/${thread.author}`, muted: `/author/${theirs.author}`, inbox: "/inbox", node: "/node", search: "/search",
     found: "/search?words=beer&sort=new", unfound: "/search?words=nowhere", unread: `/search?words=${encodeURIComponent('"x')}`,
     settings: "/settings", rules: "/rules", why: `/why/${thread.id}`, power: "/power", help: "/help", nothing: "/nothing",
   };
+}
+
+/** axe on every page, narrow and wide, light and dark, without a horizontal scroll; a picture of each. */
+async function pages(browser) {
+  const { page, context } = await open(browser);
+  const origin = await logIn(page, links[0]);
   const problems = [];
   await indexed(page, origin);
-  for (const [name, path] of Object.entries(paths)) {
+  for (const [name, path] of Object.entries(await everyPage(page, origin))) {
     await page.goto(origin + path);
+    if (name === "directory") assert.ok(await page.locator("main article").count() > 0, "a board can be found");
     await assess(page, name, problems);
   }
   await context.close();
   assert.deepEqual(problems, []);
 }
 
-const scenarios = { answerInPlace, attacks, draft, firstPost, keyboard, news, pages, password, twoNodes };
+/** axe on every page as a Portuguese browser gets it: other words have other widths, and a language to be said. */
+async function portuguese(browser) {
+  const { page, context } = await open(browser, { locale: "pt-PT" });
+  const origin = await logIn(page, links[0]);
+  const problems = [];
+  await indexed(page, origin);
+  for (const [name, path] of Object.entries(await everyPage(page, origin))) {
+    await page.goto(origin + path);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), "pt", path);
+    await assess(page, `pt-${name}`, problems, { widths: [320], colours: ["light"] });
+  }
+  await context.close();
+  assert.deepEqual(problems, []);
+}
+
+/** axe on both pages of a thread of a thousand comments. */
+async function longThread(browser) {
+  const [link, root] = links;
+  const { page, breaches } = await open(browser);
+  const origin = await logIn(page, link);
+  const problems = [];
+  await page.goto(`${origin}/t/${root}`);
+  assert.ok(await page.locator(".comment").count() > 300, "a page has hundreds of comments");
+  await assess(page, "long", problems, { widths: [320], colours: ["light"], isPictured: false });
+  await page.keyboard.press("n");
+  await page.waitForURL(/[?&]after=/);
+  await assess(page, "longer", problems, { widths: [320], colours: ["light"], isPictured: false });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(breaches, []);
+}
+
+const scenarios = {
+  answerInPlace, attacks, draft, firstPost, keyboard, longThread, news, pages, password, portuguese, turning, twoNodes,
+};
 assert.ok(scenarios[scenario], `no such scenario: ${scenario}`);
 await withBrowser(async (browser) => {
   try {

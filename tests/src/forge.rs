@@ -2,12 +2,12 @@
 
 use data_encoding::BASE64;
 use roda_protocol::event::{
-    Author, Body, Charter, CharterBody, Comment, CommentBody, Draft, Edit, EditBody, Kind, Post, PostBody, Retract,
-    Signed, Vote,
+    Author, Body, Charter, CharterBody, Comment, CommentBody, Draft, Edit, EditBody, Kind, Post, PostBody, Profile,
+    ProfileBody, Retract, Signed, Vote,
 };
-use roda_protocol::id::{AuthorKey, EventId, NetworkId, SpaceId};
+use roda_protocol::id::{AuthorKey, EventId, KeyCommitment, NetworkId, SpaceId};
 use roda_protocol::keys::SecretKey;
-use roda_protocol::limits::SALT_BYTES;
+use roda_protocol::limits::{SALT_BYTES, WORK_BITS_DEFAULT};
 use serde_json::json;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -69,6 +69,20 @@ impl Forge {
         self.sign(board, Vec::new(), Kind::Post(Post::default()), Body::Post(words))
     }
 
+    /// Starts a thread about a link.
+    pub fn linked(&mut self, board: SpaceId, title: &str, link: &str) -> Signed {
+        let words = PostBody { title: title.to_owned(), text: String::new(), link: Some(link.to_owned()) };
+        self.sign(board, Vec::new(), Kind::Post(Post::default()), Body::Post(words))
+    }
+
+    /// Takes a name. Nodes take it in once they know something else that this author wrote.
+    pub fn profile(&mut self, name: &str) -> Signed {
+        let none = KeyCommitment([0; 32]);
+        let words = ProfileBody { name: name.to_owned(), about: String::new(), links: Vec::new() };
+        let kind = Kind::Profile(Profile { next_root: none, revocation: none });
+        self.worked(SpaceId::of_author(self.author()), Vec::new(), kind, Body::Profile(words), WORK_BITS_DEFAULT)
+    }
+
     /// Answers an event of a thread.
     pub fn comment(&mut self, board: SpaceId, root: EventId, parent: EventId, text: &str) -> Signed {
         let words = CommentBody { text: text.to_owned() };
@@ -107,13 +121,17 @@ impl Forge {
     }
 
     fn sign(&mut self, space: SpaceId, refs: Vec<EventId>, kind: Kind, body: Body) -> Signed {
+        self.worked(space, refs, kind, body, 0)
+    }
+
+    fn worked(&mut self, space: SpaceId, refs: Vec<EventId>, kind: Kind, body: Body, work_bits: u8) -> Signed {
         self.clock_ms = self.clock_ms.saturating_add(1);
         self.next_salt += 1;
         let mut salt = [0; SALT_BYTES];
         salt[..8].copy_from_slice(&self.clock_ms.to_le_bytes());
         salt[8..].copy_from_slice(&self.next_salt.to_le_bytes());
         let draft = Draft { space, created_ms: self.clock_ms, refs, kind, body, salt };
-        draft.sign(&Author::Root(&self.key), &self.network, 0).expect("a forge keeps the rules")
+        draft.sign(&Author::Root(&self.key), &self.network, work_bits).expect("a forge keeps the rules")
     }
 }
 

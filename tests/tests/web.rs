@@ -1,7 +1,13 @@
 //! The web page of a real node: who is let in, what a person without scripts can do, what strangers' words can't.
 
+#[path = "web/deeds.rs"]
+mod deeds;
+#[path = "web/hidden.rs"]
+mod hidden;
 #[path = "web/outside.rs"]
 mod outside;
+#[path = "web/words.rs"]
+mod words;
 
 use roda_tests::cluster::{Place, TestNode, network_name};
 use roda_tests::page::{Browser, FORM, encoded};
@@ -215,7 +221,7 @@ fn the_chosen_order_says_its_formula_and_a_rule_about_a_thread_is_shown_and_undo
     let thread = format!("/t/{}", node.post(&board, "Beans"));
     for sort in ["new", "active", "hot", "balanced", "top"] {
         let page = person.get(&format!("/?sort={sort}")).body;
-        assert!(page.contains("<summary>") && page.contains("<p lang=\"en\"><code>"), "{sort}: {page}");
+        assert!(page.contains("<summary>") && page.contains("<p class=\"formula\"><code>"), "{sort}: {page}");
     }
     let id = &thread["/t/".len()..];
     for (effect, words) in [("watch", "You watch this thread"), ("mute", "You muted this thread")] {

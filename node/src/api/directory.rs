@@ -26,10 +26,6 @@ const LIMIT_MAX: usize = 1000;
 
 const DAY_S: i64 = 24 * 60 * 60;
 
-/// The order of the directory, as it is published.
-pub(crate) const FORMULA: &str =
-    "networks (more first), known_by (more first), last_active_day (later first), events (more first), board";
-
 /// The query of the directory.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -6,6 +6,7 @@ use crate::author::WriteError;
 use crate::engine::{Answer, Ignored, Verdict};
 use crate::runtime::Unavailable;
 use crate::store::StoreError;
+use crate::web::texts::Explanations;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::StatusCode;
@@ -18,7 +19,12 @@ pub(crate) struct ApiError {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) hint: String,
+    /// The sentence of the page that says all of it, if there is one; otherwise the page says what the code says, and the message.
+    pub(crate) sentence: Option<Sentence>,
 }
+
+/// A sentence in whichever language.
+pub(crate) type Sentence = fn(&Explanations) -> &'static str;
 
 impl ApiError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -32,7 +38,12 @@ impl ApiError {
             "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         };
-        Self { status, code, message: message.into(), hint: hint.into() }
+        Self { status, code, message: message.into(), hint: hint.into(), sentence: None }
+    }
+
+    /// Says the same on the page, in the reader's language.
+    pub(crate) fn on_page(self, sentence: Sentence) -> Self {
+        Self { sentence: Some(sentence), ..self }
     }
 
     pub(crate) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -64,11 +75,15 @@ impl From<WriteError> for ApiError {
         let message = error.to_string();
         match error {
             WriteError::Store(error) => error.into(),
-            WriteError::NotHere(_) => Self::new("not_found", message, "fetch it first: `roda sync`"),
+            WriteError::NotHere(_) => {
+                Self::new("not_found", message, "fetch it first: `roda sync`").on_page(|t| t.error_no_event)
+            }
             WriteError::NoCharter => {
                 Self::new("not_found", message, "connect to a node that follows the board, then `roda sync`")
+                    .on_page(|t| t.error_no_charter)
             }
-            WriteError::WrongKind(_) | WriteError::NotYours(_) => Self::invalid(message, ""),
+            WriteError::WrongKind(_) => Self::invalid(message, ""),
+            WriteError::NotYours(_) => Self::invalid(message, "").on_page(|t| t.error_not_yours),
             WriteError::Invalid(_) => Self::invalid(message, "shorten it, or split it in two"),
         }
     }

@@ -50,7 +50,8 @@ pub(crate) async fn make_invite(context: &Shared, ask: NewInvite) -> Result<Invi
     let (own, range) = invited::worth_giving(&known);
     let Some(range) = range else {
         let hint = "listen where others can reach it: roda up --listen /ip4/0.0.0.0/tcp/7716";
-        return Err(ApiError::new("unreachable", "this node has no address that another node could dial", hint));
+        let message = "this node has no address that another node could dial";
+        return Err(ApiError::new("unreachable", message, hint).on_page(|t| t.error_no_address));
     };
     let others = others(context, invited.space(), range).await?;
     let issued_ms = wall_ms();

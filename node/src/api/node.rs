@@ -1,11 +1,14 @@
 //! Calls about the node itself: status, identity, peers, news, stop.
 
 use super::Shared;
-use super::dto::{Connect, Connected, Diagnosis, FindingState, Identity, PeerEntry, Status, Stopping, WebLink};
+use super::dto::{
+    Connect, Connected, Diagnosis, Finding, FindingState, Identity, PeerEntry, Status, Stopping, WebLink,
+};
 use super::error::ApiError;
-use crate::doctor::{self, Facts};
+use crate::doctor::{self, Facts, Observation};
 use crate::engine::{Answer, Local};
 use crate::runtime::Context;
+use crate::web::texts::{ENGLISH, Explanations};
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -54,11 +57,13 @@ pub(crate) async fn read_status(context: &Shared) -> Result<Status, ApiError> {
 }
 
 pub(super) async fn doctor(State(context): State<Shared>) -> Result<Json<Diagnosis>, ApiError> {
-    Ok(Json(diagnose(&context).await?))
+    let findings: Vec<Finding> = diagnose(&context, ENGLISH).await?.into_iter().map(Finding::from).collect();
+    let problems = findings.iter().filter(|finding| finding.state == FindingState::Problem).count();
+    Ok(Json(Diagnosis { problems: problems as u64, findings }))
 }
 
-/// What is wrong with the node.
-pub(crate) async fn diagnose(context: &Shared) -> Result<Diagnosis, ApiError> {
+/// What is wrong with the node, in a language.
+pub(crate) async fn diagnose(context: &Shared, t: &'static Explanations) -> Result<Vec<Observation>, ApiError> {
     let Answer::Peers(peers) = context.handle.ask(Local::Peers).await? else { return Err(unexpected()) };
     let asked = context.handle.ask(Local::Counters).await?;
     let Answer::Counters { storage_problem, .. } = asked else { return Err(unexpected()) };
@@ -77,10 +82,9 @@ pub(crate) async fn diagnose(context: &Shared) -> Result<Diagnosis, ApiError> {
             search: &context.search.progress(),
             notices: &notices,
         };
-        let mut findings = doctor::of_home(&context.home);
-        findings.extend(doctor::of_node(&facts));
-        let problems = findings.iter().filter(|finding| finding.state == FindingState::Problem).count();
-        Ok(Diagnosis { problems: problems as u64, findings })
+        let mut findings = doctor::look_at_home(&context.home, t);
+        findings.extend(doctor::of_node(&facts, t));
+        Ok(findings)
     })
     .await
 }

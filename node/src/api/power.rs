@@ -14,6 +14,7 @@ use crate::network::group_words;
 use crate::peer::Peer;
 use crate::runtime::{Context, wall_ms};
 use crate::store::Presence;
+use crate::web::texts::{ENGLISH, Explanations, filled};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -42,10 +43,10 @@ const MUCH_PPM: u64 = 400_000;
 const NOTABLE_MIN: u64 = 20;
 
 /// What all peers that are not of the world are counted as.
-const NEARBY: &str = "nearby";
+pub(crate) const NEARBY: &str = "nearby";
 
 /// What all peers that are not told apart are counted as.
-const OTHERS: &str = "others";
+pub(crate) const OTHERS: &str = "others";
 
 /// The query of power.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -61,11 +62,11 @@ pub(super) async fn power(
     State(context): State<Shared>,
     query: Result<Query<PowerAsk>, QueryRejection>,
 ) -> Result<Json<Power>, ApiError> {
-    Ok(Json(read_power(&context, query?.0).await?))
+    Ok(Json(read_power(&context, query?.0, ENGLISH).await?))
 }
 
-/// How concentrated this node's world is.
-pub(crate) async fn read_power(context: &Shared, ask: PowerAsk) -> Result<Power, ApiError> {
+/// How concentrated this node's world is, with its words in a language.
+pub(crate) async fn read_power(context: &Shared, ask: PowerAsk, t: &'static Explanations) -> Result<Power, ApiError> {
     let days = ask.days.unwrap_or(DAYS_DEFAULT);
     if !(1..=DAYS_MAX).contains(&days) {
         return Err(ApiError::invalid(format!("{days} days are none that can be looked at"), "choose 1 to 36500"));
@@ -90,7 +91,7 @@ pub(crate) async fn read_power(context: &Shared, ask: PowerAsk) -> Result<Power,
         let network_concentration = figures(networks.values().copied());
         let (received, sent) = (seen.by_peer(|traffic| traffic.received), seen.by_peer(|traffic| traffic.sent));
         let losses = losses(&boards, &seen);
-        let words = words(&overall, &all, &network_concentration, &seen);
+        let words = words(&overall, &all, &network_concentration, &seen, t);
         Ok(Power {
             since_ms: window.since_ms,
             until_ms,
@@ -321,55 +322,39 @@ fn figures(holdings: impl IntoIterator<Item = u64>) -> Figures {
 }
 
 /// What it means for this reader, and what can be done.
-fn words(overall: &PowerOf, boards: &[PowerOf], networks: &Figures, seen: &Seen) -> Vec<String> {
+fn words(overall: &PowerOf, boards: &[PowerOf], networks: &Figures, seen: &Seen, t: &Explanations) -> Vec<String> {
     let mut words = Vec::new();
     let much = MUCH_PPM as f64 / WHOLE_PPM as f64;
     let percent = |share: f64| (share * 100.0).round() as u64;
     if overall.posts.total >= NOTABLE_MIN && overall.posts.top1 >= much {
-        words.push(format!(
-            "one author wrote {}% of the posts: `roda feed --sort balanced` keeps few authors from filling a page",
-            percent(overall.posts.top1)
-        ));
+        words.push(filled(t.power_one_author, percent(overall.posts.top1), ""));
     }
     if overall.votes.total >= NOTABLE_MIN && overall.votes.nakamoto <= 3 {
-        words.push(format!(
-            "{} of {} voters cast more than half of the votes: orders that count votes are theirs; `--sort new` and `active` are not",
-            overall.votes.nakamoto, overall.votes.holders
-        ));
+        words.push(filled(t.power_few_voters, overall.votes.nakamoto, &overall.votes.holders.to_string()));
     }
     match seen.peers.len() {
-        0 => words.push("no peer is connected: what you see is what is on this disk; `roda doctor` says why".to_owned()),
-        1 => words.push(
-            "one peer is connected: it alone decides what reaches you, and sees what you write first; connect to others with `roda \
-             connect` or an invite by somebody else"
-                .to_owned(),
-        ),
-        _ if overall.first_deliveries.total >= NOTABLE_MIN && overall.first_deliveries.top1 >= much => words.push(format!(
-            "one peer brought {}% of the events first; were it gone, others would bring them later, if they hold them",
-            percent(overall.first_deliveries.top1)
-        )),
+        0 => words.push(t.power_no_peer.to_owned()),
+        1 => words.push(t.power_one_peer.to_owned()),
+        _ if overall.first_deliveries.total >= NOTABLE_MIN && overall.first_deliveries.top1 >= much => {
+            words.push(filled(t.power_one_bringer, percent(overall.first_deliveries.top1), ""));
+        }
         _ => {}
     }
     if seen.peers.len() > 1 && networks.holders == 1 {
-        words.push(
-            "all connected peers are in one network: whoever runs it can cut you off; invite somebody elsewhere"
-                .to_owned(),
-        );
+        words.push(t.power_one_network.to_owned());
     }
     for board in boards {
         let name =
             board.board_name.as_deref().filter(|name| !name.is_empty()).or(board.board.as_deref()).unwrap_or_default();
         if board.followers == Some(1) && seen.peers.len() > 1 {
-            words.push(format!("of {name} one connected peer alone has a copy: `roda invite {name}` makes more"));
+            words.push(filled(t.power_one_copy, "", name));
         }
         if board.stewards == Some(1) {
-            words.push(format!(
-                "{name} has one steward; should you disagree, your own rules outrank the steward's here"
-            ));
+            words.push(filled(t.power_one_steward, "", name));
         }
     }
     if words.is_empty() {
-        words.push("nobody stands out".to_owned());
+        words.push(t.power_nobody.to_owned());
     }
     words
 }

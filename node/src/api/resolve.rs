@@ -21,6 +21,8 @@ pub(crate) struct KnownBoard {
     /// The name here; empty while the charter has not arrived.
     pub(crate) name: String,
     pub(crate) title: Option<String>,
+    /// The language tag of the charter; empty if there is none.
+    pub(crate) language: String,
 }
 
 impl KnownBoard {
@@ -41,14 +43,15 @@ impl Context {
 
     pub(crate) fn board(&self, space: SpaceId, row: SpaceRow) -> Result<KnownBoard, ApiError> {
         if let Some(name) = &row.open_name {
-            return Ok(KnownBoard { space, name: name.clone(), title: None, row });
+            return Ok(KnownBoard { space, name: name.clone(), title: None, language: String::new(), row });
         }
         let charter = self.store.event(&EventId(space.0))?;
-        let mut board = KnownBoard { space, row, name: String::new(), title: None };
+        let mut board = KnownBoard { space, row, name: String::new(), title: None, language: String::new() };
         if let Some(stored) = charter
             && let Kind::Charter(charter) = stored.event.kind()
         {
             board.name.clone_from(&charter.name);
+            board.language.clone_from(&charter.language);
             if let Some(roda_protocol::event::Body::Charter(words)) = stored.event.body() {
                 board.title = Some(words.title).filter(|title| !title.is_empty());
             }
@@ -77,7 +80,8 @@ impl Context {
                 "not_found",
                 format!("no board here is called {}", shown(text)),
                 self.or_wait("see `roda boards`; follow one by its full id, or `roda board open NAME`"),
-            )),
+            )
+            .on_page(|t| t.error_no_board)),
             several => Err(ambiguous(text, several.iter().map(|board| board.space.to_string()))),
         }
     }
@@ -91,7 +95,7 @@ impl Context {
         let is_prefix = digits.len() >= PREFIX_DIGITS_MIN && digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !is_prefix {
             let hint = "an author is @ and 52 base32 digits; any unique prefix of 4 or more will do";
-            return Err(ApiError::invalid(format!("{} is no author", shown(text)), hint));
+            return Err(ApiError::invalid(format!("{} is no author", shown(text)), hint).on_page(|t| t.error_no_author));
         }
         let known = self.store.authors_beginning_with(&whole_bytes(&digits))?;
         let is_meant = |author: &AuthorKey| author.to_string()[1..].starts_with(&digits);
@@ -113,6 +117,7 @@ impl Context {
             format!("event {id} is not on this node"),
             self.or_wait("fetch it first: `roda sync`"),
         )
+        .on_page(|t| t.error_no_event)
     }
 
     /// What to do about something that is not here: wait, while the index is made anew.
@@ -131,7 +136,8 @@ impl Context {
             return Err(ApiError::invalid(
                 format!("{} is no id", shown(text)),
                 "an id has 64 hex digits; any unique prefix of 4 or more will do",
-            ));
+            )
+            .on_page(|t| t.error_no_id));
         }
         if let Ok(id) = text.parse::<EventId>() {
             return Ok(id);
@@ -140,7 +146,7 @@ impl Context {
             [id] => Ok(*id),
             [] => {
                 let message = format!("no event here begins with {text}");
-                Err(ApiError::new("not_found", message, self.or_wait("check the id")))
+                Err(ApiError::new("not_found", message, self.or_wait("check the id")).on_page(|t| t.error_no_event))
             }
             several => Err(ambiguous(text, several.iter().map(ToString::to_string))),
         }

@@ -124,7 +124,7 @@ pub(crate) async fn write_post(context: &Shared, new: NewPost) -> Result<Written
         return Err(ApiError::new("not_followed", "this node does not follow that board", hint));
     }
     if new.title.trim().is_empty() {
-        return Err(ApiError::invalid("a post needs a title", "give one with -t"));
+        return Err(ApiError::invalid("a post needs a title", "give one with -t").on_page(|t| t.error_untitled));
     }
     let is_open = board.is_open();
     let words = PostBody { title: new.title, text: new.text, link: new.link.filter(|link| !link.is_empty()) };
@@ -172,7 +172,9 @@ pub(super) async fn reply(
 pub(crate) async fn write_reply(context: &Shared, id: String, new: NewReply) -> Result<Written, ApiError> {
     let NewReply { text, wait } = new;
     if text.trim().is_empty() {
-        return Err(ApiError::invalid("an answer needs words", "give them with -m, -F or -"));
+        return Err(
+            ApiError::invalid("an answer needs words", "give them with -m, -F or -").on_page(|t| t.error_wordless)
+        );
     }
     about(context, id, wait, move |_, pen, target, rules| pen.comment(target, rules, text)).await
 }
@@ -189,7 +191,9 @@ pub(super) async fn edit(
 pub(crate) async fn write_edit(context: &Shared, id: String, new: NewEdit) -> Result<Written, ApiError> {
     let NewEdit { title, text, link, wait } = new;
     if title.is_none() && text.is_none() && link.is_none() {
-        return Err(ApiError::invalid("nothing to change", "give a new title, text or link"));
+        return Err(
+            ApiError::invalid("nothing to change", "give a new title, text or link").on_page(|t| t.error_unchanged)
+        );
     }
     about(context, id, wait, move |context, pen, target, rules| {
         // An edit carries the whole content: what is not changed is what is shown now.

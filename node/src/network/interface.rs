@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::proxy::Proxy;
+use super::reachability::Proof;
 use crate::engine::{Judgement, MessageName};
 use crate::peer::Peer;
 use libp2p::PeerId;
@@ -363,8 +364,8 @@ pub struct Found {
 pub struct Report {
     /// Whether others can reach this node.
     pub reachability: Reachability,
-    /// Addresses at which it was reached, each with how that is known, in words.
-    pub confirmed: Vec<(String, &'static str)>,
+    /// Addresses at which it was reached, each with how that is known.
+    pub confirmed: Vec<(String, Proof)>,
     /// Addresses that others tried to dial in vain.
     pub refuted: u32,
     /// Relays that hold a place for this node.

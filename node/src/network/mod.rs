@@ -85,6 +85,7 @@ pub use interface::{
 };
 pub use proxy::Proxy;
 pub(crate) use reach::group_words;
+pub use reachability::Proof;
 
 /// Commands that wait for the network: a few turns of it. Whoever finds it full has outrun the network.
 pub const COMMANDS_MAX: usize = 256;

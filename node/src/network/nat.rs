@@ -176,14 +176,8 @@ impl Task {
         } else {
             Standing::Unknown
         };
-        let words = |proof| match proof {
-            Proof::DialledByPeer => "a peer from elsewhere dialled it",
-            Proof::DialledOnRequest => "a peer dialled it on request",
-            Proof::DialledThroughRouter => "a peer dialled it on request, through a router that may let no one else in",
-            Proof::Forwarded => "the router says that it forwards it",
-        };
         let confirmed =
-            self.reachability.confirmed().map(|(address, proof)| (self.with_self(address), words(proof))).collect();
+            self.reachability.confirmed().map(|(address, proof)| (self.with_self(address), proof)).collect();
         let (book, counts) = (&self.dialler.book, self.dialler.book.counts());
         let found = book.found();
         let (inbound, outbound) = self.peers.directions();

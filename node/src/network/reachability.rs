@@ -27,7 +27,7 @@ const PROOF_LASTS: Duration = Duration::from_secs(24 * 3600);
 
 /// How an address was confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Proof {
+pub enum Proof {
     /// A peer of another part of the world dialled it without having been asked to.
     DialledByPeer,
     /// A peer dialled it on request (AutoNAT v2), and it is an address of this machine.

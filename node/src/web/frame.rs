@@ -5,7 +5,7 @@ use super::assets;
 use super::guard::Caller;
 use super::preferences::Choice;
 use super::show;
-use super::texts::{Language, Texts};
+use super::texts::{ENGLISH, Language, Texts};
 use crate::api::error::ApiError;
 use crate::api::inbox::unread_count;
 use crate::api::read::blocking;
@@ -62,18 +62,41 @@ impl Frame {
 
     /// The page for an error.
     pub(crate) fn failed(&self, error: ApiError) -> Response {
-        let page =
-            ErrorPage { frame: self.clone(), message: show::line(&error.message), hint: show::line(&error.hint) };
+        let page = ErrorPage { frame: self.clone(), told: self.told(&error) };
         (error.status, Self::page(&page)).into_response()
     }
+
+    /// An error in the reader's language, as far as the catalogue has words for it.
+    pub(crate) fn told(&self, error: &ApiError) -> Told {
+        let explanations = self.t.explanations();
+        match error.sentence {
+            Some(sentence) => Told { ours: sentence(explanations), message: String::new(), hint: String::new() },
+            None => {
+                // In English the message says it all by itself.
+                let is_english = std::ptr::eq(explanations, ENGLISH);
+                let ours = explanations.error(error.code).filter(|_| !is_english).unwrap_or_default();
+                Told { ours, message: show::line(&error.message), hint: show::line(&error.hint) }
+            }
+        }
+    }
+}
+
+/// What did not work, for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// In the reader's language; may be empty.
+    pub(crate) ours: &'static str,
+    /// In English; empty if the other says it all.
+    pub(crate) message: String,
+    /// What to do next, in English; may be empty.
+    pub(crate) hint: String,
 }
 
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
     frame: Frame,
-    message: String,
-    hint: String,
+    told: Told,
 }
 
 impl FromRequestParts<Shared> for Frame {

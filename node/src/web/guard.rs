@@ -7,6 +7,7 @@
 use super::access::Access;
 use super::listen::Arrival;
 use super::sessions::{SessionUse, form_token};
+use super::texts::{Language, Texts};
 use super::turns::{Asker, Wish};
 use crate::runtime::wall_ms;
 use axum::Form;
@@ -119,11 +120,9 @@ pub(super) async fn entrance(
         None => access.takes_stranger(request.uri().path(), arrival),
     };
     let mut response = if !is_ours {
-        let text = "This door does not answer to that name. Use the address that `roda web` prints, or add the name to \
-                    `web.allowed_hosts` in config.toml.\n";
-        (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+        line(StatusCode::MISDIRECTED_REQUEST, request.headers(), |t| t.door_other_name)
     } else if !has_turn {
-        let mut response = (StatusCode::TOO_MANY_REQUESTS, "Too many requests: wait a moment.\n").into_response();
+        let mut response = line(StatusCode::TOO_MANY_REQUESTS, request.headers(), |t| t.door_busy);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         response
     } else {
@@ -161,7 +160,7 @@ pub(super) async fn caller(State(access): State<Arc<Access>>, mut request: Reque
     if !is_read && let Caller::Browser(secret) = &caller {
         // One that says nothing is old: the form's token decides alone.
         if is_from_our_page(request.headers()) == Some(false) {
-            return forbidden("This came from another page than Roda's own, and was not carried out.");
+            return forbidden(request.headers(), |t| t.door_from_elsewhere);
         }
         let token = form_token(secret);
         let in_header = request.headers().get(FORM_TOKEN_HEADER).is_some_and(|given| *given == token);
@@ -178,7 +177,7 @@ pub(super) async fn caller(State(access): State<Arc<Access>>, mut request: Reque
 /// The request again, if its body is a form that carries the token.
 async fn with_token(request: Request, token: &str) -> Result<Request, Response> {
     let (parts, body) = request.into_parts();
-    let too_large = |_| (StatusCode::PAYLOAD_TOO_LARGE, "That is too long.\n").into_response();
+    let too_large = |_| line(StatusCode::PAYLOAD_TOO_LARGE, &parts.headers, |t| t.door_too_long);
     let bytes = axum::body::to_bytes(body, FORM_BYTES_MAX).await.map_err(too_large)?;
     let copy = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
     let has_token = match Form::<Vec<(String, String)>>::from_request(copy, &()).await {
@@ -186,16 +185,19 @@ async fn with_token(request: Request, token: &str) -> Result<Request, Response> 
         Err(_) => false,
     };
     if !has_token {
-        return Err(forbidden(
-            "The form's token is missing or of another session. Go back, load the page again, and send it anew.",
-        ));
+        return Err(forbidden(&parts.headers, |t| t.door_no_token));
     }
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
 /// An answer for what is not allowed.
-pub(crate) fn forbidden(text: &'static str) -> Response {
-    (StatusCode::FORBIDDEN, format!("{text}\n")).into_response()
+pub(super) fn forbidden(headers: &HeaderMap, text: fn(&Texts) -> &'static str) -> Response {
+    line(StatusCode::FORBIDDEN, headers, text)
+}
+
+/// An answer of one line, in the language of the browser: the door knows no reader's choice.
+pub(super) fn line(status: StatusCode, headers: &HeaderMap, text: fn(&Texts) -> &'static str) -> Response {
+    (status, format!("{}\n", text(Language::of_browser(headers).texts()))).into_response()
 }
 
 impl Access {

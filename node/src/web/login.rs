@@ -2,7 +2,7 @@
 
 use super::access::{Access, Tried};
 use super::frame::{Frame, here, way_back};
-use super::guard::{Caller, forbidden, is_from_our_page};
+use super::guard::{Caller, forbidden, is_from_our_page, line};
 use super::listen::Arrival;
 use super::texts::{Language, Texts};
 use super::{Shared, assets};
@@ -30,22 +30,21 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
 }
 
 /// Opens a session with a ticket and goes to the first page.
-pub(super) async fn log_in(State(access): State<Arc<Access>>, Path(ticket): Path<String>) -> Response {
+pub(super) async fn log_in(
+    State(access): State<Arc<Access>>,
+    headers: HeaderMap,
+    Path(ticket): Path<String>,
+) -> Response {
     match access.log_in(&ticket) {
         Some(cookie) => with_cookie(Redirect::to("/"), &cookie),
-        None => (
-            StatusCode::FORBIDDEN,
-            "This login link was used, or is too old. Get a new one with the command `roda web`.\n",
-        )
-            .into_response(),
+        None => forbidden(&headers, |t| t.door_used_link),
     }
 }
 
 /// Ends the session.
-pub(super) async fn log_out(State(web): State<Shared>, Extension(caller): Extension<Caller>) -> Response {
+pub(super) async fn log_out(State(web): State<Shared>, frame: Frame, Extension(caller): Extension<Caller>) -> Response {
     let Caller::Browser(secret) = caller else { return StatusCode::NO_CONTENT.into_response() };
-    let mut response =
-        with_cookie("You are logged out. `roda web` gives a new login link.\n", &web.access.log_out(&secret));
+    let mut response = with_cookie(format!("{}\n", frame.t.door_logged_out), &web.access.log_out(&secret));
     let clear = (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"storage\""));
     response.headers_mut().insert(clear.0, clear.1);
     response
@@ -67,9 +66,7 @@ pub(super) fn refused(access: &Access, headers: &HeaderMap, uri: &Uri) -> Respon
     if access.tls().is_some() {
         return (StatusCode::UNAUTHORIZED, page(headers, here(uri), None)).into_response();
     }
-    let text = "This page is for the person who runs this node.\n\nOpen the link that the command `roda web` prints: it logs \
-                this browser in.\n";
-    (StatusCode::UNAUTHORIZED, text).into_response()
+    line(StatusCode::UNAUTHORIZED, headers, |t| t.door_private)
 }
 
 /// The form for the password. It exists where TLS is spoken alone: elsewhere the password would be there to be read.
@@ -118,7 +115,7 @@ pub(super) async fn submit(
 ) -> Response {
     // Another page in this browser must not use up this address' tries.
     if is_from_our_page(&headers) == Some(false) {
-        return forbidden("This came from another page than Roda's own, and was not carried out.");
+        return forbidden(&headers, |t| t.door_from_elsewhere);
     }
     let to = way_back(&given.to).to_owned();
     let t = Language::of_browser(&headers).texts();

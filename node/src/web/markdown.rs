@@ -1,10 +1,12 @@
 //! From a stranger's CommonMark to HTML that can do nothing but be read.
 //!
 //! Two walls: `comrak` renders without raw HTML, and `ammonia` lets through a short list of elements. Pictures become links;
-//! nothing is ever loaded from elsewhere. Text is bounded by the protocol before it comes here.
+//! nothing is ever loaded from elsewhere. Where a link leads is said beside it where its text does not say so (`hosts`). Text is
+//! bounded by the protocol before it comes here.
 
+use super::hosts::{host, host_beside};
 use ammonia::Builder;
-use comrak::nodes::{NodeLink, NodeValue};
+use comrak::nodes::{Node, NodeLink, NodeValue};
 use comrak::{Arena, Options, format_html, parse_document};
 use roda_protocol::text::Untrusted;
 use std::collections::{HashMap, HashSet};
@@ -12,6 +14,16 @@ use std::sync::LazyLock;
 
 /// Nested quotes and lists beyond this many levels are shown as they were typed: deep nests cost time and say nothing.
 const NESTING_MAX: usize = 32;
+
+/// Links of a text whose words are compared with where they lead: pictures nest, and each is read with all that is in it. Beyond
+/// this many each has its host beside it.
+const LINKS_MAX: usize = 200;
+
+/// Characters of a link's words that are compared: who reads that far sees that it is no address.
+const LINK_WORDS_CHARS_MAX: usize = 1024;
+
+/// Parts of a link that are compared.
+const LINK_PARTS_MAX: usize = 256;
 
 static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::empty();
@@ -71,7 +83,10 @@ pub(crate) fn html(text: &str) -> String {
     let arena = Arena::new();
     let options = options();
     let root = parse_document(&arena, &text, &options);
-    for node in root.descendants() {
+    // What is added below is not looked at again.
+    let nodes: Vec<Node<'_>> = root.descendants().collect();
+    let mut links = 0;
+    for node in nodes {
         let mut data = node.data.borrow_mut();
         match &mut data.value {
             NodeValue::Image(link) => {
@@ -82,12 +97,48 @@ pub(crate) fn html(text: &str) -> String {
             NodeValue::Heading(heading) => heading.level = heading.level.saturating_add(2).clamp(3, 6),
             _ => {}
         }
+        let target = match &data.value {
+            NodeValue::Link(link) => link.url.clone(),
+            _ => continue,
+        };
+        drop(data);
+        links += 1;
+        let host = if links > LINKS_MAX {
+            host(&target)
+        } else {
+            let words = words_of(node);
+            if words.trim().is_empty() {
+                // A link without words can't be seen, and is not read out.
+                node.append(arena.alloc(NodeValue::Text(target.clone().into()).into()));
+            }
+            host_beside(&target, &words)
+        };
+        if let Some(host) = host {
+            node.insert_after(arena.alloc(NodeValue::Text(format!(" ({host})").into()).into()));
+        }
     }
     let mut rendered = String::new();
     if format_html(root, &options, &mut rendered).is_err() {
         return format!("<pre>{}</pre>", ammonia::clean_text(&text));
     }
     CLEANER.clean(&rendered).to_string()
+}
+
+/// The first words that stand in a part of a text.
+fn words_of(part: Node<'_>) -> String {
+    let mut words = String::new();
+    for node in part.descendants().take(LINK_PARTS_MAX) {
+        if words.len() > LINK_WORDS_CHARS_MAX {
+            break;
+        }
+        match &node.data.borrow().value {
+            NodeValue::Text(text) => words.extend(text.chars().take(LINK_WORDS_CHARS_MAX)),
+            NodeValue::Code(code) => words.extend(code.literal.chars().take(LINK_WORDS_CHARS_MAX)),
+            NodeValue::SoftBreak | NodeValue::LineBreak => words.push(' '),
+            _ => {}
+        }
+    }
+    words
 }
 
 /// A bound for how deep blocks of a text can nest: marks at the beginning of a line.
@@ -129,6 +180,23 @@ mod tests {
         assert!(html("|a|\n|-|\n|b|").contains("<td>b</td>"));
         assert!(html("https://example.org/x").contains("href=\"https://example.org/x\""));
         assert!(html("[x](https://example.org)").contains("rel=\"nofollow ugc noopener noreferrer\""));
+    }
+
+    #[test]
+    fn where_a_link_leads_is_said_where_its_text_would_not_say_so() {
+        assert!(html("[login](https://pаypal.com/)").ends_with("login</a> (xn--pypal-4ve.com)</p>\n"));
+        assert!(html("https://пример.рф/").ends_with("</a> (xn--e1afmkfd.xn--p1ai)</p>\n"));
+        assert!(html("[**bank.example**](https://evil.example/)").ends_with("</a> (evil.example)</p>\n"));
+        assert!(html("[`bank.example`](https://evil.example/)").contains("</a> (evil.example)"));
+        assert!(html("![bank.example](https://evil.example/p.png)").contains("</a> (evil.example)"));
+        assert!(html("[words](https://example.org/)").ends_with("words</a></p>\n"));
+        assert!(html("https://example.org/ and ana@example.org").matches("(").count() == 0);
+        assert!(html("[](https://example.org/)").contains(">https://example.org/</a>"));
+        let many = "[words](https://example.org/) ".repeat(LINKS_MAX + 1);
+        assert_eq!(html(&many).matches("</a> (example.org)").count(), 1, "beyond the bound each has it");
+        // What can't be a link has no host, and no tag of the host's making comes through.
+        assert!(!html("[bank.example](javascript:alert(1))").contains('('));
+        assert!(!html("[x](https://<b>.example/)").contains("<b>"));
     }
 
     #[test]

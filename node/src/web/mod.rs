@@ -12,6 +12,7 @@ mod atom;
 mod attempts;
 mod frame;
 mod guard;
+mod hosts;
 mod listen;
 mod login;
 mod markdown;
@@ -21,7 +22,7 @@ mod places;
 mod preferences;
 mod sessions;
 mod show;
-mod texts;
+pub(crate) mod texts;
 mod tls;
 mod turns;
 
@@ -42,6 +43,7 @@ use axum::routing::get;
 use preferences::Preferences;
 use std::sync::Arc;
 use std::time::Duration;
+use texts::Language;
 
 /// What pages are made from.
 pub(crate) struct Web {
@@ -84,8 +86,9 @@ async fn in_time(request: Request, next: Next) -> Response {
 
 /// An answer, or after a while the news that there is none.
 async fn within(time_max: Duration, request: Request, next: Next) -> Response {
+    let t = Language::of_browser(request.headers()).texts();
     match tokio::time::timeout(time_max, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => (StatusCode::GATEWAY_TIMEOUT, "The node took too long. Load the page again.\n").into_response(),
+        Err(_) => (StatusCode::GATEWAY_TIMEOUT, format!("{}\n", t.door_slow)).into_response(),
     }
 }

@@ -1,8 +1,10 @@
 //! The words of the page, in every language that it speaks, side by side: a text that lacks one doesn't compile.
 //!
-//! Owns the choice of language and the words; templates own where they stand. `%n` is a number, `%s` a text.
+//! Owns the choice of language and the words; templates own where they stand. `%n` is a number, `%s` a text. What explains things
+//! beyond the page, and is told by the API in English, too, is in `explanations`.
 
 use axum::http::header::{self, HeaderMap};
+use std::fmt::Display;
 
 /// A language of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -55,22 +57,28 @@ impl Language {
 }
 
 macro_rules! catalogue {
-    ($($name:ident: $en:literal, $pt:literal;)*) => {
-        /// Every text of the page in one language.
+    ($(#[$about:meta])* $of:ident; $($name:ident: $en:literal, $pt:literal;)*) => {
+        $(#[$about])*
         #[derive(Debug)]
-        pub(crate) struct Texts {
+        pub(crate) struct $of {
             $(#[doc = $en] pub(crate) $name: &'static str,)*
         }
 
-        static EN: Texts = Texts { $($name: $en,)* };
-        static PT: Texts = Texts { $($name: $pt,)* };
+        pub(super) static EN: $of = $of { $($name: $en,)* };
+        pub(super) static PT: $of = $of { $($name: $pt,)* };
 
         #[cfg(test)]
-        const PAIRS: &[(&str, &str, &str)] = &[$((stringify!($name), $en, $pt),)*];
+        pub(super) const PAIRS: &[(&str, &str, &str)] = &[$((stringify!($name), $en, $pt),)*];
     };
 }
 
+mod explanations;
+
+pub(crate) use explanations::{ENGLISH, Explanations};
+
 catalogue! {
+    /// Every text of the page in one language.
+    Texts;
     partial: "The index is being rebuilt from the log (%n\u{a0}%): until then a part is shown.", "O índice está a ser reconstruído a partir do registo (%n\u{a0}%): até lá mostra-se uma parte.";
     lang: "en", "pt";
     skip: "Skip to the content", "Saltar para o conteúdo";
@@ -96,7 +104,7 @@ catalogue! {
     search_none: "Nothing was found. Fewer words find more.", "Nada foi encontrado. Menos palavras encontram mais.";
     search_incomplete: "%n of %s were searched: the rest is being read. Try again in a moment.",
         "Foram pesquisados %n de %s: o resto está a ser lido. Tente de novo daqui a pouco.";
-    search_problem: "Not all could be searched: %s", "Nem tudo pôde ser pesquisado: %s";
+    search_problem: "Not all could be searched:", "Nem tudo pôde ser pesquisado:";
     node: "Node", "Nó";
     settings: "Settings", "Definições";
     help: "Help", "Ajuda";
@@ -111,6 +119,20 @@ catalogue! {
         "Demasiadas tentativas: esta não foi verificada. Espere %n s.";
     login_closed: "No password can be used here now. `roda web password`, on the machine of the node, sets one.",
         "Neste momento nenhuma palavra-passe serve aqui. `roda web password`, na máquina do nó, define uma.";
+    door_private: "This page is for the person who runs this node. Open the link that the command `roda web` prints: it logs this browser in.",
+        "Esta página é para quem tem este nó. Abra a ligação que o comando `roda web` mostra: faz entrar este navegador.";
+    door_used_link: "This login link was used, or is too old. Get a new one with the command `roda web`.",
+        "Esta ligação já foi usada, ou é demasiado antiga. Peça uma nova com o comando `roda web`.";
+    door_logged_out: "You are logged out. `roda web` gives a new login link.", "Saiu. `roda web` dá uma nova ligação para entrar.";
+    door_from_elsewhere: "This came from another page than Roda's own, and was not carried out.",
+        "Isto veio de uma página que não é da Roda, e não foi feito.";
+    door_no_token: "The form's token is missing or of another session. Go back, load the page again, and send it anew.",
+        "O código do formulário falta ou é de outra sessão. Volte atrás, carregue a página de novo, e envie outra vez.";
+    door_busy: "Too many requests: wait a moment.", "Demasiados pedidos: espere um momento.";
+    door_slow: "The node took too long. Load the page again.", "O nó demorou demasiado. Carregue a página de novo.";
+    door_too_long: "That is too long.", "Isso é demasiado longo.";
+    door_other_name: "This door does not answer to that name. Use the address that `roda web` prints, or add the name to `web.allowed_hosts` in config.toml.",
+        "Esta porta não responde a esse nome. Use o endereço que `roda web` mostra, ou junte o nome a `web.allowed_hosts` no config.toml.";
     you_write_as: "You write as", "Escreve como";
     sorted: "Order", "Ordem";
     sort_new: "new", "recentes";
@@ -125,7 +147,7 @@ catalogue! {
     sort_top_why: "Most votes up, less votes down, within the time chosen.",
         "Mais votos a favor, menos os votos contra, no período escolhido.";
     sort_balanced_why: "As hot, but each further post of the same author stands further down.",
-        "Como a popular, mas cada nova publicação do mesmo autor desce um pouco.";
+        "Como em alta, mas cada nova publicação do mesmo autor desce um pouco.";
     range_day: "day", "dia";
     range_week: "week", "semana";
     range_month: "month", "mês";
@@ -436,7 +458,29 @@ catalogue! {
     work_bits: "Bits of work that an event needs", "Bits de trabalho que um evento precisa";
 }
 
+/// A sentence with its number and its words. The number comes first: words are strangers', and may look like a place to fill.
+pub(crate) fn filled(text: &str, number: impl Display, words: &str) -> String {
+    text.replace("%n", &number.to_string()).replace("%s", words)
+}
+
 impl Texts {
+    /// The sentences that explain things, in the same language.
+    pub(crate) fn explanations(&self) -> &'static Explanations {
+        if self.lang == PT.lang { &explanations::PT } else { &explanations::EN }
+    }
+
+    /// An order's name, and what it does; the name alone for one that is not known here.
+    pub(crate) fn sort<'a>(&self, word: &'a str) -> (&'a str, &'static str) {
+        match word {
+            "new" => (self.sort_new, self.sort_new_why),
+            "active" => (self.sort_active, self.sort_active_why),
+            "hot" => (self.sort_hot, self.sort_hot_why),
+            "balanced" => (self.sort_balanced, self.sort_balanced_why),
+            "top" => (self.sort_top, self.sort_top_why),
+            other => (other, ""),
+        }
+    }
+
     /// A sentence with a number in it.
     pub(crate) fn n(&self, number: impl Into<i64>, one: &str, many: &str) -> String {
         let number = number.into();
@@ -515,7 +559,7 @@ mod tests {
 
     #[test]
     fn both_languages_have_every_text_with_the_same_places_to_fill() {
-        for (name, en, pt) in PAIRS {
+        for (name, en, pt) in PAIRS.iter().chain(explanations::PAIRS) {
             assert!(!en.is_empty() && !pt.is_empty(), "{name}");
             for place in ["%n", "%s"] {
                 assert_eq!(en.matches(place).count(), pt.matches(place).count(), "{name}: {place}");

@@ -1,5 +1,6 @@
 //! A board: its head, and its log.
 
+use super::languages::tag;
 use crate::api::boards::completeness;
 use crate::api::dto::Completeness;
 use crate::api::error::ApiError;
@@ -26,6 +27,8 @@ pub(super) struct BoardHead {
     /// HTML.
     pub(super) description: String,
     pub(super) rules: Vec<String>,
+    /// The language of these words; empty if the charter names none.
+    pub(super) language: String,
     pub(super) lacks_charter: bool,
     pub(super) kind: &'static str,
     pub(super) followed: bool,
@@ -50,7 +53,7 @@ pub(super) async fn head(web: &Shared, frame: &Frame, text: String) -> Result<Bo
         })
         .await?;
     let state = completeness(&web.context, board.space)?;
-    let KnownBoard { space, row, name, .. } = board;
+    let KnownBoard { space, row, name, language, .. } = board;
     let is_open = row.open_name.is_some();
     let id = space.to_string();
     Ok(BoardHead {
@@ -59,6 +62,7 @@ pub(super) async fn head(web: &Shared, frame: &Frame, text: String) -> Result<Bo
         title: words.as_ref().map(|words| show::line(&words.title)).unwrap_or_default(),
         description: words.as_ref().map(|words| markdown::html(&words.description)).unwrap_or_default(),
         rules: words.iter().flat_map(|words| &words.rules).map(|rule| show::line(rule)).collect(),
+        language: tag(&language).to_owned(),
         lacks_charter: !is_open && words.is_none(),
         kind: if is_open { frame.t.kind_open } else { frame.t.kind_charter },
         can_be_listed: row.followed && !is_open,

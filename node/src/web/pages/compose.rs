@@ -1,11 +1,12 @@
 //! Writing: a new post, an answer, an edit; with preview, and a draft that is kept in the home.
 
+use super::languages::Languages;
 use crate::api::dto::{NewEdit, NewPost, NewReply, Wait};
 use crate::api::error::ApiError;
 use crate::api::read::{ThreadAsk, show_thread};
 use crate::api::write::{write_edit, write_post, write_reply};
 use crate::home::write_private;
-use crate::web::frame::Frame;
+use crate::web::frame::{Frame, Told};
 use crate::web::{Shared, Web, markdown, show};
 use askama::Template;
 use axum::Form;
@@ -57,9 +58,11 @@ struct ComposePage {
     has_tags: bool,
     words: Words,
     answered: Option<Answered>,
+    /// The language of the board; empty if it names none.
+    language: String,
     preview: Option<String>,
     notice: Option<String>,
-    problem: Option<String>,
+    problem: Option<Told>,
     has_draft: bool,
     /// Under which name the script keeps what is typed.
     draft_key: String,
@@ -336,11 +339,13 @@ async fn form(
     said: Said,
 ) -> Result<(ComposePage, Option<axum::http::StatusCode>), ApiError> {
     let t = frame.t;
+    let mut board = words.board.clone();
     let target = match what {
         What::Post => None,
         What::Reply(id) | What::Edit(id) => {
             let thread = show_thread(&web.context, id.clone(), one(id)).await?;
-            let root = thread.root.clone();
+            board = thread.board;
+            let root = thread.root;
             thread.nodes.into_iter().find(|node| node.id == *id).map(|node| (root, node))
         }
     };
@@ -364,8 +369,9 @@ async fn form(
         }
         What::Edit(_) => t.editing.to_owned(),
     };
+    let language = web.reading(move |context| Ok(Languages::of(&context.boards()?).of_board(&board))).await?;
     let status = said.problem.as_ref().map(|problem| problem.status);
-    let problem = said.problem.map(|problem| format!("{} {}", show::line(&problem.message), show::line(&problem.hint)));
+    let problem = said.problem.map(|problem| frame.told(&problem));
     let notice = said.notice.or_else(|| (said.is_draft && words.act.is_empty()).then(|| t.draft_found.to_owned()));
     let page = ComposePage {
         heading,
@@ -378,6 +384,7 @@ async fn form(
         preview: said.preview.then(|| markdown::html(&words.text)),
         words,
         answered,
+        language,
         notice,
         problem,
         has_draft: said.is_draft,

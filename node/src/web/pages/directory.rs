@@ -1,6 +1,7 @@
 //! Boards that peers list, and whether this node lists one of its own.
 
-use crate::api::directory::{DirectoryAsk, FORMULA, list_board, read_directory};
+use super::languages::tag;
+use crate::api::directory::{DirectoryAsk, list_board, read_directory};
 use crate::api::dto::{DirectoryEntry, ListingAsk};
 use crate::web::frame::{Frame, way_back};
 use crate::web::{Shared, show};
@@ -22,6 +23,8 @@ struct Found {
     title: String,
     description: String,
     language: String,
+    /// The language, if it is one.
+    tag: String,
     /// Who knows it, in words.
     known_by: String,
     threads: u64,
@@ -60,7 +63,8 @@ pub(super) async fn list(State(web): State<Shared>, frame: Frame, Query(asked): 
     let last = entries.last().filter(|_| entries.len() == LIMIT);
     let next = last.map(|last| last.board.clone());
     let boards = entries.into_iter().map(|entry| found(&frame, entry)).collect();
-    Frame::page(&DirectoryPage { frame, words: asked.words, boards, formula: FORMULA, next })
+    let formula = frame.t.explanations().formula_directory;
+    Frame::page(&DirectoryPage { frame, words: asked.words, boards, formula, next })
 }
 
 fn found(frame: &Frame, entry: DirectoryEntry) -> Found {
@@ -71,6 +75,7 @@ fn found(frame: &Frame, entry: DirectoryEntry) -> Found {
         name,
         title: show::line(&entry.title),
         description: show::line(&entry.description),
+        tag: tag(&entry.language).to_owned(),
         language: show::line(&entry.language),
         known_by: frame.t.known_by(entry.known_by, entry.networks),
         threads: entry.threads,

@@ -1,6 +1,7 @@
 //! Lists of threads: the home page, over all followed boards, and a board's own page.
 
 use super::board::{BoardHead, head};
+use super::languages::Languages;
 use crate::api::error::ApiError;
 use crate::api::feed::{FeedAsk, read_feed};
 use crate::web::frame::Frame;
@@ -37,6 +38,7 @@ pub(super) struct Entry {
     id: String,
     short: String,
     title: String,
+    language: String,
     retracted: bool,
     hidden: Option<String>,
     unread: u64,
@@ -64,15 +66,12 @@ struct FeedPage {
 }
 
 fn sorts(t: &'static Texts, chosen: &str) -> Vec<Choice> {
-    let all = [
-        ("new", t.sort_new, t.sort_new_why),
-        ("active", t.sort_active, t.sort_active_why),
-        ("hot", t.sort_hot, t.sort_hot_why),
-        ("balanced", t.sort_balanced, t.sort_balanced_why),
-        ("top", t.sort_top, t.sort_top_why),
-    ];
-    let formula = |word| FeedSort::of_word(word).map_or("", FeedSort::formula);
-    let choice = |(word, name, why)| Choice { word, name, why, formula: formula(word), is_chosen: word == chosen };
+    let all = [FeedSort::New, FeedSort::Active, FeedSort::Hot, FeedSort::Balanced, FeedSort::Top];
+    let choice = |sort: FeedSort| {
+        let word = sort.word();
+        let (name, why) = t.sort(word);
+        Choice { word, name, why, formula: t.explanations().formula(sort), is_chosen: word == chosen }
+    };
     all.into_iter().map(choice).collect()
 }
 
@@ -125,14 +124,16 @@ async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> R
         limit: Some(ENTRIES + 1),
         before: ask.before,
         range: ask.range.clone().filter(|_| sort == "top"),
-        hidden: false,
+        // Behind a line that says why, for whoever wants to see them.
+        hidden: true,
     };
     let me = web.context.me().to_string();
-    let (mut found, follows_none) = web
+    let (mut found, follows_none, languages) = web
         .reading(move |context| {
             let found = read_feed(context, &asked)?;
-            let follows_none = !context.boards()?.iter().any(|board| board.row.followed);
-            Ok((found, follows_none))
+            let boards = context.boards()?;
+            let follows_none = !boards.iter().any(|board| board.row.followed);
+            Ok((found, follows_none, Languages::of(&boards)))
         })
         .await?;
     let base = board.as_ref().map_or_else(|| "/".to_owned(), |board| format!("/b/{}", board.id));
@@ -149,6 +150,7 @@ async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> R
             short: show::short_id(&entry.id),
             hidden: entry.hidden.as_ref().map(|hidden| super::thread::hidden_words(frame.t, hidden)),
             title: show::line(&entry.title),
+            language: languages.of_board(&entry.board),
             retracted: entry.retracted,
             unread: entry.unread,
             comments: entry.comments,

@@ -1,6 +1,7 @@
 //! What came for the reader: answers, mentions, watched threads; and what is next.
 
 use super::deeds::Back;
+use super::languages::Languages;
 use crate::api::dto::{CatchUpAsk, InboxEntry, NextAsk};
 use crate::api::error::ApiError;
 use crate::api::inbox::{InboxAsk, clear_inbox, read_inbox};
@@ -21,6 +22,8 @@ struct Entry {
     id: String,
     short: String,
     title: String,
+    has_title: bool,
+    language: String,
     board: String,
     board_name: String,
     author: show::Author,
@@ -56,13 +59,16 @@ pub(super) async fn list(State(web): State<Shared>, frame: Frame, Query(ask): Qu
 
 async fn read(web: &Shared, frame: &Frame, ask: Ask) -> Result<InboxPage, ApiError> {
     let asked = InboxAsk { all: true, hidden: false, limit: Some(ENTRIES + 1), before: ask.before };
-    let mut found = web.reading(move |context| read_inbox(context, &asked)).await?;
+    let (mut found, languages) =
+        web.reading(move |context| Ok((read_inbox(context, &asked)?, Languages::of(&context.boards()?)))).await?;
     let has_more = found.len() > ENTRIES;
     found.truncate(ENTRIES);
     let next = found.last().filter(|_| has_more).map(|last| format!("/inbox?before={}", last.cursor));
     let t = frame.t;
     let entry = |entry: InboxEntry| Entry {
         short: show::short_id(&entry.id),
+        has_title: !entry.title.trim().is_empty(),
+        language: languages.of_board(&entry.board),
         title: if entry.title.trim().is_empty() { t.no_title.to_owned() } else { show::line(&entry.title) },
         board_name: show::board(&entry.board, &entry.board_name),
         author: show::Author::new(&entry.author, entry.name.as_deref(), entry.look_alike, false),

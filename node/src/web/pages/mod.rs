@@ -7,6 +7,7 @@ mod deeds;
 mod directory;
 mod feed;
 mod inbox;
+mod languages;
 mod node;
 mod person;
 mod power;

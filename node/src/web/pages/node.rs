@@ -1,10 +1,11 @@
 //! The node: who it is connected to, what it holds, what is on its way, what is wrong.
 
 use crate::api::boards::read_boards;
-use crate::api::dto::{Finding, FindingState};
+use crate::api::dto::FindingState;
 use crate::api::error::ApiError;
 use crate::api::node::{diagnose, read_peers, read_status};
 use crate::api::read::read_outbox;
+use crate::doctor::Observation;
 use crate::web::frame::Frame;
 use crate::web::texts::Texts;
 use crate::web::{Shared, show};
@@ -42,6 +43,7 @@ struct Waiting {
     id: String,
     short: String,
     kind: String,
+    is_in_thread: bool,
     created_ms: u64,
     delivery: String,
 }
@@ -51,6 +53,7 @@ struct Found {
     state: &'static str,
     class: &'static str,
     message: String,
+    is_english: bool,
     fix: String,
 }
 
@@ -78,7 +81,7 @@ async fn read(web: &Shared, frame: &Frame) -> Result<NodePage, ApiError> {
     let t = frame.t;
     let status = read_status(&web.context).await?;
     let peers = read_peers(&web.context).await?;
-    let findings = diagnose(&web.context).await?.findings;
+    let findings = diagnose(&web.context, t.explanations()).await?;
     let outbox = web.reading(read_outbox).await?;
     let boards = read_boards(&web.context).await?;
     let facts = vec![
@@ -89,7 +92,7 @@ async fn read(web: &Shared, frame: &Frame) -> Result<NodePage, ApiError> {
         (t.uptime, format!("{} min", status.uptime_s / 60)),
         (t.version, status.version.clone()),
     ];
-    let found = |finding: Finding| {
+    let found = |finding: Observation| {
         let (class, state) = match finding.state {
             FindingState::Ok => ("ok", t.finding_ok),
             FindingState::Note => ("note", t.finding_note),
@@ -99,6 +102,7 @@ async fn read(web: &Shared, frame: &Frame) -> Result<NodePage, ApiError> {
             state,
             class,
             message: show::line(&finding.message),
+            is_english: finding.is_english,
             fix: finding.fix.as_deref().map(show::line).unwrap_or_default(),
         }
     };
@@ -115,7 +119,8 @@ async fn read(web: &Shared, frame: &Frame) -> Result<NodePage, ApiError> {
     let waiting = |entry: crate::api::dto::OutboxEntry| Waiting {
         short: show::short_id(&entry.id),
         delivery: t.delivery(&entry.state, entry.held_by),
-        kind: entry.kind,
+        kind: t.explanations().kind(&entry.kind).to_owned(),
+        is_in_thread: matches!(entry.kind.as_str(), "post" | "comment"),
         created_ms: entry.created_ms,
         id: entry.id,
     };

@@ -1,9 +1,11 @@
 //! People and this page: authors, settings, help.
 
+use super::languages::Languages;
 use crate::api::authors::{AuthorAsk, read_author};
-use crate::api::dto::Writing;
+use crate::api::dto::{AuthorPage as Page, Hidden, Writing};
 use crate::api::error::ApiError;
 use crate::api::names::Names;
+use crate::runtime::Context;
 use crate::web::frame::Frame;
 use crate::web::preferences::{Choice, Theme};
 use crate::web::texts::Language;
@@ -17,6 +19,7 @@ use roda_protocol::id::AuthorKey;
 use roda_protocol::view::FeedSort;
 use roda_protocol::view::policy::Policy;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Posts and comments of a page of an author.
 const ENTRIES: usize = 30;
@@ -35,12 +38,16 @@ struct Entry {
     id: String,
     short: String,
     title: String,
+    has_title: bool,
+    language: String,
     is_comment: bool,
     board: String,
     board_name: String,
     created_ms: u64,
     html: String,
     gone: Option<String>,
+    /// The reader's rule that hides its words; they are there on demand.
+    hidden: Option<String>,
 }
 
 /// What an author's address says.
@@ -60,22 +67,26 @@ pub(super) async fn author(
         .reading(move |context| {
             let key: AuthorKey = key.parse().map_err(|_| {
                 ApiError::invalid("that is no author's key", "an author is `@` and 52 letters and digits")
+                    .on_page(|t| t.error_no_author)
             })?;
             let ask = AuthorAsk { hidden: false, limit: Some(ENTRIES), before: asked.before };
-            let page = read_author(context, &key.to_string(), &ask)?;
+            let mut page = read_author(context, &key.to_string(), &ask)?;
+            show_hidden(context, &mut page, ask)?;
             let policy = Policy::new(context.me(), context.store.rules()?);
             let look_alike = Names::of_reader(context, &policy)?.is_like_another(&page.author, page.name.as_deref());
             let author = show::Author::new(&page.author, page.name.as_deref(), look_alike, key == context.me());
-            Ok((page, author))
+            Ok((page, author, Languages::of(&context.boards()?)))
         })
         .await;
-    let (page, author) = match read {
+    let (page, author, languages) = match read {
         Ok(read) => read,
         Err(error) => return frame.failed(error),
     };
     let t = frame.t;
     let entry = |written: Writing| Entry {
         short: show::short_id(&written.id),
+        has_title: !written.title.trim().is_empty(),
+        language: languages.of_board(&written.board),
         title: if written.title.trim().is_empty() { t.no_title.to_owned() } else { show::line(&written.title) },
         is_comment: written.kind == "comment",
         board_name: show::board(&written.board, &written.board_name),
@@ -83,15 +94,42 @@ pub(super) async fn author(
         html: markdown::html(&written.text),
         gone: match &written.hidden {
             _ if written.retracted => Some(t.retracted.to_owned()),
-            Some(hidden) => Some(super::thread::hidden_words(t, hidden)),
-            None => None,
+            Some(hidden) if !is_by_reader(hidden) => Some(super::thread::hidden_words(t, hidden)),
+            _ => None,
         },
+        hidden: written
+            .hidden
+            .as_ref()
+            .filter(|hidden| is_by_reader(hidden) && !written.retracted)
+            .map(|hidden| super::thread::hidden_words(t, hidden)),
         board: written.board,
         id: written.id,
     };
     let next = page.next.map(|next| format!("/author/{}?before={next}", page.author));
     let entries = page.events.into_iter().map(entry).collect();
     Frame::page(&AuthorPage { author, entries, next, frame })
+}
+
+/// Whether one's own rule hides it: then its words are here.
+fn is_by_reader(hidden: &Hidden) -> bool {
+    hidden.by == "you"
+}
+
+/// Adds the words of what the reader's rules hide. Only there: the title of a hidden post is not to stand above comments that
+/// are not.
+fn show_hidden(context: &Context, page: &mut Page, ask: AuthorAsk) -> Result<(), ApiError> {
+    let is_hidden = |written: &Writing| written.hidden.as_ref().is_some_and(is_by_reader);
+    if !page.events.iter().any(is_hidden) {
+        return Ok(());
+    }
+    let shown = read_author(context, &page.author, &AuthorAsk { hidden: true, ..ask })?.events;
+    let mut shown: BTreeMap<String, Writing> = shown.into_iter().map(|written| (written.id.clone(), written)).collect();
+    for written in page.events.iter_mut().filter(|written| is_hidden(written)) {
+        if let Some(whole) = shown.remove(&written.id) {
+            *written = whole;
+        }
+    }
+    Ok(())
 }
 
 #[derive(Template)]
@@ -196,7 +234,7 @@ pub(super) async fn help(frame: Frame) -> Response {
         (&["?"], t.key_help),
     ];
     let keys = keys.into_iter().map(|(keys, what)| Key { keys, what }).collect();
-    let sorts = FeedSort::ALL.iter().map(|sort| (sort.word(), sort.formula())).collect();
+    let sorts = FeedSort::ALL.iter().map(|sort| (t.sort(sort.word()).0, t.explanations().formula(*sort))).collect();
     Frame::page(&HelpPage { frame, keys, sorts })
 }
 

@@ -1,7 +1,7 @@
 //! How concentrated this node's world is: figures, and the shares behind them as plots and tables.
 
 use crate::api::dto::{Figures, Loss, Power, PowerOf, Share};
-use crate::api::power::{DAYS_DEFAULT, PowerAsk, read_power};
+use crate::api::power::{DAYS_DEFAULT, NEARBY, OTHERS, PowerAsk, read_power};
 use crate::web::frame::Frame;
 use crate::web::texts::Texts;
 use crate::web::{Shared, show};
@@ -93,7 +93,7 @@ pub(super) async fn power(
         Err(error) => return frame.failed(error.into()),
     };
     let (days, board) = (ask.days.unwrap_or(DAYS_DEFAULT), ask.board.clone().unwrap_or_default());
-    match read_power(&web.context, ask).await {
+    match read_power(&web.context, ask, frame.t.explanations()).await {
         Ok(power) => Frame::page(&page(frame, &power, days, board)),
         Err(error) => frame.failed(error),
     }
@@ -125,7 +125,7 @@ fn page(frame: Frame, power: &Power, days: u64, board: String) -> PowerPage {
         days: DAYS.iter().map(|offered| (*offered, *offered == days)).collect(),
         parts: boards.map(|of| part(t, of)).chain([peers]).collect(),
         plots: plots.into_iter().flatten().collect(),
-        losses: power.losses.iter().map(loss).collect(),
+        losses: power.losses.iter().map(|lost| loss(t, lost)).collect(),
         board,
         frame,
     }
@@ -171,43 +171,45 @@ fn plot(t: &Texts, name: &'static str, shares: &[Share], words: fn(u64) -> Strin
         at += width;
         let is_author = share.who.starts_with('@');
         rows.push(PlotRow {
-            who: holder(share),
+            who: holder(t, share),
             link: is_author.then(|| format!("/author/{}", show::in_address(&share.who))),
             count: words(share.count),
             share: percent(share.share),
             shade,
         });
     }
-    let words = format!("{name}: {} {}, {}", t.power_top1, percent(largest.share), holder(largest));
+    let words = format!("{name}: {} {}, {}", t.power_top1, percent(largest.share), holder(t, largest));
     Some(Plot { name, words, bars, rows })
 }
 
-fn holder(share: &Share) -> String {
+fn holder(t: &Texts, share: &Share) -> String {
     match &share.name {
-        Some(name) => format!("{} {}", show::name(name), peer(&share.who)),
-        None => peer(&share.who),
+        Some(name) => format!("{} {}", show::name(name), peer(t, &share.who)),
+        None => peer(t, &share.who),
     }
 }
 
 /// A key or a peer's name, short enough for a table. The end of a peer's name differs, the beginning hardly does.
-fn peer(who: &str) -> String {
+fn peer(t: &Texts, who: &str) -> String {
     let line = show::line(who);
     match who {
+        NEARBY => t.explanations().power_nearby.to_owned(),
+        OTHERS => t.explanations().power_others.to_owned(),
         _ if who.starts_with('@') => line.chars().take(9).collect(),
         _ if who.starts_with("12D3") => format!("…{}", line.get(line.len().saturating_sub(8)..).unwrap_or_default()),
         _ => line,
     }
 }
 
-fn loss(loss: &Loss) -> LossRow {
+fn loss(t: &Texts, loss: &Loss) -> LossRow {
     let copies: Vec<String> = loss.only_copy_of.iter().map(|name| show::line(name)).collect();
     let or_none = |text: String| if text.is_empty() { "—".to_owned() } else { text };
     LossRow {
-        who: peer(&loss.peer_id),
+        who: peer(t, &loss.peer_id),
         copies: or_none(copies.join(", ")),
         first: percent(loss.first_deliveries),
         received: percent(loss.received),
-        network: or_none(loss.only_of_network.as_deref().map(show::line).unwrap_or_default()),
+        network: or_none(loss.only_of_network.as_deref().map(|network| peer(t, network)).unwrap_or_default()),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::web::{Shared, show};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use roda_protocol::view::FeedSort;
 
 /// A place in an order.
 struct Rank {
@@ -39,7 +40,7 @@ pub(super) async fn why(State(web): State<Shared>, frame: Frame, Path(id): Path<
 }
 
 fn page(frame: Frame, report: WhyReport) -> WhyPage {
-    let t = frame.t;
+    let (t, said) = (frame.t, frame.t.explanations());
     let signature = &report.signature;
     let brought = match report.brought.by.as_str() {
         "here" => t.why_here.to_owned(),
@@ -47,16 +48,16 @@ fn page(frame: Frame, report: WhyReport) -> WhyPage {
         _ => t.why_not_recorded.to_owned(),
     };
     let facts = vec![
-        (t.kind, report.kind.clone()),
+        (t.kind, said.kind(&report.kind).to_owned()),
         (t.board, show::board(&report.board, &report.board_name)),
         (t.why_written, show::machine_time(&report.created_ms)),
         (t.why_received, show::machine_time(&report.received_ms)),
         (t.why_brought, brought),
         (t.why_signature, if signature.valid { t.why_valid } else { t.why_invalid }.to_owned()),
-        (t.why_signer, format!("{}: {}", signature.signer, signature.key)),
+        (t.why_signer, format!("{}: {}", said.signer(&signature.signer), signature.key)),
         (t.work_bits, signature.work_bits.to_string()),
         (t.why_bytes, signature.bytes.to_string()),
-        (t.why_stored, report.stored.clone()),
+        (t.why_stored, said.stored(&report.stored).to_owned()),
         (t.why_waits, if report.waits_for.is_empty() { "—".to_owned() } else { report.waits_for.join(", ") }),
         (t.why_points, report.points.to_string()),
     ];
@@ -71,8 +72,8 @@ fn page(frame: Frame, report: WhyReport) -> WhyPage {
             "active" => show::machine_time(&rank.active_ms),
             _ => show::machine_time(&rank.created_ms),
         },
-        sort: rank.sort,
-        formula: rank.formula,
+        sort: t.sort(&rank.sort).0.to_owned(),
+        formula: FeedSort::of_word(&rank.sort).map_or(rank.formula.as_str(), |sort| said.formula(sort)).to_owned(),
         place: rank.place,
         of: rank.of,
     };

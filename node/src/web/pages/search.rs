@@ -1,11 +1,12 @@
 //! Search: a form with filters, and pages of what was found with the hits marked.
 
+use super::languages::Languages;
 use crate::api::dto::{SearchHit, SearchPage as Found};
 use crate::api::error::ApiError;
 use crate::api::search::{SearchAsk, read_search};
-use crate::web::frame::Frame;
+use crate::web::frame::{Frame, Told};
 use crate::web::show::{self, Piece};
-use crate::web::texts::Texts;
+use crate::web::texts::{Texts, filled};
 use crate::web::{Shared, show::Author};
 use askama::Template;
 use axum::extract::{Query, State};
@@ -64,6 +65,8 @@ struct Entry {
     id: String,
     short: String,
     title: Vec<Piece>,
+    has_title: bool,
+    language: String,
     kind: &'static str,
     board: String,
     board_name: String,
@@ -80,12 +83,13 @@ struct SearchPage {
     ask: Ask,
     is_filtered: bool,
     boards: Vec<Choice>,
-    problem: Option<String>,
+    problem: Option<Told>,
     /// Nothing was asked yet, or it could not be read.
     is_answered: bool,
     entries: Vec<Entry>,
     found: String,
-    state: Option<String>,
+    /// Why there may be more than was found.
+    state: Option<Incomplete>,
     next: Option<String>,
 }
 
@@ -99,6 +103,7 @@ pub(super) async fn search(State(web): State<Shared>, frame: Frame, Query(ask): 
 
 async fn page(web: &Shared, frame: &Frame, ask: Ask) -> Result<(StatusCode, SearchPage), ApiError> {
     let known = web.reading(|context| context.boards()).await?;
+    let languages = Languages::of(&known);
     let boards = known.iter().map(|board| {
         let id = board.space.to_string();
         Choice { name: show::board(&id, &board.name), is_chosen: ask.board == id || ask.board == board.name, id }
@@ -127,12 +132,12 @@ async fn page(web: &Shared, frame: &Frame, ask: Ask) -> Result<(StatusCode, Sear
             page.state = state(t, &found);
             page.found = t.found(&found.found);
             page.next = found.cursor.as_deref().map(|cursor| page.ask.address(cursor));
-            page.entries = found.hits.into_iter().map(|hit| entry(t, &me, hit)).collect();
+            page.entries = found.hits.into_iter().map(|hit| entry(t, &me, &languages, hit)).collect();
             Ok((StatusCode::OK, page))
         }
         // What was typed stays where it is, so that it can be mended.
         Err(error) => {
-            page.problem = Some(show::line(&format!("{}. {}", error.message, error.hint)));
+            page.problem = Some(frame.told(&error));
             Ok((error.status, page))
         }
     }
@@ -153,22 +158,30 @@ fn asked(ask: &Ask) -> SearchAsk {
     }
 }
 
-/// Why there may be more than was found.
-fn state(t: &Texts, found: &Found) -> Option<String> {
+/// Why there may be more than was found: in the reader's language, and what only the system can say, in English.
+struct Incomplete {
+    ours: String,
+    english: String,
+}
+
+fn state(t: &Texts, found: &Found) -> Option<Incomplete> {
     match &found.problem {
-        Some(problem) => Some(t.search_problem.replace("%s", &show::line(problem))),
+        Some(problem) => Some(Incomplete { ours: t.search_problem.to_owned(), english: show::line(problem) }),
         None if found.complete => None,
         None => {
-            Some(t.search_incomplete.replace("%n", &found.indexed.to_string()).replace("%s", &found.total.to_string()))
+            let ours = filled(t.search_incomplete, found.indexed, &found.total.to_string());
+            Some(Incomplete { ours, english: String::new() })
         }
     }
 }
 
-fn entry(t: &Texts, me: &str, hit: SearchHit) -> Entry {
+fn entry(t: &Texts, me: &str, languages: &Languages, hit: SearchHit) -> Entry {
     let title = show::pieces(&hit.title, &hit.title_marks);
     let is_empty = title.iter().all(|piece| piece.text.trim().is_empty());
     Entry {
         short: show::short_id(&hit.id),
+        has_title: !is_empty,
+        language: languages.of_board(&hit.board),
         title: if is_empty { vec![Piece { text: t.no_title.to_owned(), is_hit: false }] } else { title },
         kind: if hit.kind == "post" { t.search_post } else { t.search_comment },
         board_name: show::board(&hit.board, &hit.board_name),

@@ -1,11 +1,13 @@
 //! A thread, or one branch of it: as a tree of nested lists, a page of it at a time.
 
 use super::board::completeness_words;
+use super::languages::Languages;
 use crate::api::dto::{Hidden, ThreadNode};
 use crate::api::error::ApiError;
 use crate::api::read::{ThreadAsk, show_thread, state_word};
 use crate::runtime::Context;
 use crate::web::frame::Frame;
+use crate::web::hosts::host_beside;
 use crate::web::texts::Texts;
 use crate::web::{Shared, markdown, show};
 use askama::Template;
@@ -53,6 +55,8 @@ pub(super) struct Row {
     html: String,
     link: Option<String>,
     is_safe_link: bool,
+    /// Where the link leads, if it does not say so itself.
+    link_host: Option<String>,
     tags: Vec<String>,
     created_ms: u64,
     edited_ms: Option<u64>,
@@ -77,6 +81,10 @@ pub(super) struct Row {
 struct ThreadTemplate {
     frame: Frame,
     heading: String,
+    /// The language of the heading; empty if these are the page's words.
+    heading_language: String,
+    /// The language of the board; empty if it names none.
+    language: String,
     board: String,
     board_name: String,
     root: String,
@@ -144,8 +152,12 @@ async fn page(web: &Shared, frame: &Frame, id: String, after: Option<String>) ->
         let more = thread.nodes.first().and_then(|first| first.more.as_ref());
         let next = more.and_then(|more| more.after.as_ref());
         let next = next.map(|last| format!("/t/{}?after={last}", thread.asked));
+        let language = Languages::of(&context.boards()?).of_board(&thread.board);
+        let has_title = top.as_ref().is_some_and(|post| !post.retracted && !post.title.trim().is_empty());
         Ok(ThreadTemplate {
             heading: heading(t, top.as_ref()),
+            heading_language: if has_title { language.clone() } else { String::new() },
+            language,
             board_name: show::board(&thread.board, &thread.board_name),
             state: completeness_words(t, &thread.completeness),
             rule: match thread.rule.as_deref() {
@@ -230,6 +242,7 @@ fn row(context: &Context, t: &Texts, node: &ThreadNode, level: usize) -> Result<
         shown,
         html: markdown::html(&node.text),
         is_safe_link: node.link.as_deref().is_some_and(markdown::is_link),
+        link_host: node.link.as_deref().and_then(|link| host_beside(link, link)),
         link: node.link.as_deref().map(show::line),
         tags: node.tags.iter().map(|tag| show::line(tag)).collect(),
         created_ms: node.created_ms,
@@ -315,6 +328,7 @@ struct HistoryPage {
     frame: Frame,
     id: String,
     short: String,
+    language: String,
     versions: Vec<Version>,
 }
 
@@ -327,7 +341,8 @@ pub(super) async fn history(State(web): State<Shared>, frame: Frame, Path(id): P
             let author = stored.event.header().author;
             if context.store.is_taken_back(&id, &author)? {
                 let message = "its author has taken it back, with what it said before";
-                return Err(ApiError::new("not_found", message, "read the rest of the thread"));
+                let error = ApiError::new("not_found", message, "read the rest of the thread");
+                return Err(error.on_page(|t| t.error_taken_back));
             }
             let mut versions = vec![version(stored.event.header().created_ms, stored.event.body(), true)];
             for action in context.store.own_actions(&id, &author)? {
@@ -337,13 +352,14 @@ pub(super) async fn history(State(web): State<Shared>, frame: Frame, Path(id): P
                 }
             }
             versions.sort_by_key(|version| std::cmp::Reverse((!version.is_first, version.at_ms)));
-            Ok((id, versions))
+            let language = Languages::of(&context.boards()?).of_board(&stored.event.space().to_string());
+            Ok((id, language, versions))
         })
         .await;
     match read {
-        Ok((id, versions)) => {
+        Ok((id, language, versions)) => {
             let id = id.to_string();
-            Frame::page(&HistoryPage { frame, short: show::short_id(&id), id, versions })
+            Frame::page(&HistoryPage { frame, short: show::short_id(&id), id, language, versions })
         }
         Err(error) => frame.failed(error),
     }
