@@ -231,6 +231,8 @@ fn rule_and_explain(homes: &mut Homes) {
 
     let first = homes.holds("ana", &["inbox"], "inbox");
     assert_eq!((text(&first, "id"), text(&first, "why"), text(&first, "text")), (&*answer, "answer", "an answer"));
+    let count = homes.holds("ana", &["inbox", "--count"], "inbox-unread");
+    assert_eq!((&count["unread"], &count["more"]), (&Value::from(1), &Value::from(false)));
     let next = homes.holds("ana", &["next"], "next");
     assert_eq!(next["item"]["node"]["id"], Value::from(&*answer));
     assert_eq!(next["item"]["answers"]["id"], Value::from(&*post));
@@ -251,6 +253,10 @@ fn rule_and_explain(homes: &mut Homes) {
     ] {
         homes.holds("ana", words, "rule");
     }
+    let listed = homes.run("ana", &["inbox", "--all"], 0).stdout;
+    assert!(!String::from_utf8(listed).unwrap().contains(&answer), "what the rules hide is left out");
+    let hidden = homes.holds("ana", &["inbox", "--all", "--hidden"], "inbox");
+    assert_eq!((text(&hidden, "id"), &hidden["hidden"]["why"]), (&*answer, &Value::from("author")));
     let read = homes.holds("ana", &["read", &post], "read");
     let shown = &read["thread"]["children"][0];
     assert_eq!((&shown["text"], &shown["hidden"]["by"]), (&Value::from(""), &Value::from("you")));

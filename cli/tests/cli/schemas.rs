@@ -47,6 +47,7 @@ fn answer(what: &str) -> Value {
             "hidden": null, "cursor": "7",
         }] })
         }
+        "GET /api/v1/inbox/unread" => json!({ "unread": 99, "more": true }),
         "POST /api/v1/listing" => json!({ "board": board, "name": "b", "listing": "on" }),
         "POST /api/v1/keep" => json!({ "board": board, "name": "b", "keep": "30d" }),
         "POST /api/v1/boards" | "POST /api/v1/boards/open" | "POST /api/v1/follow" | "POST /api/v1/unfollow" => {
@@ -142,6 +143,7 @@ fn every_command_prints_what_its_schema_says() {
         (&["feed"], "feed"),
         (&["search", "frost", "may", "--board", "b", "--sort", "new"], "search"),
         (&["author", "@abab"], "author"),
+        (&["inbox", "--count"], "inbox-unread"),
         (&["read", "abab"], "read"),
         (&["read", "abab", "--depth", "1"], "read"),
         (&["peers"], "peers"),

@@ -88,7 +88,7 @@ impl<'a> Writings<'a> {
         let (hidden, is_withheld) = match (&node.shown, self.lens.thread_hidden(&root)) {
             (Shown::Dropped, _) => (because("node", "dropped"), false),
             (Shown::Unreadable, _) => (because("author", "unreadable"), false),
-            (_, Some(hidden)) => (Some(hidden), !self.lens.shows_hidden()),
+            (_, Some(hidden)) => (Some(hidden), !self.lens.shows_hidden),
             (_, None) => self.lens.hidden(&node),
         };
         let is_post = root == row.id;

@@ -117,7 +117,7 @@ macro_rules! objects {
 
 objects! {
     AuthorPage Board BoardRef BoardSelector CatchUpAsk Connect Connected Diagnosis DirectoryEntry ExportLine FeedEntry FsckAsk FsckReport Identity
-    ImportReport InboxCleared InboxEntry InviteMade Join Joined KeepAsk Keeping ListingAsk ListingState NewBoard NewEdit NewInvite NewPost NewReply NewRetraction
+    ImportReport InboxCleared InboxEntry InboxUnread InviteMade Join Joined KeepAsk Keeping ListingAsk ListingState NewBoard NewEdit NewInvite NewPost NewReply NewRetraction
     NewVote Next NextAsk NodeEvent OpenBoard OutboxEntry PeerEntry Power ReaderImported ReaderLine Rule SetName SetRule
     SearchPage Status Stopping SyncAsk SyncReport ThreadPage WebLink WhyReport Written ErrorBody
 }

@@ -69,6 +69,7 @@ fn of_reading() -> Vec<Call> {
             .names_an_author(),
         Call::get("/api/v1/events/{id}/why", "How an event came to be shown as it is.", why::why),
         Call::get("/api/v1/inbox", "A page of the inbox, the newest first.", inbox::inbox),
+        Call::get("/api/v1/inbox/unread", "How much of the inbox is unread.", inbox::unread),
         Call::post("/api/v1/inbox/clear", "Marks all of the inbox as read.", inbox::clear),
         Call::post("/api/v1/next", "The next unread post or comment, which is marked as read by that.", next::next),
         Call::post("/api/v1/catchup", "Marks a board, or all that are followed, as read.", next::catch_up),

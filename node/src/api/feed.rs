@@ -77,20 +77,15 @@ pub(crate) fn read_feed(context: &Context, ask: &FeedAsk) -> Result<Vec<FeedEntr
 /// What a reader's own rules make of posts and comments.
 pub(super) struct Lens {
     pub(super) policy: Policy,
-    now_ms: u64,
+    pub(super) now_ms: u64,
     /// Whether words that are hidden are shown all the same.
-    shows_hidden: bool,
+    pub(super) shows_hidden: bool,
 }
 
 impl Lens {
     pub(super) fn new(context: &Context, shows_hidden: bool) -> Result<Self, ApiError> {
         let policy = Policy::new(context.me(), context.store.rules()?);
         Ok(Self { policy, now_ms: wall_ms(), shows_hidden })
-    }
-
-    /// Whether words that are hidden are shown all the same.
-    pub(super) fn shows_hidden(&self) -> bool {
-        self.shows_hidden
     }
 
     /// What the rules come to for a place of a thread.

@@ -26,6 +26,8 @@ pub(crate) mod read;
 pub(crate) mod reader;
 mod reader_moving;
 pub(crate) mod resolve;
+#[cfg(test)]
+mod samples;
 pub(crate) mod search;
 mod server;
 pub(crate) mod tags;

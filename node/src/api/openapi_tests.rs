@@ -25,6 +25,7 @@ const PRINTED: &[(&str, &str)] = &[
     ("import", "ImportReport"),
     ("inbox", "InboxEntry"),
     ("inbox-clear", "InboxCleared"),
+    ("inbox-unread", "InboxUnread"),
     ("invite", "InviteMade"),
     ("keep", "Keeping"),
     ("listing", "ListingState"),

@@ -196,7 +196,7 @@ impl Reading<'_> {
         let (Shown::Content(content), Some(author)) = (&node.shown, node.author) else { return Ok(self.gone(id)) };
         let is_post = node.id == root;
         let (hidden, is_withheld) = match self.lens.thread_hidden(&root) {
-            Some(hidden) => (Some(hidden), !self.lens.shows_hidden()),
+            Some(hidden) => (Some(hidden), !self.lens.shows_hidden),
             None => self.lens.hidden(&node),
         };
         let (mut title, mut excerpt) = (Excerpt::default(), Excerpt::default());

@@ -4,7 +4,8 @@ use super::ThreadNode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// One of `GET /api/v1/inbox?all=&hidden=&limit=&before=`, newest first.
+/// One of `GET /api/v1/inbox?all=&hidden=&limit=&before=`, newest first. What the reader's rules hide is left out unless `hidden`
+/// asks for it. Without that an entry is hidden only if so many before it were that the call ended there: go on at its cursor.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InboxEntry {
     /// The post or comment.
@@ -41,10 +42,19 @@ pub struct InboxEntry {
     pub cursor: String,
 }
 
+/// Answer of `GET /api/v1/inbox/unread`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InboxUnread {
+    /// Unread entries that the reader's rules don't hide, counted up to 99.
+    pub unread: u64,
+    /// Whether there are more, or may be: not everything was looked at.
+    pub more: bool,
+}
+
 /// Answer of `POST /api/v1/inbox/clear`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InboxCleared {
-    /// Entries that were unread.
+    /// Entries that were unread, counted up to 1000, without those that the reader's rules hide.
     pub cleared: u64,
 }
 
