@@ -293,6 +293,7 @@ fn rule_and_explain(homes: &mut Homes) {
     }
     homes.holds("ana", &["power", "b", "--days", "1"], "power");
 
+    homes.holds("ana", &["keep", "b", "365d"], "keep");
     let state = homes.run("ana", &["export", "--reader"], 0).stdout;
     homes.check(std::str::from_utf8(&state).unwrap(), "reader");
     std::fs::write(homes.path("reader"), &state).unwrap();
@@ -315,8 +316,24 @@ fn move_and_check(homes: &mut Homes, board: &str) {
     std::fs::write(homes.path("lines"), &exported).unwrap();
     homes.holds("cy", UP, "up");
     homes.holds("cy", &["follow", board], "board");
+    let state = homes.holds("cy", &["import", "--reader", "reader"], "reader-import");
+    assert!(state["waiting"].as_u64() > Some(0) && state["rejected"] == 0, "{state}");
+    let kept = homes.holds("cy", &["boards"], "boards");
+    assert_eq!((&kept["keep"], &kept["listing"]), (&Value::from("365d"), &Value::from("on")));
+    let again = String::from_utf8(homes.run("cy", &["export", "--reader"], 0).stdout).unwrap();
+    assert!(again.contains("\"reader\":\"read\""), "marks that wait can be moved on: {again}");
+    std::fs::write(homes.path("old"), "{\"reader\":\"rule\",\"what\":\"word:old\",\"effect\":\"mute\"}\n").unwrap();
+    assert_eq!(homes.holds("cy", &["import", "--reader", "old"], "reader-import")["imported"], 1);
+    std::fs::write(homes.path("later"), "{\"reader\":\"format\",\"version\":99}\n").unwrap();
+    assert_eq!(homes.fails("cy", &["import", "--reader", "later"], 1), "invalid");
     let report = homes.holds("cy", &["import", "lines"], "import");
     assert_eq!(report["imported"], exported.iter().filter(|byte| **byte == b'\n').count());
+    let is_read = || {
+        let feed = String::from_utf8(homes.run("cy", &["feed", "b"], 0).stdout).unwrap();
+        let mut lines = feed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.find(|line| line["title"] == "Mine").filter(|line| line["unread"] == 0)
+    };
+    eventually("what ana has read counts as read", DEADLINE, is_read);
     homes.holds("cy", &["fsck"], "fsck");
     homes.holds("cy", &["fsck", "--repair"], "fsck");
     homes.holds("cy", &["board", "open", "lounge"], "board");

@@ -34,7 +34,7 @@ pub(super) async fn keep(
 }
 
 /// What a person says.
-fn parsed(text: &str) -> Option<Keep> {
+pub(super) fn parsed(text: &str) -> Option<Keep> {
     if text == "forever" {
         return Some(Keep::Forever);
     }

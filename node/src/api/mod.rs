@@ -21,6 +21,7 @@ mod news;
 pub(crate) mod next;
 pub(crate) mod node;
 mod openapi;
+pub(crate) mod page;
 pub(crate) mod power;
 pub(crate) mod read;
 pub(crate) mod reader;
@@ -31,12 +32,14 @@ mod samples;
 pub(crate) mod search;
 mod server;
 pub(crate) mod tags;
+mod waiting;
 pub(crate) mod why;
 pub(crate) mod write;
 
 pub(crate) use error::not_logged_in;
 pub(crate) use news::News;
 pub(crate) use server::Server;
+pub(crate) use waiting::WaitingMarks;
 
 use crate::runtime::Context;
 use axum::Router;

@@ -124,16 +124,55 @@ pub struct SetRule {
     pub points: Option<i32>,
 }
 
+/// What the reader chose for the web page: answer of `GET` and `POST /api/v1/web/preferences`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PagePreferences {
+    /// `en`, `pt`, or `auto`: the browser's.
+    pub language: String,
+    /// `light`, `dark`, or `auto`: the system's.
+    pub theme: String,
+    /// Whether single keys do things.
+    pub keys: bool,
+}
+
 /// One line of `GET /api/v1/reader/export`, and of the body of `POST /api/v1/reader/import`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "reader", rename_all = "snake_case")]
 pub enum ReaderLine {
+    /// In which format the lines behind it are; 1 where nothing is said.
+    Format {
+        /// Lines of a later one than this node knows are refused.
+        version: u32,
+    },
     /// A board is followed.
     Follow {
         /// Its id.
         board: String,
         /// The name of an open board.
         open_name: Option<String>,
+    },
+    /// How long the words of a board are kept, if it is not for ever.
+    Keep {
+        /// Its id.
+        board: String,
+        /// As in [`Board`](super::Board).
+        keep: String,
+    },
+    /// What the reader said about telling others of a board.
+    Listing {
+        /// Its id.
+        board: String,
+        /// `on` or `off`.
+        listing: String,
+    },
+    /// How the web page looks, as in [`PagePreferences`].
+    Page {
+        /// Its language.
+        language: String,
+        /// Its colours.
+        theme: String,
+        /// Whether single keys do things.
+        keys: bool,
     },
     /// A rule.
     Rule {
@@ -163,8 +202,11 @@ pub enum ReaderLine {
 pub struct ReaderImported {
     /// Lines that count from now on.
     pub imported: u64,
-    /// Marks of events that are not here.
+    /// Marks that say less than those here, or for which there was no room.
     pub skipped: u64,
+    /// Marks of events that are not here: each counts once its event comes.
+    #[serde(default)]
+    pub waiting: u64,
     /// Lines that make no sense.
     pub rejected: u64,
     /// The first few reasons.
