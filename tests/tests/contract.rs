@@ -213,12 +213,41 @@ fn write_and_read(homes: &mut Homes) {
     assert_eq!(homes.fails("ana", &["connect", "/ip4/127.0.0.1/tcp/1"], 1), "unreachable");
     assert_eq!(homes.fails("ana", UP, 1), "locked_home");
     homes.holds("ana", &["web"], "web");
+    let versions = homes.holds("bo", &["history", post], "history");
+    assert_eq!((text(&versions, "text"), &versions["first"]), ("t", &Value::from(false)));
+    let first = homes.holds("bo", &["history", post, "--before", text(&versions, "cursor")], "history");
+    assert_eq!((text(&first, "id"), &first["first"]), (post, &Value::from(true)));
+    assert_eq!(homes.fails("bo", &["history", post, "--before", "x"], 1), "invalid");
+    assert_eq!(homes.fails("bo", &["history", text(&reply, "id")], 1), "not_found");
+    let log = homes.holds("bo", &["board", "log", "b"], "board-log");
+    assert_eq!((text(&log, "title"), &log["rules"][0]), ("B", &Value::from("r")));
+    assert_eq!(text(&log["charter"], "id"), text(&log, "board"));
+    dress_the_page(homes, post);
     assert_eq!(homes.fails("ana", &["web", "password"], 1), "invalid");
     homes.holds("ana", &["web", "password", "--remove"], "web-password");
     assert_eq!(homes.fails("bo", &["web"], 1), "no_web_page");
     assert_eq!(homes.fails("ana", &["nonsense"], 2), "usage");
     assert_eq!(homes.fails("nobody", &["feed"], 3), "no_node");
     homes.ends_and_holds("nobody", &["doctor"], 1, "doctor");
+}
+
+/// How the page looks, and its feeds.
+fn dress_the_page(homes: &mut Homes, post: &str) {
+    assert_eq!(homes.holds("ana", &["web", "preferences"], "web-preferences")["language"], "auto");
+    let changed = ["web", "preferences", "--language", "pt", "--keys", "off"];
+    homes.holds("ana", &changed, "web-preferences");
+    let now = homes.holds("ana", &["web", "preferences", "--theme", "dark"], "web-preferences");
+    let said = (&now["language"], &now["theme"], &now["keys"]);
+    assert_eq!(said, (&Value::from("pt"), &Value::from("dark"), &Value::from(false)));
+    assert_eq!(homes.fails("ana", &["web", "preferences", "--language", "xx"], 1), "invalid");
+    assert_eq!(homes.holds("ana", &["web", "feeds"], "web-feeds")["kind"], "inbox");
+    let thread = homes.holds("ana", &["web", "feeds", post], "web-feeds");
+    assert_eq!((text(&thread, "id"), text(&thread, "kind")), (post, "thread"));
+    let renewed = homes.holds("ana", &["web", "feeds", "--renew"], "web-feeds");
+    assert_ne!(text(&renewed, "url").split_once("key=").unwrap().1, text(&thread, "url").split_once("key=").unwrap().1);
+    assert_eq!(homes.holds("ana", &["web", "feeds", "b"], "web-feeds")["kind"], "board");
+    assert_eq!(homes.fails("ana", &["web", "feeds", "nowhere"], 1), "not_found");
+    assert_eq!(homes.fails("bo", &["web", "feeds"], 1), "no_web_page");
 }
 
 /// A reader's own state, and reasons.

@@ -4,14 +4,18 @@
 //! digits, times unix milliseconds. Text that came from the network is here as it was written: who shows it to a person
 //! sanitises it (`roda_protocol::text`).
 
+mod boards;
 mod moving;
+mod page;
 mod reading;
 mod reasons;
 mod searching;
 mod threads;
 mod writing;
 
+pub use boards::*;
 pub use moving::*;
+pub use page::*;
 pub use reading::*;
 pub use reasons::*;
 pub use searching::*;

@@ -5,6 +5,7 @@
 //! socket 0600, and every connection's user is checked.
 
 pub(crate) mod authors;
+pub(crate) mod board_log;
 pub(crate) mod boards;
 mod call;
 mod calls;
@@ -12,6 +13,7 @@ pub(crate) mod directory;
 pub mod dto;
 pub(crate) mod error;
 pub(crate) mod feed;
+pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod invites;
 pub(crate) mod keeping;

@@ -12,6 +12,7 @@ const WRITE: &str = "RODA_WRITE_OPENAPI";
 const PRINTED: &[(&str, &str)] = &[
     ("author", "Writing"),
     ("board", "BoardRef"),
+    ("board-log", "BoardLog"),
     ("boards", "Board"),
     ("connect", "Connected"),
     ("directory", "DirectoryEntry"),
@@ -21,6 +22,7 @@ const PRINTED: &[(&str, &str)] = &[
     ("export", "ExportLine"),
     ("feed", "FeedEntry"),
     ("fsck", "FsckReport"),
+    ("history", "Version"),
     ("id", "Identity"),
     ("import", "ImportReport"),
     ("inbox", "InboxEntry"),
@@ -40,6 +42,8 @@ const PRINTED: &[(&str, &str)] = &[
     ("status", "Status"),
     ("sync", "SyncReport"),
     ("web", "WebLink"),
+    ("web-feeds", "FeedAddress"),
+    ("web-preferences", "PagePreferences"),
     ("why", "WhyReport"),
     ("written", "Written"),
 ];

@@ -1,7 +1,7 @@
 //! Events for the tests of calls, and stores that have them. Who reads there is [`ME`].
 
 use crate::store::{Arrival, EventStore, MemoryIndex, MemoryJournal};
-use roda_protocol::event::{Author, Body, Comment, CommentBody, Draft, Kind, Post, PostBody};
+use roda_protocol::event::{Author, Body, Comment, CommentBody, Draft, Edit, EditBody, Kind, Post, PostBody};
 use roda_protocol::id::{AuthorKey, NetworkId, SpaceId};
 use roda_protocol::keys::SecretKey;
 use roda_protocol::validate::{self, SpaceRules};
@@ -41,4 +41,9 @@ pub(super) fn post(by: u8, created_ms: u64, text: &str) -> Arrival {
 pub(super) fn comment(by: u8, created_ms: u64, post: &Arrival, text: &str) -> Arrival {
     let (root, parent) = (post.event.id(), post.event.id());
     event(by, created_ms, Kind::Comment(Comment { root, parent }), Body::Comment(CommentBody { text: text.into() }))
+}
+
+pub(super) fn edit(by: u8, created_ms: u64, target: &Arrival, text: &str) -> Arrival {
+    let words = EditBody { title: None, text: text.into(), link: None };
+    event(by, created_ms, Kind::Edit(Edit { target: target.event.id() }), Body::Edit(words))
 }

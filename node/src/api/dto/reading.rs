@@ -124,17 +124,6 @@ pub struct SetRule {
     pub points: Option<i32>,
 }
 
-/// What the reader chose for the web page: answer of `GET` and `POST /api/v1/web/preferences`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PagePreferences {
-    /// `en`, `pt`, or `auto`: the browser's.
-    pub language: String,
-    /// `light`, `dark`, or `auto`: the system's.
-    pub theme: String,
-    /// Whether single keys do things.
-    pub keys: bool,
-}
-
 /// One line of `GET /api/v1/reader/export`, and of the body of `POST /api/v1/reader/import`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "reader", rename_all = "snake_case")]
@@ -165,7 +154,7 @@ pub enum ReaderLine {
         /// `on` or `off`.
         listing: String,
     },
-    /// How the web page looks, as in [`PagePreferences`].
+    /// How the web page looks, as in [`PagePreferences`](super::PagePreferences).
     Page {
         /// Its language.
         language: String,
