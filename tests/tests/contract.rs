@@ -366,6 +366,24 @@ fn move_and_check(homes: &mut Homes, board: &str) {
     homes.holds("cy", &["fsck"], "fsck");
     homes.holds("cy", &["fsck", "--repair"], "fsck");
     homes.holds("cy", &["board", "open", "lounge"], "board");
+    look_alike_boards(homes);
+}
+
+fn look_alike_boards(homes: &mut Homes) {
+    let other = homes.holds("cy", &["board", "new", "Lounge", "--work", "0"], "board");
+    assert_eq!(other["look_alike"], true);
+    let boards = String::from_utf8(homes.run("cy", &["boards"], 0).stdout).unwrap();
+    homes.check(&boards, "boards");
+    for line in boards.lines() {
+        let board: Value = serde_json::from_str(line).unwrap();
+        let is_alike = text(&board, "name").eq_ignore_ascii_case("lounge");
+        assert_eq!(board["look_alike"], is_alike, "{line}");
+    }
+    homes.holds("cy", &["post", "Lounge", "-t", "Which one?"], "written");
+    let feed = homes.holds("cy", &["feed", "Lounge"], "feed");
+    assert_eq!(feed["board_look_alike"], true);
+    let read = homes.holds("cy", &["read", text(&feed, "id")], "read");
+    assert_eq!(read["thread"]["board_look_alike"], true);
 }
 
 fn run_a_test_network(homes: &mut Homes) {

@@ -88,7 +88,9 @@ pub(crate) async fn run(command: Command, context: &Context, output: &mut Output
             look.dim(&words::line(&board.board))
         )
     })?;
-    let name = words::board(&board.board, &board.name);
+    // What can be mistaken for another, or can't be typed, is named by its id.
+    let is_plain = !board.look_alike && words::board(&board.board, &board.name) == words::name(&board.name);
+    let name = if is_plain { words::name(&board.name) } else { words::short_id(&board.board) };
     let post = format!("post {} -t TITLE -m TEXT", shell_words::quote(&name));
     output.note(&format!("next: {}", context.command(&post)));
     Ok(())
@@ -98,7 +100,7 @@ async fn list(board: String, state: State, client: &Client, output: &mut Output)
     let body = ListingAsk { board, listed: state == State::On };
     let said: ListingState = client.post("/api/v1/listing", &body).await?;
     output.object(&said, |look| {
-        let board = words::board(&said.board, &said.name);
+        let board = words::board_among(&said.board, &said.name, said.look_alike);
         match state {
             State::On => format!("{} peers that ask are told of {board}", look.green("✓")),
             State::Off => format!("{} nobody is told of {board} by this node", look.green("✓")),
@@ -128,7 +130,7 @@ async fn log(board: &str, client: &Client, output: &mut Output) -> Result<(), Cl
 fn render(log: &BoardLog, look: &Look) -> String {
     let followed = if log.followed { "followed" } else { "not followed" };
     let mut facts = vec![
-        ("board", words::board(&log.board, &log.name)),
+        ("board", words::board_among(&log.board, &log.name, log.look_alike)),
         ("id", words::line(&log.board)),
         ("kind", format!("{}, {followed}", words::line(&log.kind))),
     ];
@@ -179,6 +181,7 @@ mod tests {
         let log = BoardLog {
             board: "b".repeat(64),
             name: "garden".into(),
+            look_alike: true,
             kind: "charter".into(),
             followed: true,
             title: "The garden\u{1b}".into(),
@@ -188,7 +191,7 @@ mod tests {
         };
         let look = Look { color: false, columns: None, now_ms: 61_000 };
         let text = render(&log, &look);
-        assert!(text.contains("board     garden\n"), "{text}");
+        assert!(text.contains("board     garden bbbbbbbb\n"), "{text}");
         assert!(text.contains("kind      charter, followed\ntitle     The garden"), "{text}");
         assert!(text.contains(" @kkkkkkkk ⚠\nstewards  ann"), "{text}");
         assert!(text.contains("work      12 bits for each event\n\nWhat grows"), "{text}");

@@ -80,7 +80,7 @@ fn render(entries: &[InboxEntry], look: &Look) -> String {
         let thread = if title.trim().is_empty() { words::short_id(&entry.thread) } else { title };
         let mut facts = vec![
             format!("{mark}{} {what}", look.bold(&who)),
-            format!("{thread} in {}", words::board(&entry.board, &entry.board_name)),
+            format!("{thread} in {}", words::board_among(&entry.board, &entry.board_name, entry.board_look_alike)),
             look.ago(entry.created_ms),
             look.cyan(&words::short_id(&entry.id)),
         ];
@@ -117,6 +117,7 @@ mod tests {
             id: "a".repeat(64),
             board: "b".repeat(64),
             board_name: "rust".into(),
+            board_look_alike: false,
             thread: "c".repeat(64),
             title: "A title".into(),
             author: format!("@{}", "k".repeat(52)),

@@ -39,6 +39,7 @@ pub(crate) fn read_log(context: &Context, board: &str) -> Result<BoardLog, ApiEr
         kind: if board.is_open() { "open" } else { "charter" }.to_owned(),
         followed: board.row.followed,
         name: board.name,
+        look_alike: board.look_alike,
         title: board.title.unwrap_or_default(),
         description: String::new(),
         rules: Vec::new(),

@@ -175,6 +175,9 @@ pub struct BoardRef {
     pub board: String,
     /// Its name here; empty while its charter has not arrived.
     pub name: String,
+    /// Whether its name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub look_alike: bool,
 }
 
 /// Body of `POST /api/v1/boards`.
@@ -219,6 +222,9 @@ pub struct Board {
     pub board: String,
     /// Its name here; empty while its charter has not arrived.
     pub name: String,
+    /// Whether its name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub look_alike: bool,
     /// `charter` or `open`.
     pub kind: String,
     /// Whether this node follows it.
@@ -299,6 +305,9 @@ pub struct Keeping {
     pub board: String,
     /// Its name here.
     pub name: String,
+    /// Whether its name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub look_alike: bool,
     /// As in [`Board`].
     pub keep: String,
 }
@@ -319,6 +328,9 @@ pub struct ListingState {
     pub board: String,
     /// Its name here.
     pub name: String,
+    /// Whether its name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub look_alike: bool,
     /// As in [`Board`].
     pub listing: String,
 }
@@ -331,6 +343,9 @@ pub struct DirectoryEntry {
     pub board: String,
     /// Its name. Others may have the same.
     pub name: String,
+    /// Whether its name can be taken for the name of another board that is known here, or is on the same page.
+    #[serde(default)]
+    pub look_alike: bool,
     /// The charter's title; empty if it has none, or its words did not come along.
     pub title: String,
     /// What it is for; empty as the title.

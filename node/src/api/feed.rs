@@ -276,6 +276,7 @@ fn entry(
         id: row.id.to_string(),
         board: board.space.to_string(),
         board_name: board.name.clone(),
+        board_look_alike: board.look_alike,
         title,
         author: author.to_string(),
         name: context.store.author_name(&author)?,

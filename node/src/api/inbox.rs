@@ -11,6 +11,7 @@ use super::feed::Lens;
 use super::names::note_look_alikes;
 use super::read::{blocking, single};
 use super::reader::{note, shown_title};
+use super::resolve::KnownBoard;
 use crate::runtime::Context;
 use crate::store::LocalRecord;
 use axum::Json;
@@ -64,8 +65,7 @@ pub(crate) fn read_inbox(context: &Context, ask: &InboxAsk) -> Result<Vec<InboxE
     let lens = Lens::new(context, ask.hidden)?;
     let mut search = Search::new(&context.store, context.me(), &lens, Bounds::OF_LIST)?;
     let page = search.find(&Ask { before, all: ask.all, limit })?.page(limit);
-    let boards: BTreeMap<SpaceId, String> =
-        context.boards()?.into_iter().map(|board| (board.space, board.name)).collect();
+    let boards = context.boards_by_id()?;
     let entries = page.into_iter().map(|found| entry(context, &lens, found, &boards));
     note_look_alikes(context, &lens.policy, entries.filter_map(Result::transpose).collect::<Result<_, _>>()?)
 }
@@ -109,7 +109,7 @@ fn entry(
     context: &Context,
     lens: &Lens,
     Found { place, is_unread }: Found,
-    boards: &BTreeMap<SpaceId, String>,
+    boards: &BTreeMap<SpaceId, KnownBoard>,
 ) -> Result<Option<InboxEntry>, ApiError> {
     let Some((root, node)) = single(context, &place.row)? else { return Ok(None) };
     let Some(author) = node.author else { return Ok(None) };
@@ -123,10 +123,12 @@ fn entry(
         Shown::Content(content) if !is_withheld => content.text.clone(),
         _ => String::new(),
     };
+    let board = boards.get(&space);
     Ok(Some(InboxEntry {
         id: node.id.to_string(),
         board: space.to_string(),
-        board_name: boards.get(&space).cloned().unwrap_or_default(),
+        board_name: board.map(|board| board.name.clone()).unwrap_or_default(),
+        board_look_alike: board.is_some_and(|board| board.look_alike),
         thread: root.to_string(),
         title: shown_title(context, lens, &root)?,
         author: author.to_string(),

@@ -30,7 +30,12 @@ pub(super) async fn keep(
         _ => return Err(unexpected()),
     }
     context.upkeep.ring();
-    Ok(Json(Keeping { board: board.space.to_string(), name: board.name, keep: word(keep) }))
+    Ok(Json(Keeping {
+        board: board.space.to_string(),
+        name: board.name,
+        look_alike: board.look_alike,
+        keep: word(keep),
+    }))
 }
 
 /// What a person says.

@@ -10,6 +10,9 @@ pub struct BoardLog {
     pub board: String,
     /// Its name here; empty while its charter has not arrived.
     pub name: String,
+    /// Whether its name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub look_alike: bool,
     /// `charter` or `open`.
     pub kind: String,
     /// Whether this node follows it.

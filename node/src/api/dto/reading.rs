@@ -14,6 +14,9 @@ pub struct InboxEntry {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// The post of its thread.
     pub thread: String,
     /// The thread's title; empty if the post is not here.
@@ -83,6 +86,9 @@ pub struct NextItem {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// The post of its thread.
     pub thread: String,
     /// The thread's title.
@@ -227,6 +233,9 @@ pub struct Writing {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// The post of its thread.
     pub thread: String,
     /// The thread's title; empty if it is hidden, was taken back, or is not here.

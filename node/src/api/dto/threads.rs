@@ -13,6 +13,9 @@ pub struct FeedEntry {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// The title; empty if the post was retracted or its words are not here.
     pub title: String,
     /// Who wrote it.
@@ -55,6 +58,9 @@ pub struct ThreadPage {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// The post.
     pub root: String,
     /// The event that was asked for.
