@@ -26,6 +26,9 @@ const WAITING_MAX: usize = 10_000;
 /// How long further events are waited for once one has come that is named: they come in hundreds.
 const GATHERING: Duration = Duration::from_secs(1);
 
+/// How often it is looked although no news has named an event: what a new index brings back is no news.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
 /// What was read up to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Read {
@@ -160,8 +163,14 @@ pub(super) fn start(context: &Shared) {
                 tracing::warn!(reason = error.message, "marks of what was read wait on");
             }
             drop(context);
+            let again = tokio::time::sleep(LOOK_AGAIN);
+            tokio::pin!(again);
             loop {
-                match news.recv().await {
+                let said = tokio::select! {
+                    said = news.recv() => said,
+                    () = &mut again => break,
+                };
+                match said {
                     Ok((_, said)) => {
                         let Some(context) = weak.upgrade() else { return };
                         if is_awaited(&context, &said) {
@@ -186,6 +195,9 @@ fn is_awaited(context: &Context, said: &NodeEvent) -> bool {
 
 /// Applies the marks whose events are here.
 async fn settle(context: &Shared) -> Result<(), ApiError> {
+    if context.waiting.marks().is_empty() {
+        return Ok(());
+    }
     let (records, done) = blocking(context.clone(), |context| {
         let found = context.waiting.found(&context.store)?;
         let mut records = Vec::new();
