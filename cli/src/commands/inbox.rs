@@ -44,7 +44,9 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
     }
     if args.count {
         let count: InboxUnread = client.get("/api/v1/inbox/unread").await?;
-        return output.object(&count, |_| format!("{}{} unread", count.unread, if count.more { "+" } else { "" }));
+        output.object(&count, |_| format!("{}{} unread", count.unread, if count.more { "+" } else { "" }))?;
+        tell_of_hidden(count, context, output);
+        return Ok(());
     }
     let mut path = format!("/api/v1/inbox?all={}&hidden={}&limit={}", args.all, args.hidden, args.limit);
     if let Some(before) = &args.before {
@@ -63,7 +65,17 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
             output.note(&format!("read one: {read}   all read: {}", context.command("inbox --clear")));
         }
     }
+    if !args.hidden {
+        tell_of_hidden(client.get("/api/v1/inbox/unread").await?, context, output);
+    }
     Ok(())
+}
+
+/// Nothing is hidden without a word.
+fn tell_of_hidden(count: InboxUnread, context: &Context, output: &mut Output) {
+    if count.hidden {
+        output.note(&format!("your rules hide some that are unread: {}", context.command("inbox --hidden")));
+    }
 }
 
 fn render(entries: &[InboxEntry], look: &Look) -> String {

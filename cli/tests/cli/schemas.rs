@@ -64,7 +64,7 @@ fn answer(what: &str) -> Value {
             "id": id, "target": id, "first": true, "author": author, "name": null, "look_alike": false, "created_ms": 1,
             "title": "t", "text": "x", "link": null, "retracted": false, "hidden": null, "cursor": "c",
         }]),
-        "GET /api/v1/inbox/unread" => json!({ "unread": 99, "more": true }),
+        "GET /api/v1/inbox/unread" => json!({ "unread": 99, "more": true, "hidden": true }),
         "POST /api/v1/listing" => json!({ "board": board, "name": "b", "listing": "on" }),
         "POST /api/v1/keep" => json!({ "board": board, "name": "b", "keep": "30d" }),
         "POST /api/v1/boards" | "POST /api/v1/boards/open" | "POST /api/v1/follow" | "POST /api/v1/unfollow" => {

@@ -3,7 +3,7 @@
 
 mod finding;
 
-use self::finding::{Ask, Bounds, Found, Search};
+use self::finding::{Ask, Bounds, Finding, Found, Search};
 use super::Shared;
 use super::dto::{InboxCleared, InboxEntry, InboxUnread};
 use super::error::ApiError;
@@ -79,11 +79,13 @@ pub(crate) fn unread_count(context: &Context) -> Result<InboxUnread, ApiError> {
     let lens = Lens::new(context, false)?;
     let mut search = Search::new(&context.store, context.me(), &lens, Bounds::OF_COUNT)?;
     let finding = search.find(&Ask { before: None, all: false, limit: COUNT_MAX + 1 })?;
-    Ok(counted(finding.found.len(), finding.end.is_some()))
+    Ok(counted(&finding))
 }
 
-fn counted(found: usize, has_ended_early: bool) -> InboxUnread {
-    InboxUnread { unread: found.min(COUNT_MAX) as u64, more: found > COUNT_MAX || has_ended_early }
+fn counted(finding: &Finding) -> InboxUnread {
+    let found = finding.found.len();
+    let more = found > COUNT_MAX || finding.end.is_some();
+    InboxUnread { unread: found.min(COUNT_MAX) as u64, more, hidden: finding.has_hidden }
 }
 
 pub(super) async fn clear(State(context): State<Shared>) -> Result<Json<InboxCleared>, ApiError> {

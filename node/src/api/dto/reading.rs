@@ -52,6 +52,8 @@ pub struct InboxUnread {
     pub unread: u64,
     /// Whether there are more, or may be: not everything was looked at.
     pub more: bool,
+    /// Whether the reader's rules hide some, of those that were looked at.
+    pub hidden: bool,
 }
 
 /// Answer of `POST /api/v1/inbox/clear`.

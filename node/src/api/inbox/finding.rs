@@ -65,6 +65,8 @@ pub(super) struct Finding {
     pub(super) found: Vec<Found>,
     /// Where the look ended because it had taken in as much as it may: nothing older was looked at.
     pub(super) end: Option<Found>,
+    /// Whether something that was asked for was passed over because the rules hide it.
+    pub(super) has_hidden: bool,
 }
 
 impl Finding {
@@ -78,7 +80,7 @@ impl Finding {
     /// The entries of a page. Where the look ended early the place where it did is one of them, whatever it is: its cursor
     /// leads on.
     pub(super) fn page(self, limit: usize) -> Vec<Found> {
-        let Self { mut found, end } = self;
+        let Self { mut found, end, .. } = self;
         found.extend(end);
         found.truncate(limit);
         found
@@ -110,7 +112,7 @@ impl<'a> Search<'a> {
         let mut finding = Finding::default();
         self.rows(ask, &mut finding)?;
         self.watched(ask, &mut finding)?;
-        let Finding { found, end } = &mut finding;
+        let Finding { found, end, .. } = &mut finding;
         if let Some(end) = end {
             found.retain(|found| found.place.position > end.place.position);
         }
@@ -133,6 +135,7 @@ impl<'a> Search<'a> {
                 }
                 match self.look(&place, ask.all)? {
                     Look::Shown { is_unread } => finding.found.push(Found { place, is_unread }),
+                    Look::Hidden => finding.has_hidden = true,
                     Look::PassedOver => {}
                     Look::Ended => {
                         finding.end_at(place, is_new);
@@ -152,7 +155,7 @@ impl<'a> Search<'a> {
             return Ok(Look::Ended);
         }
         if self.is_known_to_be_muted(&place.row) {
-            return Ok(Look::PassedOver);
+            return Ok(Look::Hidden);
         }
         if !Bounds::take(&mut self.left.events) {
             return Ok(Look::Ended);
@@ -164,7 +167,7 @@ impl<'a> Search<'a> {
             return Ok(Look::PassedOver);
         }
         Ok(match self.is_hidden(&place.row, &root)? {
-            Some(true) => Look::PassedOver,
+            Some(true) => Look::Hidden,
             Some(false) => Look::Shown { is_unread },
             None => Look::Ended,
         })
@@ -188,7 +191,7 @@ impl<'a> Search<'a> {
                 let (is_unread, hidden) = (member.position > read, self.is_hidden(&member.row, root)?);
                 let place = InboxPlace { position: member.position, row: member.row, why: Why::Watched };
                 match hidden {
-                    Some(true) => {}
+                    Some(true) => finding.has_hidden = true,
                     Some(false) => {
                         taken += 1;
                         if seen.insert(place.row.id) {
@@ -246,6 +249,9 @@ enum Look {
     Shown {
         is_unread: bool,
     },
+    /// The rules hide it.
+    Hidden,
+    /// Not what was asked for.
     PassedOver,
     /// As much was taken in as may be.
     Ended,

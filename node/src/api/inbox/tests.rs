@@ -75,17 +75,17 @@ fn a_count_looks_at_so_much_and_no_more_and_says_that_there_may_be_more() {
     let ask = Ask { before: None, all: false, limit: COUNT_MAX + 1 };
     let find = |bounds| Search::new(&store, author(ME), &lens, bounds).unwrap().find(&ask).unwrap();
     let cut = find(Bounds { rows: 10, events: 100 });
-    assert_eq!(counted(cut.found.len(), cut.end.is_some()), InboxUnread { unread: 0, more: true });
+    assert_eq!(counted(&cut), InboxUnread { unread: 0, more: true, hidden: true });
     let cut = find(Bounds { rows: 100, events: 2 });
     assert!(cut.end.is_some(), "the last one's words were not read any more");
     let whole = find(Bounds { rows: 100, events: 4 });
     assert_eq!(ids(&whole.found), [first], "of who is muted one event is read, the others are not");
-    assert_eq!(counted(whole.found.len(), whole.end.is_some()), InboxUnread { unread: 1, more: false });
+    assert_eq!(counted(&whole), InboxUnread { unread: 1, more: false, hidden: true });
     let (store, _) = flooded(COUNT_MAX as u64);
     let nothing_hidden = Lens { policy: Policy::new(author(ME), []), ..lens };
     let mut search = Search::new(&store, author(ME), &nothing_hidden, Bounds::OF_COUNT).unwrap();
     let many = search.find(&ask).unwrap();
-    assert_eq!(counted(many.found.len(), many.end.is_some()), InboxUnread { unread: 99, more: true });
+    assert_eq!(counted(&many), InboxUnread { unread: 99, more: true, hidden: false });
 }
 
 #[test]
