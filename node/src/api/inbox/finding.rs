@@ -19,18 +19,19 @@ const WATCHED_MAX: usize = 100;
 /// How much one look takes in at most.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// Rows of the inbox: some microseconds each.
+    /// Rows of the inbox: some microseconds each, as long as the events that they name are among those that were read of late.
     pub(super) rows: usize,
-    /// Events that are read from the log, and judged: some tens of microseconds each.
-    pub(super) events: usize,
+    /// Events whose words are judged, as they stand after all edits: some tens of microseconds each. What was read is not.
+    pub(super) judged: usize,
 }
 
 impl Bounds {
-    /// Of a count: every page of the web has one, so it takes 20 ms at most.
-    pub(super) const OF_COUNT: Self = Self { rows: 2048, events: 512 };
+    /// Of a count: every page of the web has one, so it takes some 20 ms at most. Whoever reads more answers than this where they
+    /// stand, and never clears the inbox, is told that there may be more.
+    pub(super) const OF_COUNT: Self = Self { rows: 2048, judged: 256 };
 
     /// Of a list: about a second.
-    pub(super) const OF_LIST: Self = Self { rows: 100_000, events: 20_000 };
+    pub(super) const OF_LIST: Self = Self { rows: 50_000, judged: 10_000 };
 
     /// Takes one off, if there is one.
     fn take(left: &mut usize) -> bool {
@@ -157,9 +158,6 @@ impl<'a> Search<'a> {
         if self.is_known_to_be_muted(&place.row) {
             return Ok(Look::Hidden);
         }
-        if !Bounds::take(&mut self.left.events) {
-            return Ok(Look::Ended);
-        }
         let stored = self.store.event(&place.row.id)?;
         let Some(root) = stored.and_then(|stored| root_named_by(&stored.event)) else { return Ok(Look::PassedOver) };
         let is_unread = place.position > self.read_mark(root)?.max(self.mark);
@@ -212,7 +210,7 @@ impl<'a> Search<'a> {
         !self.lens.shows_hidden && self.muted.contains(&row.author)
     }
 
-    /// Whether the reader's rules hide an event of a thread; `None` if as much was read as may be.
+    /// Whether the reader's rules hide an event of a thread; `None` if as many were judged as may be.
     fn is_hidden(&mut self, row: &EventRow, root: &EventId) -> Result<Option<bool>, ApiError> {
         if self.lens.shows_hidden {
             return Ok(Some(false));
@@ -223,7 +221,7 @@ impl<'a> Search<'a> {
         if self.lens.policy.is_empty() {
             return Ok(Some(false));
         }
-        if !Bounds::take(&mut self.left.events) {
+        if !Bounds::take(&mut self.left.judged) {
             return Ok(None);
         }
         let Some(standing) = self.store.standing(row)? else { return Ok(Some(false)) };

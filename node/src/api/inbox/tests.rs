@@ -74,12 +74,12 @@ fn a_count_looks_at_so_much_and_no_more_and_says_that_there_may_be_more() {
     let lens = muting();
     let ask = Ask { before: None, all: false, limit: COUNT_MAX + 1 };
     let find = |bounds| Search::new(&store, author(ME), &lens, bounds).unwrap().find(&ask).unwrap();
-    let cut = find(Bounds { rows: 10, events: 100 });
+    let cut = find(Bounds { rows: 10, judged: 100 });
     assert_eq!(counted(&cut), InboxUnread { unread: 0, more: true, hidden: true });
-    let cut = find(Bounds { rows: 100, events: 2 });
-    assert!(cut.end.is_some(), "the last one's words were not read any more");
-    let whole = find(Bounds { rows: 100, events: 4 });
-    assert_eq!(ids(&whole.found), [first], "of who is muted one event is read, the others are not");
+    let cut = find(Bounds { rows: 100, judged: 1 });
+    assert!(cut.end.is_some(), "the last one's words were not judged any more");
+    let whole = find(Bounds { rows: 100, judged: 2 });
+    assert_eq!(ids(&whole.found), [first], "of who is muted one event is judged, the others are not even read");
     assert_eq!(counted(&whole), InboxUnread { unread: 1, more: false, hidden: true });
     let (store, _) = flooded(COUNT_MAX as u64);
     let nothing_hidden = Lens { policy: Policy::new(author(ME), []), ..lens };
@@ -91,7 +91,7 @@ fn a_count_looks_at_so_much_and_no_more_and_says_that_there_may_be_more() {
 #[test]
 fn a_list_that_ended_early_can_be_gone_on_with() {
     let (store, first) = flooded(20);
-    let (lens, bounds) = (muting(), Bounds { rows: 6, events: 3 });
+    let (lens, bounds) = (muting(), Bounds { rows: 6, judged: 3 });
     let (mut ask, mut pages, mut met) = (all(), 0, Vec::new());
     loop {
         let page = found(&store, &lens, bounds, ask);
@@ -113,9 +113,9 @@ fn a_watched_thread_that_is_not_looked_through_keeps_older_entries_off_the_page(
     store.admit(&[&mine, &theirs, &answer, &spam].map(Clone::clone)).unwrap();
     let lens =
         lens(vec![(Subject::Text("spam".into()), Effect::Mute), (Subject::Thread(theirs.event.id()), Effect::Watch)]);
-    // Two are for the answer: its thread and its words.
-    let page = found(&store, &lens, Bounds { rows: 9, events: 2 }, all());
+    // The one that may be judged is the answer.
+    let page = found(&store, &lens, Bounds { rows: 9, judged: 1 }, all());
     assert_eq!(ids(&page), [spam.event.id()], "the answer comes on the next page");
     let behind = Ask { before: Some(page[0].place.position), ..all() };
-    assert_eq!(ids(&found(&store, &lens, Bounds { rows: 9, events: 9 }, behind)), [answer.event.id()]);
+    assert_eq!(ids(&found(&store, &lens, Bounds { rows: 9, judged: 9 }, behind)), [answer.event.id()]);
 }
