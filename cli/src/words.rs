@@ -62,10 +62,16 @@ pub(crate) fn author_among(key: &str, given: Option<&str>, look_alike: bool) -> 
 /// A board: its name here, or its short id. A name that mixes alphabets has both.
 #[must_use]
 pub(crate) fn board(id: &str, given: &str) -> String {
+    board_among(id, given, false)
+}
+
+/// A board among others that are known here, of which one may have a name that looks the same: then the short id stands beside it.
+#[must_use]
+pub(crate) fn board_among(id: &str, given: &str, look_alike: bool) -> String {
     let given = name(given);
     match given.trim() {
         "" => short_id(id),
-        _ if mixes_alphabets(&given) => format!("{given} {}", short_id(id)),
+        _ if look_alike || mixes_alphabets(&given) => format!("{given} {}", short_id(id)),
         _ => given,
     }
 }
@@ -239,6 +245,8 @@ mod tests {
         assert_eq!(author_among("@abcdefghijkl", None, true), "@abcdefgh");
         assert_eq!((board("0123456789", "lounge"), board("0123456789", "")), ("lounge".into(), "01234567".into()));
         assert_eq!(board("0123456789", "lоunge"), "lоunge 01234567");
+        assert_eq!(board_among("0123456789", "lounge", true), "lounge 01234567");
+        assert_eq!(board_among("0123456789", "", true), "01234567");
     }
 
     #[test]

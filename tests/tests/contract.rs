@@ -213,12 +213,41 @@ fn write_and_read(homes: &mut Homes) {
     assert_eq!(homes.fails("ana", &["connect", "/ip4/127.0.0.1/tcp/1"], 1), "unreachable");
     assert_eq!(homes.fails("ana", UP, 1), "locked_home");
     homes.holds("ana", &["web"], "web");
+    let versions = homes.holds("bo", &["history", post], "history");
+    assert_eq!((text(&versions, "text"), &versions["first"]), ("t", &Value::from(false)));
+    let first = homes.holds("bo", &["history", post, "--before", text(&versions, "cursor")], "history");
+    assert_eq!((text(&first, "id"), &first["first"]), (post, &Value::from(true)));
+    assert_eq!(homes.fails("bo", &["history", post, "--before", "x"], 1), "invalid");
+    assert_eq!(homes.fails("bo", &["history", text(&reply, "id")], 1), "not_found");
+    let log = homes.holds("bo", &["board", "log", "b"], "board-log");
+    assert_eq!((text(&log, "title"), &log["rules"][0]), ("B", &Value::from("r")));
+    assert_eq!(text(&log["charter"], "id"), text(&log, "board"));
+    dress_the_page(homes, post);
     assert_eq!(homes.fails("ana", &["web", "password"], 1), "invalid");
     homes.holds("ana", &["web", "password", "--remove"], "web-password");
     assert_eq!(homes.fails("bo", &["web"], 1), "no_web_page");
     assert_eq!(homes.fails("ana", &["nonsense"], 2), "usage");
     assert_eq!(homes.fails("nobody", &["feed"], 3), "no_node");
     homes.ends_and_holds("nobody", &["doctor"], 1, "doctor");
+}
+
+/// How the page looks, and its feeds.
+fn dress_the_page(homes: &mut Homes, post: &str) {
+    assert_eq!(homes.holds("ana", &["web", "preferences"], "web-preferences")["language"], "auto");
+    let changed = ["web", "preferences", "--language", "pt", "--keys", "off"];
+    homes.holds("ana", &changed, "web-preferences");
+    let now = homes.holds("ana", &["web", "preferences", "--theme", "dark"], "web-preferences");
+    let said = (&now["language"], &now["theme"], &now["keys"]);
+    assert_eq!(said, (&Value::from("pt"), &Value::from("dark"), &Value::from(false)));
+    assert_eq!(homes.fails("ana", &["web", "preferences", "--language", "xx"], 1), "invalid");
+    assert_eq!(homes.holds("ana", &["web", "feeds"], "web-feeds")["kind"], "inbox");
+    let thread = homes.holds("ana", &["web", "feeds", post], "web-feeds");
+    assert_eq!((text(&thread, "id"), text(&thread, "kind")), (post, "thread"));
+    let renewed = homes.holds("ana", &["web", "feeds", "--renew"], "web-feeds");
+    assert_ne!(text(&renewed, "url").split_once("key=").unwrap().1, text(&thread, "url").split_once("key=").unwrap().1);
+    assert_eq!(homes.holds("ana", &["web", "feeds", "b"], "web-feeds")["kind"], "board");
+    assert_eq!(homes.fails("ana", &["web", "feeds", "nowhere"], 1), "not_found");
+    assert_eq!(homes.fails("bo", &["web", "feeds"], 1), "no_web_page");
 }
 
 /// A reader's own state, and reasons.
@@ -231,6 +260,8 @@ fn rule_and_explain(homes: &mut Homes) {
 
     let first = homes.holds("ana", &["inbox"], "inbox");
     assert_eq!((text(&first, "id"), text(&first, "why"), text(&first, "text")), (&*answer, "answer", "an answer"));
+    let count = homes.holds("ana", &["inbox", "--count"], "inbox-unread");
+    assert_eq!((&count["unread"], &count["more"]), (&Value::from(1), &Value::from(false)));
     let next = homes.holds("ana", &["next"], "next");
     assert_eq!(next["item"]["node"]["id"], Value::from(&*answer));
     assert_eq!(next["item"]["answers"]["id"], Value::from(&*post));
@@ -251,6 +282,10 @@ fn rule_and_explain(homes: &mut Homes) {
     ] {
         homes.holds("ana", words, "rule");
     }
+    let listed = homes.run("ana", &["inbox", "--all"], 0).stdout;
+    assert!(!String::from_utf8(listed).unwrap().contains(&answer), "what the rules hide is left out");
+    let hidden = homes.holds("ana", &["inbox", "--all", "--hidden"], "inbox");
+    assert_eq!((text(&hidden, "id"), &hidden["hidden"]["why"]), (&*answer, &Value::from("author")));
     let read = homes.holds("ana", &["read", &post], "read");
     let shown = &read["thread"]["children"][0];
     assert_eq!((&shown["text"], &shown["hidden"]["by"]), (&Value::from(""), &Value::from("you")));
@@ -287,6 +322,7 @@ fn rule_and_explain(homes: &mut Homes) {
     }
     homes.holds("ana", &["power", "b", "--days", "1"], "power");
 
+    homes.holds("ana", &["keep", "b", "365d"], "keep");
     let state = homes.run("ana", &["export", "--reader"], 0).stdout;
     homes.check(std::str::from_utf8(&state).unwrap(), "reader");
     std::fs::write(homes.path("reader"), &state).unwrap();
@@ -309,11 +345,45 @@ fn move_and_check(homes: &mut Homes, board: &str) {
     std::fs::write(homes.path("lines"), &exported).unwrap();
     homes.holds("cy", UP, "up");
     homes.holds("cy", &["follow", board], "board");
+    let state = homes.holds("cy", &["import", "--reader", "reader"], "reader-import");
+    assert!(state["waiting"].as_u64() > Some(0) && state["rejected"] == 0, "{state}");
+    let kept = homes.holds("cy", &["boards"], "boards");
+    assert_eq!((&kept["keep"], &kept["listing"]), (&Value::from("365d"), &Value::from("on")));
+    let again = String::from_utf8(homes.run("cy", &["export", "--reader"], 0).stdout).unwrap();
+    assert!(again.contains("\"reader\":\"read\""), "marks that wait can be moved on: {again}");
+    std::fs::write(homes.path("old"), "{\"reader\":\"rule\",\"what\":\"word:old\",\"effect\":\"mute\"}\n").unwrap();
+    assert_eq!(homes.holds("cy", &["import", "--reader", "old"], "reader-import")["imported"], 1);
+    std::fs::write(homes.path("later"), "{\"reader\":\"format\",\"version\":99}\n").unwrap();
+    assert_eq!(homes.fails("cy", &["import", "--reader", "later"], 1), "invalid");
     let report = homes.holds("cy", &["import", "lines"], "import");
     assert_eq!(report["imported"], exported.iter().filter(|byte| **byte == b'\n').count());
+    let is_read = || {
+        let feed = String::from_utf8(homes.run("cy", &["feed", "b"], 0).stdout).unwrap();
+        let mut lines = feed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.find(|line| line["title"] == "Mine").filter(|line| line["unread"] == 0)
+    };
+    eventually("what ana has read counts as read", DEADLINE, is_read);
     homes.holds("cy", &["fsck"], "fsck");
     homes.holds("cy", &["fsck", "--repair"], "fsck");
     homes.holds("cy", &["board", "open", "lounge"], "board");
+    look_alike_boards(homes);
+}
+
+fn look_alike_boards(homes: &mut Homes) {
+    let other = homes.holds("cy", &["board", "new", "Lounge", "--work", "0"], "board");
+    assert_eq!(other["look_alike"], true);
+    let boards = String::from_utf8(homes.run("cy", &["boards"], 0).stdout).unwrap();
+    homes.check(&boards, "boards");
+    for line in boards.lines() {
+        let board: Value = serde_json::from_str(line).unwrap();
+        let is_alike = text(&board, "name").eq_ignore_ascii_case("lounge");
+        assert_eq!(board["look_alike"], is_alike, "{line}");
+    }
+    homes.holds("cy", &["post", "Lounge", "-t", "Which one?"], "written");
+    let feed = homes.holds("cy", &["feed", "Lounge"], "feed");
+    assert_eq!(feed["board_look_alike"], true);
+    let read = homes.holds("cy", &["read", text(&feed, "id")], "read");
+    assert_eq!(read["thread"]["board_look_alike"], true);
 }
 
 fn run_a_test_network(homes: &mut Homes) {

@@ -69,7 +69,7 @@ fn render(entries: &[Writing], look: &Look) -> String {
         let what = if entry.kind == "post" { look.bold(&title) } else { format!("answered in {title}") };
         let facts = [
             words::author(&entry.author, entry.name.as_deref()),
-            format!("{what} in {}", words::board(&entry.board, &entry.board_name)),
+            format!("{what} in {}", words::board_among(&entry.board, &entry.board_name, entry.board_look_alike)),
             look.ago(entry.created_ms),
             look.cyan(&words::short_id(&entry.id)),
         ];
@@ -104,6 +104,7 @@ mod tests {
             kind: "comment".into(),
             board: "b".repeat(64),
             board_name: "rust".into(),
+            board_look_alike: false,
             thread: "c".repeat(64),
             title: "A title\u{1b}".into(),
             author: format!("@{}", "k".repeat(52)),

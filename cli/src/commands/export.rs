@@ -12,7 +12,7 @@ use crate::words;
 pub(crate) struct Args {
     /// The board: its name here, its id or a prefix of it [default: everything that is held]
     board: Option<String>,
-    /// Instead of events your own state as a reader: boards, rules, and what you have read
+    /// Instead of events your own state as a reader: boards, rules, how the page looks, and what you have read
     #[arg(long, conflicts_with = "board")]
     reader: bool,
 }

@@ -184,7 +184,7 @@ pub(super) fn render(entries: &[FeedEntry], of_many: bool, look: &Look) -> Strin
             plain(look.ago(entry.created_ms)),
         ];
         if of_many {
-            row.insert(2, plain(words::board(&entry.board, &entry.board_name)));
+            row.insert(2, plain(words::board_among(&entry.board, &entry.board_name, entry.board_look_alike)));
         }
         table.push(row);
     }
@@ -201,6 +201,7 @@ mod tests {
             id: "a".repeat(64),
             board: "b".repeat(64),
             board_name: "rust".into(),
+            board_look_alike: false,
             title: title.into(),
             author: format!("@{}", "k".repeat(52)),
             name: None,

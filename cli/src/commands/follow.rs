@@ -23,8 +23,9 @@ pub(crate) async fn follow(args: Args, context: &Context, output: &mut Output) -
     }
     let body = BoardSelector { board: args.board };
     let board: BoardRef = Client::new(context).post("/api/v1/follow", &body).await?;
-    output
-        .object(&board, |look| format!("{} you follow {}", look.green("✓"), words::board(&board.board, &board.name)))?;
+    output.object(&board, |look| {
+        format!("{} you follow {}", look.green("✓"), words::board_among(&board.board, &board.name, board.look_alike))
+    })?;
     let shown = words::short_id(&board.board);
     output.note(&format!(
         "its events come from peers that follow it, too; read: {}",
@@ -41,6 +42,10 @@ pub(crate) async fn unfollow(args: Args, context: &Context, output: &mut Output)
     let body = BoardSelector { board: args.board };
     let board: BoardRef = Client::new(context).post("/api/v1/unfollow", &body).await?;
     output.object(&board, |look| {
-        format!("{} you no longer follow {}", look.green("✓"), words::board(&board.board, &board.name))
+        format!(
+            "{} you no longer follow {}",
+            look.green("✓"),
+            words::board_among(&board.board, &board.name, board.look_alike)
+        )
     })
 }

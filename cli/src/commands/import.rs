@@ -125,6 +125,7 @@ async fn take_state<R: BufRead>(
         let report: ReaderImported = client.post_lines("/api/v1/reader/import", chunk).await?;
         total.imported += report.imported;
         total.skipped += report.skipped;
+        total.waiting += report.waiting;
         total.rejected += report.rejected;
         let room = REASONS_MAX.saturating_sub(total.reasons.len());
         total.reasons.extend(report.reasons.into_iter().take(room));
@@ -132,8 +133,8 @@ async fn take_state<R: BufRead>(
     output.object(&total, |look| {
         let mark = if total.rejected == 0 { look.green("✓") } else { look.yellow("!") };
         let mut text = format!(
-            "{mark} {} imported, {} skipped (older, or of events that are not here), {} rejected",
-            total.imported, total.skipped, total.rejected
+            "{mark} {} imported, {} skipped (older than what is here), {} wait for their events, {} rejected",
+            total.imported, total.skipped, total.waiting, total.rejected
         );
         for reason in &total.reasons {
             text.push_str(&format!("\n  {}", words::line(reason)));

@@ -7,7 +7,7 @@ use crate::output::Output;
 use crate::terminal::Look;
 use crate::thread::tree::hidden_words;
 use crate::words;
-use roda_node::api::dto::{InboxCleared, InboxEntry};
+use roda_node::api::dto::{InboxCleared, InboxEntry, InboxUnread};
 use roda_protocol::text::Untrusted;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// Also what was read
     #[arg(long)]
     all: bool,
-    /// Also the words of what your rules hide
+    /// Also what your rules hide; each says by which rule
     #[arg(long)]
     hidden: bool,
     /// How many entries at most
@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// Go on behind the entry that has this `cursor`
     #[arg(long, value_name = "CURSOR")]
     before: Option<String>,
+    /// Only how much is unread, counted up to 99
+    #[arg(long, conflicts_with_all = ["all", "hidden", "limit", "before", "clear"])]
+    count: bool,
     /// Mark everything in it as read
     #[arg(long, conflicts_with_all = ["all", "hidden", "limit", "before"])]
     clear: bool,
@@ -38,6 +41,12 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
         let cleared: InboxCleared = client.post("/api/v1/inbox/clear", &json!({})).await?;
         let done = words::count(cleared.cleared, "unread entry").replace("entrys", "entries");
         return output.object(&cleared, |look| format!("{} inbox cleared: {done}", look.green("✓")));
+    }
+    if args.count {
+        let count: InboxUnread = client.get("/api/v1/inbox/unread").await?;
+        output.object(&count, |_| format!("{}{} unread", count.unread, if count.more { "+" } else { "" }))?;
+        tell_of_hidden(count, context, output);
+        return Ok(());
     }
     let mut path = format!("/api/v1/inbox?all={}&hidden={}&limit={}", args.all, args.hidden, args.limit);
     if let Some(before) = &args.before {
@@ -56,7 +65,17 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
             output.note(&format!("read one: {read}   all read: {}", context.command("inbox --clear")));
         }
     }
+    if !args.hidden {
+        tell_of_hidden(client.get("/api/v1/inbox/unread").await?, context, output);
+    }
     Ok(())
+}
+
+/// Nothing is hidden without a word.
+fn tell_of_hidden(count: InboxUnread, context: &Context, output: &mut Output) {
+    if count.hidden {
+        output.note(&format!("your rules hide some that are unread: {}", context.command("inbox --hidden")));
+    }
 }
 
 fn render(entries: &[InboxEntry], look: &Look) -> String {
@@ -71,12 +90,14 @@ fn render(entries: &[InboxEntry], look: &Look) -> String {
         let mark = if entry.unread { format!("{} ", look.green("● new")) } else { String::new() };
         let title = words::line(&entry.title);
         let thread = if title.trim().is_empty() { words::short_id(&entry.thread) } else { title };
-        let facts = [
+        let mut facts = vec![
             format!("{mark}{} {what}", look.bold(&who)),
-            format!("{thread} in {}", words::board(&entry.board, &entry.board_name)),
+            format!("{thread} in {}", words::board_among(&entry.board, &entry.board_name, entry.board_look_alike)),
             look.ago(entry.created_ms),
             look.cyan(&words::short_id(&entry.id)),
         ];
+        let shown_all_the_same = entry.hidden.as_ref().filter(|_| !entry.text.is_empty());
+        facts.extend(shown_all_the_same.map(|hidden| look.dim(&hidden_words(hidden))));
         lines.push(facts.join(" · "));
         let why_not = match &entry.hidden {
             Some(hidden) if entry.text.is_empty() => Some(hidden_words(hidden)),
@@ -108,6 +129,7 @@ mod tests {
             id: "a".repeat(64),
             board: "b".repeat(64),
             board_name: "rust".into(),
+            board_look_alike: false,
             thread: "c".repeat(64),
             title: "A title".into(),
             author: format!("@{}", "k".repeat(52)),
@@ -123,12 +145,14 @@ mod tests {
         };
         let rule = Some("word:spam".to_owned());
         let hidden = Some(Hidden { by: "you".into(), why: "text".into(), rule });
-        let second = InboxEntry { hidden, text: String::new(), unread: false, ..entry.clone() };
+        let second = InboxEntry { hidden: hidden.clone(), text: String::new(), unread: false, ..entry.clone() };
+        let third = InboxEntry { hidden, ..entry.clone() };
         let look = Look { color: false, columns: None, now_ms: 61_000 };
-        let text = render(&[entry, second], &look);
+        let text = render(&[entry, second, third], &look);
         assert!(text.starts_with("● new ann"), "{text}");
         assert!(text.contains("@kkkkkkkk answered you · A title in rust · 1 min ago · aaaaaaaa\n│ words"), "{text}");
         assert!(text.contains("│ [hidden by you: word:spam]"), "{text}");
+        assert!(text.contains("aaaaaaaa · [hidden by you: word:spam]\n│ words"), "{text}");
         assert!(!text.contains('\u{1b}'));
     }
 }

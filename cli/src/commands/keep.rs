@@ -21,7 +21,7 @@ pub(crate) async fn run(args: Args, context: &Context, output: &mut Output) -> R
     let body = KeepAsk { board: args.board, keep: args.keep };
     let kept: Keeping = Client::new(context).post("/api/v1/keep", &body).await?;
     output.object(&kept, |look| {
-        let board = words::board(&kept.board, &kept.name);
+        let board = words::board_among(&kept.board, &kept.name, kept.look_alike);
         format!("{} the words of {board} are kept here: {}", look.green("✓"), words::line(&kept.keep))
     })?;
     if kept.keep != "forever" {

@@ -13,6 +13,7 @@ mod export;
 mod feed;
 mod follow;
 mod fsck;
+mod history;
 mod id;
 mod import;
 mod inbox;
@@ -51,7 +52,7 @@ pub(crate) enum Command {
     Up(up::Args),
     /// Stop the node
     Down,
-    /// A fresh link to log in to the web page; its password for other machines
+    /// A fresh link to log in to the web page; its password, its looks, and the addresses of its feeds
     Web(web::Args),
     /// What the node is doing
     Status,
@@ -65,7 +66,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: id::Command,
     },
-    /// Found a board, open one by its name, or let others find it
+    /// Found a board, open one by its name, let others find it, or see what made it what it is
     Board {
         /// Which.
         #[command(subcommand)]
@@ -93,6 +94,8 @@ pub(crate) enum Command {
     Feed(feed::Args),
     /// Read a thread
     Read(read::Args),
+    /// What a post or comment said before it was edited
+    History(history::Args),
     /// Look for words in all that this node holds
     Search(search::Args),
     /// What an author wrote, as far as it is here
@@ -194,6 +197,7 @@ pub(crate) async fn run(command: Option<Command>, context: &Context, output: &mu
         Command::Vote(args) => vote::run(&args, context, output).await,
         Command::Feed(args) => feed::run(&args, context, output).await,
         Command::Read(args) => read::run(&args, context, output).await,
+        Command::History(args) => history::run(&args, context, output).await,
         Command::Search(args) => search::run(&args, context, output).await,
         Command::Author(args) => author::run(args, context, output).await,
         Command::Inbox(args) => inbox::run(&args, context, output).await,

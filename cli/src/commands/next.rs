@@ -43,7 +43,7 @@ fn render(next: &Next, look: &Look) -> String {
     if !title.trim().is_empty() {
         lines.push(look.bold(&title));
     }
-    let mut place = format!("in {}", words::board(&item.board, &item.board_name));
+    let mut place = format!("in {}", words::board_among(&item.board, &item.board_name, item.board_look_alike));
     if next.unread_left > 0 {
         place.push_str(&format!(" · {} more unread in this thread", next.unread_left));
     }
@@ -62,7 +62,8 @@ pub(crate) async fn catch_up(args: Args, context: &Context, output: &mut Output)
     let ask = CatchUpAsk { board: args.board };
     let boards: Vec<BoardRef> = Client::new(context).post("/api/v1/catchup", &ask).await?;
     let names = |look: &Look| {
-        let names: Vec<String> = boards.iter().map(|board| words::board(&board.board, &board.name)).collect();
+        let names: Vec<String> =
+            boards.iter().map(|board| words::board_among(&board.board, &board.name, board.look_alike)).collect();
         match names.is_empty() {
             true => String::new(),
             false => format!("{} all read in {}", look.green("✓"), names.join(", ")),

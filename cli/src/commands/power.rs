@@ -148,7 +148,11 @@ fn table(power: &Power, look: &Look) -> String {
 }
 
 fn name(board: &PowerOf) -> String {
-    words::board(board.board.as_deref().unwrap_or_default(), board.board_name.as_deref().unwrap_or_default())
+    words::board_among(
+        board.board.as_deref().unwrap_or_default(),
+        board.board_name.as_deref().unwrap_or_default(),
+        board.board_look_alike,
+    )
 }
 
 fn row(board: &str, of: &str, figures: &Figures) -> Vec<words::Cell> {

@@ -139,7 +139,7 @@ fn render(hits: &[SearchHit], look: &Look) -> String {
         };
         let kind = if hit.kind == "post" { "post" } else { "comment" };
         let facts = [
-            format!("{title} in {}", words::board(&hit.board, &hit.board_name)),
+            format!("{title} in {}", words::board_among(&hit.board, &hit.board_name, hit.board_look_alike)),
             format!("{kind} by {}", words::author_among(&hit.author, hit.name.as_deref(), hit.look_alike)),
             look.ago(hit.created_ms),
             look.cyan(&words::short_id(&hit.id)),
@@ -226,6 +226,7 @@ mod tests {
             thread: "c".repeat(64),
             board: "b".repeat(64),
             board_name: "garden".into(),
+            board_look_alike: false,
             kind: "comment".into(),
             title: "Frost\u{1b} in May".into(),
             title_marks: vec![],

@@ -1,12 +1,13 @@
-//! `roda web`: a fresh login link for the web page, and the password for browsers on other machines.
+//! `roda web`: a fresh login link for the web page, the password for browsers on other machines, how the page looks, and the
+//! addresses of its feeds.
 
 use crate::args::Context;
-use crate::client::Client;
+use crate::client::{Client, encoded};
 use crate::error::CliError;
 use crate::output::Output;
 use crate::secret;
 use crate::words;
-use roda_node::api::dto::WebLink;
+use roda_node::api::dto::{FeedAddress, PagePreferences, SetPagePreferences, WebLink};
 use roda_node::{PASSWORD_CHARS_MIN, PasswordError};
 use serde::Serialize;
 
@@ -26,6 +27,35 @@ enum Command {
         #[arg(long)]
         remove: bool,
     },
+    /// How the page looks, in every browser; what is named is changed
+    Preferences {
+        /// Its language: `en`, `pt`, or `auto` for the browser's
+        #[arg(long, value_name = "L")]
+        language: Option<String>,
+        /// Its colours: `light`, `dark`, or `auto` for the system's
+        #[arg(long, value_name = "T")]
+        theme: Option<String>,
+        /// Whether single keys do things
+        #[arg(long, value_name = "on|off")]
+        keys: Option<Keys>,
+    },
+    /// Addresses of Atom feeds, for a feed reader on this machine
+    Feeds {
+        /// A board, `@` and an author, or a post or comment for its thread [default: the inbox, and boards that are followed]
+        of: Option<String>,
+        /// Make all addresses anew: those that were given away open nothing any more
+        #[arg(long, conflicts_with = "of")]
+        renew: bool,
+    },
+}
+
+/// Whether single keys do things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Keys {
+    /// They do.
+    On,
+    /// They don't.
+    Off,
 }
 
 /// What became of the password.
@@ -41,6 +71,11 @@ pub(crate) async fn run(args: Args, context: &Context, output: &mut Output) -> R
         None => link(context, output).await,
         Some(Command::Password { remove: false }) => set(context, output),
         Some(Command::Password { remove: true }) => remove(context, output),
+        Some(Command::Preferences { language, theme, keys }) => {
+            let keys = keys.map(|keys| keys == Keys::On);
+            preferences(SetPagePreferences { language, theme, keys }, context, output).await
+        }
+        Some(Command::Feeds { of, renew }) => feeds(of.as_deref(), renew, context, output).await,
     }
 }
 
@@ -51,6 +86,40 @@ async fn link(context: &Context, output: &mut Output) -> Result<(), CliError> {
     if let Some(certificate) = &link.certificate {
         output.note(&compare(certificate));
     }
+    Ok(())
+}
+
+async fn preferences(ask: SetPagePreferences, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    const PATH: &str = "/api/v1/web/preferences";
+    let client = Client::new(context);
+    let is_change = ask.language.is_some() || ask.theme.is_some() || ask.keys.is_some();
+    let now: PagePreferences = if is_change { client.post(PATH, &ask).await? } else { client.get(PATH).await? };
+    output.object(&now, |look| {
+        let keys = if now.keys { "on" } else { "off" };
+        let facts =
+            [("language", words::line(&now.language)), ("theme", words::line(&now.theme)), ("keys", keys.to_owned())];
+        words::facts(look, &facts)
+    })
+}
+
+async fn feeds(of: Option<&str>, renew: bool, context: &Context, output: &mut Output) -> Result<(), CliError> {
+    let client = Client::new(context);
+    let query = of.map(|of| format!("?of={}", encoded(of))).unwrap_or_default();
+    let feeds: Vec<FeedAddress> = match renew {
+        true => client.post("/api/v1/web/feeds", &serde_json::json!({})).await?,
+        false => client.get(&format!("/api/v1/web/feeds{query}")).await?,
+    };
+    output.list(&feeds, |look| {
+        let named = |feed: &FeedAddress| {
+            let name = words::name(&feed.name);
+            let name = if name.trim().is_empty() { words::short_id(&feed.id) } else { name };
+            let what =
+                if feed.kind == "inbox" { "inbox".to_owned() } else { format!("{} {name}", words::line(&feed.kind)) };
+            format!("{}\n  {}", look.bold(&what), words::line(&feed.url))
+        };
+        feeds.iter().map(named).collect::<Vec<_>>().join("\n")
+    })?;
+    output.note("whoever has such an address can read all feeds of this node, and do nothing else");
     Ok(())
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn run(args: &Args, context: &Context, output: &mut Output) -> 
 fn render(report: &WhyReport, look: &Look) -> String {
     let mut facts = vec![
         ("what", format!("{} {}", words::line(&report.kind), report.id)),
-        ("board", words::board(&report.board, &report.board_name)),
+        ("board", words::board_among(&report.board, &report.board_name, report.board_look_alike)),
         ("author", words::author_among(&report.author, report.name.as_deref(), report.look_alike)),
         ("key", words::line(&report.author)),
         ("signature", signature(report, look)),

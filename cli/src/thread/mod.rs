@@ -81,6 +81,7 @@ pub(crate) mod samples {
         ThreadPage {
             board: "b".repeat(64),
             board_name: "rust".into(),
+            board_look_alike: false,
             asked: root.clone(),
             root,
             nodes,

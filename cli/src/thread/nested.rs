@@ -14,6 +14,8 @@ struct Head<'a> {
     board: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     board_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    board_look_alike: Option<bool>,
     missing: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<&'a str>,
@@ -76,6 +78,7 @@ fn head<'a>(page: &'a ThreadPage, place: &Place<'a>) -> Head<'a> {
         id: &node.id,
         board: is_post.then_some(&page.board),
         board_name: is_post.then_some(&page.board_name),
+        board_look_alike: is_post.then_some(page.board_look_alike),
         missing: node.missing,
         title: is_post.then_some(&node.title),
         text: &node.text,

@@ -33,7 +33,7 @@ fn post(page: &ThreadPage, place: &Place<'_>, look: &Look, lines: &mut Vec<Strin
     if !title.trim().is_empty() {
         lines.extend(title.lines().map(|line| look.bold(line)));
     }
-    let mut facts = vec![format!("in {}", words::board(&page.board, &page.board_name))];
+    let mut facts = vec![format!("in {}", words::board_among(&page.board, &page.board_name, page.board_look_alike))];
     if !node.missing {
         facts.push(format!("by {}", byline(node)));
     }

@@ -47,6 +47,24 @@ fn answer(what: &str) -> Value {
             "hidden": null, "cursor": "7",
         }] })
         }
+        "GET /api/v1/boards/log" => json!({
+            "board": board, "name": "b", "kind": "charter", "followed": true, "title": "t", "description": "d", "rules": ["r"],
+            "charter": {
+                "id": board, "founder": { "author": author, "name": null, "look_alike": false }, "created_ms": 1,
+                "language": "en", "work_bits": 12, "stewards": [{ "author": author, "name": "n", "look_alike": true }],
+            },
+        }),
+        "GET /api/v1/web/preferences" | "POST /api/v1/web/preferences" => {
+            json!({ "language": "pt", "theme": "auto", "keys": true })
+        }
+        "GET /api/v1/web/feeds" | "POST /api/v1/web/feeds" => json!([{
+            "kind": "board", "id": board, "name": "b", "url": "http://127.0.0.1:1/b/cd/atom.xml?key=ab",
+        }]),
+        _ if path.ends_with("/history") => json!([{
+            "id": id, "target": id, "first": true, "author": author, "name": null, "look_alike": false, "created_ms": 1,
+            "title": "t", "text": "x", "link": null, "retracted": false, "hidden": null, "cursor": "c",
+        }]),
+        "GET /api/v1/inbox/unread" => json!({ "unread": 99, "more": true, "hidden": true }),
         "POST /api/v1/listing" => json!({ "board": board, "name": "b", "listing": "on" }),
         "POST /api/v1/keep" => json!({ "board": board, "name": "b", "keep": "30d" }),
         "POST /api/v1/boards" | "POST /api/v1/boards/open" | "POST /api/v1/follow" | "POST /api/v1/unfollow" => {
@@ -128,6 +146,13 @@ fn every_command_prints_what_its_schema_says() {
         (&["board", "new", "b"], "board"),
         (&["board", "open", "b"], "board"),
         (&["board", "list", "b", "on"], "listing"),
+        (&["board", "log", "b"], "board-log"),
+        (&["history", "abab"], "history"),
+        (&["web", "preferences"], "web-preferences"),
+        (&["web", "preferences", "--language", "pt", "--keys", "on"], "web-preferences"),
+        (&["web", "feeds"], "web-feeds"),
+        (&["web", "feeds", "b"], "web-feeds"),
+        (&["web", "feeds", "--renew"], "web-feeds"),
         (&["boards"], "boards"),
         (&["boards", "--find"], "directory"),
         (&["boards", "--find", "b", "c", "--limit", "1"], "directory"),
@@ -142,6 +167,7 @@ fn every_command_prints_what_its_schema_says() {
         (&["feed"], "feed"),
         (&["search", "frost", "may", "--board", "b", "--sort", "new"], "search"),
         (&["author", "@abab"], "author"),
+        (&["inbox", "--count"], "inbox-unread"),
         (&["read", "abab"], "read"),
         (&["read", "abab", "--depth", "1"], "read"),
         (&["peers"], "peers"),

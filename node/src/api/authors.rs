@@ -6,6 +6,7 @@ use super::error::ApiError;
 use super::feed::Lens;
 use super::read::{blocking, single};
 use super::reader::shown_title;
+use super::resolve::KnownBoard;
 use crate::runtime::Context;
 use crate::store::EventRow;
 use axum::Json;
@@ -67,14 +68,14 @@ pub(crate) fn read_author(context: &Context, text: &str, ask: &AuthorAsk) -> Res
 pub(crate) struct Writings<'a> {
     context: &'a Context,
     lens: Lens,
-    boards: BTreeMap<SpaceId, String>,
+    boards: BTreeMap<SpaceId, KnownBoard>,
     titles: BTreeMap<EventId, String>,
 }
 
 impl<'a> Writings<'a> {
     /// `hidden`: whether words that the rules hide are shown all the same.
     pub(crate) fn new(context: &'a Context, hidden: bool) -> Result<Self, ApiError> {
-        let boards = context.boards()?.into_iter().map(|board| (board.space, board.name)).collect();
+        let boards = context.boards_by_id()?;
         Ok(Self { context, lens: Lens::new(context, hidden)?, boards, titles: BTreeMap::new() })
     }
 
@@ -88,7 +89,7 @@ impl<'a> Writings<'a> {
         let (hidden, is_withheld) = match (&node.shown, self.lens.thread_hidden(&root)) {
             (Shown::Dropped, _) => (because("node", "dropped"), false),
             (Shown::Unreadable, _) => (because("author", "unreadable"), false),
-            (_, Some(hidden)) => (Some(hidden), !self.lens.shows_hidden()),
+            (_, Some(hidden)) => (Some(hidden), !self.lens.shows_hidden),
             (_, None) => self.lens.hidden(&node),
         };
         let is_post = root == row.id;
@@ -102,11 +103,13 @@ impl<'a> Writings<'a> {
             false if is_withheld => String::new(),
             false => self.title(root)?,
         };
+        let board = self.boards.get(&space);
         Ok(Some(Writing {
             id: row.id.to_string(),
             kind: if is_post { "post" } else { "comment" }.to_owned(),
             board: space.to_string(),
-            board_name: self.boards.get(&space).cloned().unwrap_or_default(),
+            board_name: board.map(|board| board.name.clone()).unwrap_or_default(),
+            board_look_alike: board.is_some_and(|board| board.look_alike),
             thread: root.to_string(),
             title,
             author: author.to_string(),

@@ -79,6 +79,7 @@ fn summary(context: &Context, lens: &Lens, board: KnownBoard) -> Result<Board, A
         unread,
         title: board.title,
         name: board.name,
+        look_alike: board.look_alike,
         keep: super::keeping::word(store.keep(board.space)?),
         listing: super::directory::word(store.listing(board.space)?).to_owned(),
         completeness: completeness(context, board.space)?,
@@ -115,7 +116,7 @@ pub(crate) async fn found_board(context: &Shared, new: NewBoard) -> Result<Board
             if new.listed {
                 super::directory::list_space(context, board, true).await?;
             }
-            Ok(BoardRef { board: board.to_string(), name: new.name })
+            said(context, board, Some(new.name)).await
         }
         Answer::Written(verdict) => {
             // A board that was not founded is not followed either.
@@ -140,7 +141,7 @@ pub(crate) async fn open_board(context: &Shared, ask: OpenBoard) -> Result<Board
         .map_err(|error| ApiError::invalid(error.to_string(), "choose another name"))?;
     let board = SpaceId::of_open_board(&name);
     follow_space(context, board, Some(name.clone())).await?;
-    Ok(BoardRef { board: board.to_string(), name })
+    said(context, board, Some(name)).await
 }
 
 pub(super) async fn follow(
@@ -164,11 +165,20 @@ pub(crate) async fn follow_board(context: &Shared, ask: BoardSelector) -> Result
         (Err(error), Err(_)) => (listed_by_peers(context, &text).await?.ok_or(error)?, None, String::new()),
     };
     follow_space(context, space, open_name).await?;
-    let name = match name.is_empty() {
-        true => blocking(context.clone(), move |context| context.board_name(space)).await?,
-        false => name,
-    };
-    Ok(BoardRef { board: space.to_string(), name })
+    said(context, space, Some(name).filter(|name| !name.is_empty())).await
+}
+
+/// A board of which something became, under the name that is known already, if one is.
+async fn said(context: &Shared, space: SpaceId, name: Option<String>) -> Result<BoardRef, ApiError> {
+    let board = blocking(context.clone(), move |context| context.board_of(space)).await?;
+    let said = BoardRef::from(board);
+    Ok(BoardRef { name: name.unwrap_or(said.name), ..said })
+}
+
+impl From<KnownBoard> for BoardRef {
+    fn from(board: KnownBoard) -> Self {
+        Self { board: board.space.to_string(), name: board.name, look_alike: board.look_alike }
+    }
 }
 
 /// The one board in the directory whose id begins so. Names say nothing there: everybody can give any.
@@ -203,7 +213,7 @@ pub(crate) async fn leave_board(context: &Shared, ask: BoardSelector) -> Result<
     let BoardSelector { board } = ask;
     let board = blocking(context.clone(), move |context| context.find_board(&board)).await?;
     done(context.handle.ask(Local::Unfollow { space: board.space }).await?)?;
-    Ok(BoardRef { board: board.space.to_string(), name: board.name })
+    Ok(board.into())
 }
 
 pub(super) async fn sync(

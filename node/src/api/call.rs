@@ -116,10 +116,10 @@ macro_rules! objects {
 }
 
 objects! {
-    AuthorPage Board BoardRef BoardSelector CatchUpAsk Connect Connected Diagnosis DirectoryEntry ExportLine FeedEntry FsckAsk FsckReport Identity
-    ImportReport InboxCleared InboxEntry InviteMade Join Joined KeepAsk Keeping ListingAsk ListingState NewBoard NewEdit NewInvite NewPost NewReply NewRetraction
-    NewVote Next NextAsk NodeEvent OpenBoard OutboxEntry PeerEntry Power ReaderImported ReaderLine Rule SetName SetRule
-    SearchPage Status Stopping SyncAsk SyncReport ThreadPage WebLink WhyReport Written ErrorBody
+    AuthorPage Board BoardLog BoardRef BoardSelector CatchUpAsk Connect Connected Diagnosis DirectoryEntry ExportLine FeedAddress FeedEntry FsckAsk FsckReport Identity
+    ImportReport InboxCleared InboxEntry InboxUnread InviteMade Join Joined KeepAsk Keeping ListingAsk ListingState NewBoard NewEdit NewInvite NewPost NewReply NewRetraction
+    NewVote Next NextAsk NodeEvent OpenBoard OutboxEntry PagePreferences PeerEntry Power ReaderImported ReaderLine Rule SetName SetPagePreferences SetRule
+    SearchPage Status Stopping SyncAsk SyncReport ThreadPage Version WebLink WhyReport Written ErrorBody
 }
 
 /// A handler whose type tells what it takes and answers.

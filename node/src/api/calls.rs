@@ -3,8 +3,8 @@
 use super::call::Call;
 use super::dto::{ExportLine, NodeEvent, ReaderLine};
 use super::{
-    authors, boards, directory, feed, inbox, invites, keeping, moving, news, next, node, openapi, power, read, reader,
-    reader_moving, search, why, write,
+    authors, board_log, boards, directory, feed, history, inbox, invites, keeping, moving, news, next, node, openapi,
+    page, power, read, reader, reader_moving, search, why, write,
 };
 
 /// All calls.
@@ -25,6 +25,10 @@ fn of_the_node() -> Vec<Call> {
             .answers_lines::<NodeEvent>()
             .answers_server_sent_events(),
         Call::post("/api/v1/web", "Makes a login link to the web page.", node::web),
+        Call::get("/api/v1/web/preferences", "How the web page looks.", page::preferences),
+        Call::post("/api/v1/web/preferences", "Says how the web page looks.", page::set_preferences),
+        Call::get("/api/v1/web/feeds", "Addresses of Atom feeds.", page::feeds),
+        Call::post("/api/v1/web/feeds", "Makes the addresses of Atom feeds anew.", page::renew_feeds),
         Call::post("/api/v1/shutdown", "Stops the node.", node::shutdown),
     ]
 }
@@ -33,6 +37,7 @@ fn of_boards() -> Vec<Call> {
     vec![
         Call::get("/api/v1/boards", "The boards that this node knows.", boards::list),
         Call::post("/api/v1/boards", "Founds a board, and follows it.", boards::found),
+        Call::get("/api/v1/boards/log", "What made a board what it is.", board_log::log),
         Call::post("/api/v1/boards/open", "Opens an open board, and follows it.", boards::open),
         Call::post("/api/v1/follow", "Follows a board.", boards::follow),
         Call::post("/api/v1/unfollow", "Follows a board no longer.", boards::unfollow),
@@ -67,8 +72,10 @@ fn of_reading() -> Vec<Call> {
         Call::get("/api/v1/search", "A page of the posts and comments in which words stand.", search::search),
         Call::get("/api/v1/authors/{id}/events", "What an author wrote, the last that came first.", authors::events)
             .names_an_author(),
+        Call::get("/api/v1/events/{id}/history", "What a post or comment said before.", history::history),
         Call::get("/api/v1/events/{id}/why", "How an event came to be shown as it is.", why::why),
         Call::get("/api/v1/inbox", "A page of the inbox, the newest first.", inbox::inbox),
+        Call::get("/api/v1/inbox/unread", "How much of the inbox is unread.", inbox::unread),
         Call::post("/api/v1/inbox/clear", "Marks all of the inbox as read.", inbox::clear),
         Call::post("/api/v1/next", "The next unread post or comment, which is marked as read by that.", next::next),
         Call::post("/api/v1/catchup", "Marks a board, or all that are followed, as read.", next::catch_up),

@@ -3,6 +3,7 @@
 use super::Shared;
 use super::dto::{DirectoryEntry, ListingAsk, ListingState};
 use super::error::{ApiError, done};
+use super::names::Names;
 use super::node::unexpected;
 use super::read::blocking;
 use crate::engine::{Answer, FoundBoard, Local};
@@ -67,8 +68,11 @@ fn page(context: &Context, mut found: Vec<FoundBoard>, ask: &DirectoryAsk) -> Re
         let FoundBoard { charter, known_by, networks, figures } = board;
         (Reverse((*networks, *known_by, figures.last_day, figures.events)), charter.space())
     });
+    let boards = context.boards()?;
+    let mut names = Names::default();
+    boards.iter().for_each(|board| names.meet(&board.space.to_string(), Some(&board.name)));
     let followed: BTreeSet<SpaceId> =
-        context.boards()?.into_iter().filter(|board| board.row.followed).map(|board| board.space).collect();
+        boards.into_iter().filter(|board| board.row.followed).map(|board| board.space).collect();
     let words: Vec<String> = ask.words.iter().flat_map(|text| text.split_whitespace()).map(str::to_lowercase).collect();
     let skip = match &ask.after {
         None => 0,
@@ -82,7 +86,12 @@ fn page(context: &Context, mut found: Vec<FoundBoard>, ask: &DirectoryAsk) -> Re
     };
     let entries =
         found.iter().skip(skip).filter_map(|board| entry(board, &followed)).filter(|entry| fits(entry, &words));
-    Ok(entries.take(ask.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX)).collect())
+    let mut page: Vec<DirectoryEntry> = entries.take(ask.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX)).collect();
+    page.iter().for_each(|entry| names.meet(&entry.board, Some(&entry.name)));
+    for entry in &mut page {
+        entry.look_alike = names.is_like_another(&entry.board, Some(&entry.name));
+    }
+    Ok(page)
 }
 
 fn fits(entry: &DirectoryEntry, words: &[String]) -> bool {
@@ -102,6 +111,7 @@ fn entry(found: &FoundBoard, followed: &BTreeSet<SpaceId>) -> Option<DirectoryEn
     Some(DirectoryEntry {
         board: event.space().to_string(),
         name: charter.name.clone(),
+        look_alike: false,
         title,
         description,
         language: charter.language.clone(),
@@ -141,7 +151,12 @@ pub(crate) async fn list_board(context: &Shared, ask: ListingAsk) -> Result<List
     }
     list_space(context, board.space, ask.listed).await?;
     let listing = if ask.listed { Listing::On } else { Listing::Off };
-    Ok(ListingState { board: board.space.to_string(), name: board.name, listing: word(Some(listing)).to_owned() })
+    Ok(ListingState {
+        board: board.space.to_string(),
+        name: board.name,
+        look_alike: board.look_alike,
+        listing: word(Some(listing)).to_owned(),
+    })
 }
 
 pub(super) async fn list_space(context: &Context, space: SpaceId, is_on: bool) -> Result<(), ApiError> {

@@ -4,14 +4,18 @@
 //! digits, times unix milliseconds. Text that came from the network is here as it was written: who shows it to a person
 //! sanitises it (`roda_protocol::text`).
 
+mod boards;
 mod moving;
+mod page;
 mod reading;
 mod reasons;
 mod searching;
 mod threads;
 mod writing;
 
+pub use boards::*;
 pub use moving::*;
+pub use page::*;
 pub use reading::*;
 pub use reasons::*;
 pub use searching::*;
@@ -171,6 +175,9 @@ pub struct BoardRef {
     pub board: String,
     /// Its name here; empty while its charter has not arrived.
     pub name: String,
+    /// Whether its name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub look_alike: bool,
 }
 
 /// Body of `POST /api/v1/boards`.
@@ -215,6 +222,9 @@ pub struct Board {
     pub board: String,
     /// Its name here; empty while its charter has not arrived.
     pub name: String,
+    /// Whether its name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub look_alike: bool,
     /// `charter` or `open`.
     pub kind: String,
     /// Whether this node follows it.
@@ -295,6 +305,9 @@ pub struct Keeping {
     pub board: String,
     /// Its name here.
     pub name: String,
+    /// Whether its name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub look_alike: bool,
     /// As in [`Board`].
     pub keep: String,
 }
@@ -315,6 +328,9 @@ pub struct ListingState {
     pub board: String,
     /// Its name here.
     pub name: String,
+    /// Whether its name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub look_alike: bool,
     /// As in [`Board`].
     pub listing: String,
 }
@@ -327,6 +343,9 @@ pub struct DirectoryEntry {
     pub board: String,
     /// Its name. Others may have the same.
     pub name: String,
+    /// Whether its name can be taken for the name of another board that is known here, or is on the same page.
+    #[serde(default)]
+    pub look_alike: bool,
     /// The charter's title; empty if it has none, or its words did not come along.
     pub title: String,
     /// What it is for; empty as the title.

@@ -2,6 +2,9 @@
 //!
 //! The orders are `roda_protocol::view`'s. This gathers what they look at, and makes pages of what they say.
 
+mod new;
+
+use self::new::NewKey;
 use super::Shared;
 use super::boards::followed_boards;
 use super::dto::{FeedEntry, Hidden};
@@ -11,7 +14,7 @@ use super::read::blocking;
 use super::reader::hidden_by;
 use super::resolve::KnownBoard;
 use crate::runtime::{Context, wall_ms};
-use crate::store::{EventRow, FeedPlace};
+use crate::store::EventRow;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -77,20 +80,15 @@ pub(crate) fn read_feed(context: &Context, ask: &FeedAsk) -> Result<Vec<FeedEntr
 /// What a reader's own rules make of posts and comments.
 pub(super) struct Lens {
     pub(super) policy: Policy,
-    now_ms: u64,
+    pub(super) now_ms: u64,
     /// Whether words that are hidden are shown all the same.
-    shows_hidden: bool,
+    pub(super) shows_hidden: bool,
 }
 
 impl Lens {
     pub(super) fn new(context: &Context, shows_hidden: bool) -> Result<Self, ApiError> {
         let policy = Policy::new(context.me(), context.store.rules()?);
         Ok(Self { policy, now_ms: wall_ms(), shows_hidden })
-    }
-
-    /// Whether words that are hidden are shown all the same.
-    pub(super) fn shows_hidden(&self) -> bool {
-        self.shows_hidden
     }
 
     /// What the rules come to for a place of a thread.
@@ -141,7 +139,7 @@ fn range_of(sort: FeedSort, word: Option<&str>) -> Result<Option<u64>, ApiError>
     Ok(Some(days * DAY_MS))
 }
 
-/// Newest posts of some boards. The cursor is a post's time and id.
+/// Newest posts of some boards. The cursor is as in [`ranked`].
 fn newest(
     context: &Context,
     lens: &Lens,
@@ -149,16 +147,21 @@ fn newest(
     before: Option<&str>,
     limit: usize,
 ) -> Result<Vec<FeedEntry>, ApiError> {
-    let before = before.map(|cursor| time_cursor(context, cursor)).transpose()?;
-    let mut posts: Vec<(FeedPlace, EventRow, &KnownBoard)> = Vec::new();
+    let before = before.map(cursor_parts).transpose()?;
+    let now_ms = before.map_or_else(wall_ms, |(now_ms, _)| now_ms);
+    let behind = match before {
+        Some((_, id)) => Some(NewKey::of(&context.store.row(&id)?.ok_or_else(bad_cursor)?, now_ms)),
+        None => None,
+    };
+    let mut posts: Vec<(NewKey, EventRow, &KnownBoard)> = Vec::new();
     for board in boards {
-        let page = context.store.posts(board.space, before, limit)?;
-        posts.extend(page.into_iter().map(|(place, row)| (place, row, board)));
+        let page = new::posts(&context.store, board.space, now_ms, behind, limit)?;
+        posts.extend(page.into_iter().map(|(key, row)| (key, row, board)));
     }
-    posts.sort_by_key(|(place, _, _)| std::cmp::Reverse(*place));
+    posts.sort_unstable_by_key(|(key, _, _)| std::cmp::Reverse(*key));
     posts.truncate(limit);
-    let entry = |(place, row, board): (FeedPlace, EventRow, &KnownBoard)| {
-        let cursor = format!("{}.{}", place.created_ms, row.id);
+    let entry = |(_, row, board): (NewKey, EventRow, &KnownBoard)| {
+        let cursor = format!("{now_ms}.{}", row.id);
         entry(context, lens, board, &row, cursor)
     };
     posts.into_iter().map(entry).filter_map(Result::transpose).collect()
@@ -168,15 +171,10 @@ fn bad_cursor() -> ApiError {
     ApiError::invalid("that is no cursor", "pass the `cursor` of the last entry that you have seen")
 }
 
-/// The two parts of a cursor: a time and an event.
+/// The two parts of a cursor: the moment at which the first page was made, and the last entry's event.
 fn cursor_parts(cursor: &str) -> Result<(u64, EventId), ApiError> {
     let (time, id) = cursor.split_once('.').ok_or_else(bad_cursor)?;
     Ok((time.parse().map_err(|_| bad_cursor())?, id.parse().map_err(|_| bad_cursor())?))
-}
-
-fn time_cursor(context: &Context, cursor: &str) -> Result<FeedPlace, ApiError> {
-    let (created_ms, id) = cursor_parts(cursor)?;
-    context.store.feed_place(&id, created_ms)?.ok_or_else(bad_cursor)
 }
 
 /// Threads in an order that needs all of them. The cursor is the moment at which the first page was made and the last entry's
@@ -278,6 +276,7 @@ fn entry(
         id: row.id.to_string(),
         board: board.space.to_string(),
         board_name: board.name.clone(),
+        board_look_alike: board.look_alike,
         title,
         author: author.to_string(),
         name: context.store.author_name(&author)?,

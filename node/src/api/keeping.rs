@@ -25,11 +25,16 @@ pub(super) async fn keep(
     let board = blocking(context.clone(), move |context| context.find_board(&ask.board)).await?;
     done(context.handle.ask(Local::Keep { space: board.space, keep }).await?)?;
     context.upkeep.ring();
-    Ok(Json(Keeping { board: board.space.to_string(), name: board.name, keep: word(keep) }))
+    Ok(Json(Keeping {
+        board: board.space.to_string(),
+        name: board.name,
+        look_alike: board.look_alike,
+        keep: word(keep),
+    }))
 }
 
 /// What a person says.
-fn parsed(text: &str) -> Option<Keep> {
+pub(super) fn parsed(text: &str) -> Option<Keep> {
     if text == "forever" {
         return Some(Keep::Forever);
     }

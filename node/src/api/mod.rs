@@ -5,6 +5,7 @@
 //! socket 0600, and every connection's user is checked.
 
 pub(crate) mod authors;
+pub(crate) mod board_log;
 pub(crate) mod boards;
 mod call;
 mod calls;
@@ -12,6 +13,7 @@ pub(crate) mod directory;
 pub mod dto;
 pub(crate) mod error;
 pub(crate) mod feed;
+pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod invites;
 pub(crate) mod keeping;
@@ -21,20 +23,25 @@ mod news;
 pub(crate) mod next;
 pub(crate) mod node;
 mod openapi;
+pub(crate) mod page;
 pub(crate) mod power;
 pub(crate) mod read;
 pub(crate) mod reader;
 mod reader_moving;
 pub(crate) mod resolve;
+#[cfg(test)]
+mod samples;
 pub(crate) mod search;
 mod server;
 pub(crate) mod tags;
+mod waiting;
 pub(crate) mod why;
 pub(crate) mod write;
 
 pub(crate) use error::not_logged_in;
 pub(crate) use news::News;
 pub(crate) use server::Server;
+pub(crate) use waiting::WaitingMarks;
 
 use crate::runtime::Context;
 use axum::Router;

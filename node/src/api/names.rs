@@ -4,7 +4,7 @@
 //! a bounded set, in which the same page always gives the same answer. Any name can be taken by anybody; what this says is
 //! only where to look twice.
 
-use super::dto::{FeedEntry, InboxEntry, SearchHit, ThreadNode};
+use super::dto::{FeedEntry, InboxEntry, SearchHit, ThreadNode, Version};
 use super::error::ApiError;
 use crate::runtime::Context;
 use roda_protocol::text::Look;
@@ -95,7 +95,7 @@ macro_rules! named {
     )*};
 }
 
-named!(FeedEntry, InboxEntry, SearchHit, ThreadNode);
+named!(FeedEntry, InboxEntry, SearchHit, ThreadNode, Version);
 
 /// Notes on a page which names can be taken for another's.
 ///

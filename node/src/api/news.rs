@@ -31,7 +31,7 @@ const STREAMS_MAX: usize = 16;
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// One of the news with its place.
-type Numbered = (u64, Arc<NodeEvent>);
+pub(super) type Numbered = (u64, Arc<NodeEvent>);
 
 /// News with ids, and the last of them.
 #[derive(Debug)]
@@ -65,6 +65,11 @@ impl News {
             }
         });
         news
+    }
+
+    /// News from now on.
+    pub(super) fn listen(&self) -> broadcast::Receiver<Numbered> {
+        self.sender.subscribe()
     }
 
     fn add(&self, numbered: Numbered) {

@@ -102,6 +102,7 @@ fn item(
     Ok(NextItem {
         board: board.space.to_string(),
         board_name: board.name.clone(),
+        board_look_alike: board.look_alike,
         thread: root.to_string(),
         title: title.unwrap_or_default(),
         node,
@@ -124,5 +125,5 @@ pub(crate) async fn mark_read(context: &Shared, ask: CatchUpAsk) -> Result<Vec<B
     .await?;
     let records = boards.iter().map(|board| LocalRecord::ReadSpace { space: board.space, position });
     note(context, records.collect()).await?;
-    Ok(boards.into_iter().map(|board| BoardRef { board: board.space.to_string(), name: board.name }).collect())
+    Ok(boards.into_iter().map(BoardRef::from).collect())
 }

@@ -140,12 +140,14 @@ pub(crate) async fn dial(context: &Shared, ask: Connect) -> Result<Connected, Ap
 
 /// Makes a login link for a browser.
 pub(super) async fn web(State(context): State<Shared>) -> Result<Json<WebLink>, ApiError> {
-    let Some(access) = &context.web else {
-        let hint = "start it without `--web off`: `roda down`, `roda up`";
-        return Err(ApiError::new("no_web_page", "this node serves no web page", hint));
-    };
+    let access = context.web.as_ref().ok_or_else(no_page)?;
     let link = access.login_link(false).map_err(|error| ApiError::new("internal", error.to_string(), ""))?;
     Ok(Json(WebLink { url: link, certificate: access.fingerprint() }))
+}
+
+pub(super) fn no_page() -> ApiError {
+    let hint = "start it without `--web off`: `roda down`, `roda up`";
+    ApiError::new("no_web_page", "this node serves no web page", hint)
 }
 
 pub(super) async fn shutdown(State(context): State<Shared>) -> Json<Stopping> {

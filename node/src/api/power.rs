@@ -219,6 +219,7 @@ fn of_board(context: &Context, board: &KnownBoard, counted: &Counted, seen: &See
     Ok(PowerOf {
         board: Some(board.space.to_string()),
         board_name: Some(board.name.clone()),
+        board_look_alike: board.look_alike,
         stewards,
         followers: Some(followers(board.space, &seen.peers)),
         ..power_of(context, &authors, firsts)?

@@ -218,9 +218,11 @@ fn present(
             }
         })
     });
+    let board = context.board_of(space)?;
     let page = ThreadPage {
         board: space.to_string(),
-        board_name: context.board_name(space)?,
+        board_name: board.name,
+        board_look_alike: board.look_alike,
         root: root.to_string(),
         asked: asked.to_string(),
         nodes: note_look_alikes(context, &lens.policy, nodes.collect::<Result<_, _>>()?)?,

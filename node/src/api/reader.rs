@@ -149,7 +149,7 @@ pub(super) fn title_of(context: &Context, root: &EventId) -> Result<Option<Strin
 pub(super) fn shown_title(context: &Context, lens: &Lens, root: &EventId) -> Result<String, ApiError> {
     let row = context.store.row(root)?;
     let post = row.map(|row| root_node(context, &row)).transpose()?.flatten();
-    let post = post.filter(|post| (lens.shows_hidden() || lens.thread_hidden(root).is_none()) && !lens.hidden(post).1);
+    let post = post.filter(|post| (lens.shows_hidden || lens.thread_hidden(root).is_none()) && !lens.hidden(post).1);
     Ok(match post.map(|post| post.shown) {
         Some(Shown::Content(content)) => content.title,
         _ => String::new(),

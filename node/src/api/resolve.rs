@@ -1,11 +1,13 @@
 //! From what people type to ids: unique prefixes and local names.
 
 use super::error::ApiError;
+use super::names::Names;
 use crate::runtime::Context;
 use crate::store::SpaceRow;
 use roda_protocol::event::Kind;
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use roda_protocol::text::Untrusted;
+use std::collections::BTreeMap;
 
 /// Digits of the shortest prefix that is accepted.
 pub(super) const PREFIX_DIGITS_MIN: usize = 4;
@@ -23,6 +25,8 @@ pub(crate) struct KnownBoard {
     pub(crate) title: Option<String>,
     /// The language tag of the charter; empty if there is none.
     pub(crate) language: String,
+    /// Whether the name can be taken for that of another board that is known here. Told by [`Context::boards`] and what asks it.
+    pub(crate) look_alike: bool,
 }
 
 impl KnownBoard {
@@ -38,15 +42,23 @@ impl Context {
         let mut boards: Vec<KnownBoard> =
             spaces.into_iter().map(|(space, row)| self.board(space, row)).collect::<Result<_, _>>()?;
         boards.sort_by(|a, b| (&a.name, a.space).cmp(&(&b.name, b.space)));
+        note_look_alikes(&mut boards);
         Ok(boards)
+    }
+
+    /// The same by their ids.
+    pub(crate) fn boards_by_id(&self) -> Result<BTreeMap<SpaceId, KnownBoard>, ApiError> {
+        Ok(self.boards()?.into_iter().map(|board| (board.space, board)).collect())
     }
 
     pub(crate) fn board(&self, space: SpaceId, row: SpaceRow) -> Result<KnownBoard, ApiError> {
         if let Some(name) = &row.open_name {
-            return Ok(KnownBoard { space, name: name.clone(), title: None, language: String::new(), row });
+            let (name, language) = (name.clone(), String::new());
+            return Ok(KnownBoard { space, name, title: None, language, row, look_alike: false });
         }
         let charter = self.store.event(&EventId(space.0))?;
-        let mut board = KnownBoard { space, row, name: String::new(), title: None, language: String::new() };
+        let (name, language) = (String::new(), String::new());
+        let mut board = KnownBoard { space, row, name, title: None, language, look_alike: false };
         if let Some(stored) = charter
             && let Kind::Charter(charter) = stored.event.kind()
         {
@@ -59,11 +71,12 @@ impl Context {
         Ok(board)
     }
 
-    /// The name of a board that an event stands in; empty if it has none here.
-    pub(crate) fn board_name(&self, space: SpaceId) -> Result<String, ApiError> {
-        let row = SpaceRow { followed: false, open_name: None };
-        let known = self.store.spaces()?.into_iter().find(|(known, _)| *known == space);
-        Ok(self.board(space, known.map_or(row, |(_, row)| row))?.name)
+    /// The board that an event stands in; without a name if it has none here.
+    pub(crate) fn board_of(&self, space: SpaceId) -> Result<KnownBoard, ApiError> {
+        match self.boards()?.into_iter().find(|board| board.space == space) {
+            Some(board) => Ok(board),
+            None => self.board(space, SpaceRow { followed: false, open_name: None }),
+        }
     }
 
     /// The board that is meant by a full id, a unique prefix, or a local name.
@@ -153,6 +166,18 @@ impl Context {
     }
 }
 
+/// Notes which names can be taken for another board's. Anybody can found a board of any name, and follow two of one name.
+fn note_look_alikes(boards: &mut [KnownBoard]) {
+    let mut names = Names::default();
+    let ids: Vec<String> = boards.iter().map(|board| board.space.to_string()).collect();
+    for (board, id) in boards.iter().zip(&ids) {
+        names.meet(id, Some(&board.name));
+    }
+    for (board, id) in boards.iter_mut().zip(&ids) {
+        board.look_alike = names.is_like_another(id, Some(&board.name));
+    }
+}
+
 /// The bytes that are told whole by the first base32 digits of a key.
 fn whole_bytes(digits: &str) -> Vec<u8> {
     let (mut bits, mut count, mut bytes) = (0_u32, 0_u32, Vec::new());
@@ -188,6 +213,28 @@ pub(super) fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn boards_whose_names_look_alike_are_noticed_and_those_without_a_name_are_not() {
+        let names = ["garden", "Garden", "gаrden", "kitchen", "", "", "l1brary", "library", "library"];
+        let mut boards: Vec<KnownBoard> = (1..)
+            .zip(names)
+            .map(|(number, name)| KnownBoard {
+                space: SpaceId([number; 32]),
+                row: SpaceRow { followed: true, open_name: None },
+                name: name.to_owned(),
+                title: None,
+                language: String::new(),
+                look_alike: false,
+            })
+            .collect();
+        note_look_alikes(&mut boards);
+        let alike: Vec<bool> = boards.iter().map(|board| board.look_alike).collect();
+        assert_eq!(alike[..6], [true, true, true, false, false, false]);
+        assert_eq!(alike[7..], [true, true], "equal names look alike most of all");
+        note_look_alikes(&mut boards[..1]);
+        assert!(!boards[0].look_alike, "alone it looks like none");
+    }
 
     #[test]
     fn the_first_digits_of_a_key_tell_its_first_bytes() {

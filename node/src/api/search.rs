@@ -7,6 +7,7 @@ use super::feed::Lens;
 use super::names::note_look_alikes;
 use super::read::blocking;
 use super::reader::shown_title;
+use super::resolve::KnownBoard;
 use super::resolve::shown;
 use crate::runtime::Context;
 use crate::search::{Excerpt, Failure, Filters, NAMESAKES_MAX, Page, Query as Words, Sort, Unreadable};
@@ -72,12 +73,8 @@ pub(crate) fn read_search(context: &Context, ask: &SearchAsk) -> Result<SearchPa
     let limit = ask.limit.unwrap_or(HITS_DEFAULT).clamp(1, HITS_MAX);
     // Before the index is asked: what comes in between makes the answer say less, not more.
     let progress = context.search.progress();
-    let mut reading = Reading {
-        context,
-        lens: Lens::new(context, ask.hidden)?,
-        words: &words,
-        boards: context.boards()?.into_iter().map(|board| (board.space, board.name)).collect(),
-    };
+    let mut reading =
+        Reading { context, lens: Lens::new(context, ask.hidden)?, words: &words, boards: context.boards_by_id()? };
     let mut page = SearchPage {
         complete: progress.is_complete,
         indexed: progress.indexed,
@@ -183,7 +180,7 @@ struct Reading<'a> {
     context: &'a Context,
     lens: Lens,
     words: &'a Words,
-    boards: BTreeMap<SpaceId, String>,
+    boards: BTreeMap<SpaceId, KnownBoard>,
 }
 
 impl Reading<'_> {
@@ -196,7 +193,7 @@ impl Reading<'_> {
         let (Shown::Content(content), Some(author)) = (&node.shown, node.author) else { return Ok(self.gone(id)) };
         let is_post = node.id == root;
         let (hidden, is_withheld) = match self.lens.thread_hidden(&root) {
-            Some(hidden) => (Some(hidden), !self.lens.shows_hidden()),
+            Some(hidden) => (Some(hidden), !self.lens.shows_hidden),
             None => self.lens.hidden(&node),
         };
         let (mut title, mut excerpt) = (Excerpt::default(), Excerpt::default());
@@ -207,11 +204,13 @@ impl Reading<'_> {
                 return Ok(self.gone(id));
             }
         }
+        let board = self.board_of(standing.space)?;
         Ok(Some(SearchHit {
             id: id.to_string(),
             thread: root.to_string(),
             board: standing.space.to_string(),
-            board_name: self.board_name(standing.space)?,
+            board_name: board.name,
+            board_look_alike: board.look_alike,
             kind: if is_post { "post" } else { "comment" }.to_owned(),
             title: title.text,
             title_marks: marks(title.marks),
@@ -236,13 +235,13 @@ impl Reading<'_> {
         Ok(Excerpt { text: shown_title(self.context, &self.lens, root)?, marks: Vec::new() })
     }
 
-    fn board_name(&mut self, space: SpaceId) -> Result<String, ApiError> {
-        if let Some(name) = self.boards.get(&space) {
-            return Ok(name.clone());
+    fn board_of(&mut self, space: SpaceId) -> Result<KnownBoard, ApiError> {
+        if let Some(board) = self.boards.get(&space) {
+            return Ok(board.clone());
         }
-        let name = self.context.board_name(space)?;
-        self.boards.insert(space, name.clone());
-        Ok(name)
+        let board = self.context.board_of(space)?;
+        self.boards.insert(space, board.clone());
+        Ok(board)
     }
 }
 

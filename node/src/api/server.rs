@@ -27,6 +27,7 @@ impl Server {
         let path = context.home.socket();
         let listener = bind(&path)?;
         let (stop, stopped) = oneshot::channel::<()>();
+        super::waiting::start(&context);
         let service = super::router(context).fallback(super::error::no_route);
         let task = tokio::spawn(async move {
             let end = async {

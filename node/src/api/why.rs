@@ -11,7 +11,7 @@ use super::reader::said;
 use super::resolve::KnownBoard;
 use crate::engine::{Answer, Bringer, Local};
 use crate::runtime::{Context, wall_ms};
-use crate::store::{Presence, SpaceRow};
+use crate::store::Presence;
 use axum::Json;
 use axum::extract::{Path, State};
 use data_encoding::HEXLOWER;
@@ -81,15 +81,14 @@ fn report(context: &Context, id: EventId) -> Result<WhyReport, ApiError> {
     if let Some((root, effect)) = thread.and_then(|root| Some((root, lens.policy.of_thread(&root)?))) {
         rules.push(said(context, &roda_protocol::view::policy::Subject::Thread(root), Some(effect))?);
     }
-    let unknown = SpaceRow { followed: false, open_name: None };
-    let space_row = context.store.spaces()?.into_iter().find(|(known, _)| *known == space).map(|(_, row)| row);
-    let board = context.board(space, space_row.unwrap_or(unknown))?;
+    let board = context.board_of(space)?;
     let (author, name) = (header.author.to_string(), context.store.author_name(&header.author)?);
     Ok(WhyReport {
         id: id.to_string(),
         kind: event.kind().word().to_owned(),
         board: space.to_string(),
         board_name: board.name.clone(),
+        board_look_alike: board.look_alike,
         author: author.clone(),
         look_alike: Names::of_reader(context, &lens.policy)?.is_like_another(&author, name.as_deref()),
         name,

@@ -201,6 +201,7 @@ pub(crate) struct Context {
     pub(crate) stop: mpsc::Sender<()>,
     pub(crate) ignored: Arc<crate::network::Counters>,
     pub(crate) news: Arc<api::News>,
+    pub(crate) waiting: api::WaitingMarks,
     pub(crate) search: Search,
     /// The web page's door, if it is served.
     pub(crate) web: Option<Arc<Access>>,
@@ -324,6 +325,7 @@ impl Node {
             key,
             network_key: SecretKey::from_seed(&network_seed),
             network_name: settings.network,
+            waiting: api::WaitingMarks::read(&home),
             home,
             peer_id: ready.peer_id.clone(),
             disk_bytes_max: config.admission.disk_bytes_max,

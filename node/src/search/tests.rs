@@ -433,7 +433,7 @@ fn where_the_disk_refuses_search_says_so_and_goes_on_later() {
     let (shared, mut keeper) = shelf.keeper();
     let failure = keeper.keep().unwrap_err();
     assert!(matches!(failure, Failure::Refused(_)), "{failure:?}");
-    assert!(keeper.fail(failure) > std::time::Duration::ZERO);
+    assert!(keeper.fail(failure) > Duration::ZERO);
     let progress = shared.progress();
     assert!(!progress.is_complete && progress.problem.is_some(), "{progress:?}");
     std::fs::remove_file(shelf.folder()).unwrap();

@@ -99,6 +99,11 @@ impl Access {
         self.feed_key.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The address of the feed of a page, for a program on this machine.
+    pub(crate) fn feed_address(&self, path: &str) -> String {
+        format!("{}{path}/atom.xml?key={}", self.origin(), self.feed_key())
+    }
+
     /// Whether a feed's address carries the secret. Hashes are compared, in constant time: how long it takes tells nothing.
     pub(super) fn is_feed_key(&self, given: &str) -> bool {
         let own = self.feed_key.read().unwrap_or_else(PoisonError::into_inner);

@@ -6,6 +6,7 @@ use super::guard::Caller;
 use super::preferences::Choice;
 use super::show;
 use super::texts::{ENGLISH, Language, Texts};
+use crate::api::dto::InboxUnread;
 use crate::api::error::ApiError;
 use crate::api::inbox::unread_count;
 use crate::api::read::blocking;
@@ -16,9 +17,6 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use std::sync::Arc;
-
-/// Unread entries of the inbox that are counted: beyond that a number says no more than many.
-const INBOX_COUNT_MAX: usize = 99;
 
 /// The frame of a page.
 #[derive(Clone, Debug)]
@@ -35,7 +33,7 @@ pub(crate) struct Frame {
     /// Path and query of this page: where a form comes back to.
     pub(crate) here: String,
     /// What of the inbox was not seen.
-    pub(crate) inbox_unread: u64,
+    pub(crate) inbox_unread: InboxUnread,
     /// What to say while the index is made anew and pages show a part.
     pub(crate) partial: Option<String>,
     /// The secret in the addresses of feeds.
@@ -110,10 +108,11 @@ impl FromRequestParts<Shared> for Frame {
         let said = blocking(Arc::clone(&web.context), |context| {
             let key = context.me();
             let name = context.store.author_name(&key)?;
-            let unread = unread_count(context, INBOX_COUNT_MAX)?;
-            Ok((show::Author::new(&key.to_string(), name.as_deref(), false, true), unread as u64))
+            let unread = unread_count(context)?;
+            Ok((show::Author::new(&key.to_string(), name.as_deref(), false, true), unread))
         });
-        let nameless = |_| (show::Author::new(&web.context.me().to_string(), None, false, true), 0);
+        let nameless =
+            |_| (show::Author::new(&web.context.me().to_string(), None, false, true), InboxUnread::default());
         let (me, inbox_unread) = said.await.unwrap_or_else(nameless);
         let t = language.texts();
         let partial = web.context.store.remade_percent();

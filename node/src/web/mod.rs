@@ -31,6 +31,7 @@ pub(crate) use guard::FORM_TOKEN_HEADER;
 pub use listen::WebAddress;
 pub(crate) use listen::{bind, serve};
 pub use password::{PASSWORD_CHARS_MIN, PasswordError, password_file, remove_password, set_password};
+pub(crate) use preferences::{Choice, Preferences};
 pub(crate) use tls::{DoorError, OWN_TLS_FILE, Tls, protection};
 
 use crate::runtime::Context;
@@ -40,7 +41,6 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use preferences::Preferences;
 use std::sync::Arc;
 use std::time::Duration;
 use texts::Language;
@@ -59,7 +59,7 @@ const PAGE_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Everything behind the door.
 pub(crate) fn router(context: Arc<Context>, access: Arc<Access>) -> Router {
-    let preferences = Preferences::read(&context.home);
+    let preferences = Preferences::of(&context.home);
     let web = Arc::new(Web { context: Arc::clone(&context), access: Arc::clone(&access), preferences });
     let pages = pages::router().layer(from_fn(in_time)).with_state(Arc::clone(&web));
     let private =

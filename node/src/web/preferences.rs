@@ -5,7 +5,6 @@ use super::texts::Language;
 use crate::home::{Home, write_private};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock};
 
 /// Colours of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -49,33 +48,51 @@ impl Default for Choice {
     }
 }
 
-/// The reader's choice, and where it is kept.
+impl Choice {
+    /// The words for language and colours; `auto` for what is the browser's or the system's to say.
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
+        let language = match self.language {
+            None => "auto",
+            Some(Language::En) => "en",
+            Some(Language::Pt) => "pt",
+        };
+        (language, self.theme.word())
+    }
+
+    /// The choice that has these words.
+    pub(crate) fn of_words(language: &str, theme: &str, keys: bool) -> Option<Self> {
+        let languages = [None, Some(Language::En), Some(Language::Pt)];
+        let all = languages
+            .into_iter()
+            .flat_map(|language| [Theme::Auto, Theme::Light, Theme::Dark].map(|theme| Self { language, theme, keys }));
+        all.into_iter().find(|choice| choice.words() == (language, theme))
+    }
+}
+
+/// Where the reader's choice is kept. The file alone says what it is: pages, calls and the person's editor all change it.
 #[derive(Debug)]
 pub(crate) struct Preferences {
-    choice: RwLock<Choice>,
     file: PathBuf,
 }
 
 impl Preferences {
-    /// Reads a home's choice; a file that is none is as good as none.
-    pub(crate) fn read(home: &Home) -> Self {
-        let file = home.config.join("web.json");
-        let choice = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        Self { choice: RwLock::new(choice.unwrap_or_default()), file }
+    /// Those of a home.
+    pub(crate) fn of(home: &Home) -> Self {
+        Self { file: home.config.join("web.json") }
     }
 
-    /// What is chosen now.
+    /// What is chosen now; a file that is none is as good as none.
     pub(crate) fn choice(&self) -> Choice {
-        *self.choice.read().unwrap_or_else(PoisonError::into_inner)
+        let choice = std::fs::read(&self.file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        choice.unwrap_or_default()
     }
 
     /// Chooses, for good.
     ///
     /// # Errors
     ///
-    /// The file can't be written; the choice holds until the node stops.
+    /// The file can't be written.
     pub(crate) fn choose(&self, choice: Choice) -> std::io::Result<()> {
-        *self.choice.write().unwrap_or_else(PoisonError::into_inner) = choice;
         write_private(&self.file, &serde_json::to_vec(&choice)?)
     }
 }
@@ -89,12 +106,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
         home.create().unwrap();
-        let preferences = Preferences::read(&home);
+        let preferences = Preferences::of(&home);
         assert_eq!(preferences.choice(), Choice::default());
         let choice = Choice { language: Some(Language::Pt), theme: Theme::Dark, keys: false };
         preferences.choose(choice).unwrap();
-        assert_eq!(Preferences::read(&home).choice(), choice);
+        assert_eq!(Preferences::of(&home).choice(), choice);
         std::fs::write(folder.path().join("web.json"), "{").unwrap();
-        assert_eq!(Preferences::read(&home).choice(), Choice::default());
+        assert_eq!(Preferences::of(&home).choice(), Choice::default());
     }
 }

@@ -219,6 +219,12 @@ impl Policy {
         self.authors.get(author) == Some(&Effect::Follow)
     }
 
+    /// Whether everything by the author is hidden.
+    #[must_use]
+    pub fn mutes(&self, author: &AuthorKey) -> bool {
+        self.authors.get(author) == Some(&Effect::Mute) && *author != self.me
+    }
+
     /// What the rules come to for an item.
     #[must_use]
     pub fn judge(&self, item: &Item<'_>, now_ms: u64) -> Judgement {
@@ -332,6 +338,7 @@ mod tests {
         assert_eq!(hidden(1, "spam"), Some(HiddenBy::Rule(Subject::Author(author(1)))));
         assert_eq!(hidden(2, "spam"), Some(HiddenBy::Rule(text("spam"))));
         assert_eq!(hidden(2, "ham"), None);
+        assert!(rules.mutes(&author(1)) && !rules.mutes(&author(2)));
     }
 
     #[test]
@@ -360,6 +367,7 @@ mod tests {
     #[test]
     fn own_words_are_never_hidden() {
         let rules = policy(&[(text("spam"), Effect::Mute), (Subject::Author(author(0)), Effect::Mute)]);
+        assert!(!rules.mutes(&author(0)));
         assert_eq!(rules.judge(&item(0, "spam"), NOW_MS), Judgement::default());
     }
 

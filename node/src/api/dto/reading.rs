@@ -4,7 +4,8 @@ use super::ThreadNode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// One of `GET /api/v1/inbox?all=&hidden=&limit=&before=`, newest first.
+/// One of `GET /api/v1/inbox?all=&hidden=&limit=&before=`, newest first. What the reader's rules hide is left out unless `hidden`
+/// asks for it. Without that an entry is hidden only if so many before it were that the call ended there: go on at its cursor.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InboxEntry {
     /// The post or comment.
@@ -13,6 +14,9 @@ pub struct InboxEntry {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// The post of its thread.
     pub thread: String,
     /// The thread's title; empty if the post is not here.
@@ -41,10 +45,21 @@ pub struct InboxEntry {
     pub cursor: String,
 }
 
+/// Answer of `GET /api/v1/inbox/unread`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InboxUnread {
+    /// Unread entries that the reader's rules don't hide, counted up to 99.
+    pub unread: u64,
+    /// Whether there are more, or may be: not everything was looked at.
+    pub more: bool,
+    /// Whether the reader's rules hide some, of those that were looked at.
+    pub hidden: bool,
+}
+
 /// Answer of `POST /api/v1/inbox/clear`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InboxCleared {
-    /// Entries that were unread.
+    /// Entries that were unread, counted up to 1000, without those that the reader's rules hide.
     pub cleared: u64,
 }
 
@@ -73,6 +88,9 @@ pub struct NextItem {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// The post of its thread.
     pub thread: String,
     /// The thread's title.
@@ -118,12 +136,40 @@ pub struct SetRule {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "reader", rename_all = "snake_case")]
 pub enum ReaderLine {
+    /// In which format the lines behind it are; 1 where nothing is said.
+    Format {
+        /// Lines of a later one than this node knows are refused.
+        version: u32,
+    },
     /// A board is followed.
     Follow {
         /// Its id.
         board: String,
         /// The name of an open board.
         open_name: Option<String>,
+    },
+    /// How long the words of a board are kept, if it is not for ever.
+    Keep {
+        /// Its id.
+        board: String,
+        /// As in [`Board`](super::Board).
+        keep: String,
+    },
+    /// What the reader said about telling others of a board.
+    Listing {
+        /// Its id.
+        board: String,
+        /// `on` or `off`.
+        listing: String,
+    },
+    /// How the web page looks, as in [`PagePreferences`](super::PagePreferences).
+    Page {
+        /// Its language.
+        language: String,
+        /// Its colours.
+        theme: String,
+        /// Whether single keys do things.
+        keys: bool,
     },
     /// A rule.
     Rule {
@@ -153,8 +199,11 @@ pub enum ReaderLine {
 pub struct ReaderImported {
     /// Lines that count from now on.
     pub imported: u64,
-    /// Marks of events that are not here.
+    /// Marks that say less than those here, or for which there was no room.
     pub skipped: u64,
+    /// Marks of events that are not here: each counts once its event comes.
+    #[serde(default)]
+    pub waiting: u64,
     /// Lines that make no sense.
     pub rejected: u64,
     /// The first few reasons.
@@ -186,6 +235,9 @@ pub struct Writing {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// The post of its thread.
     pub thread: String,
     /// The thread's title; empty if it is hidden, was taken back, or is not here.

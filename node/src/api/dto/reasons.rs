@@ -15,6 +15,9 @@ pub struct WhyReport {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// Who wrote it.
     pub author: String,
     /// The author's name.
@@ -145,6 +148,9 @@ pub struct PowerOf {
     pub board: Option<String>,
     /// Its name here.
     pub board_name: Option<String>,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// Stewards whom its charter names; null of open boards, of all boards, and if it is not here.
     pub stewards: Option<u64>,
     /// Connected peers that follow it; null of all boards.

@@ -34,6 +34,9 @@ pub struct SearchHit {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// `post` or `comment`.
     pub kind: String,
     /// The title of the thread; empty if that is not here or hidden.

@@ -13,6 +13,9 @@ pub struct FeedEntry {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// The title; empty if the post was retracted or its words are not here.
     pub title: String,
     /// Who wrote it.
@@ -55,6 +58,9 @@ pub struct ThreadPage {
     pub board: String,
     /// The board's name here.
     pub board_name: String,
+    /// Whether that name can be taken for the name of another board here: its id tells them apart.
+    #[serde(default)]
+    pub board_look_alike: bool,
     /// The post.
     pub root: String,
     /// The event that was asked for.
@@ -133,4 +139,36 @@ pub struct Votes {
     pub up: u32,
     /// Down.
     pub down: u32,
+}
+
+/// One of `GET /api/v1/events/{id}/history?hidden=&limit=&before=`: what a post or comment said at a time, the newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Version {
+    /// The edit, or the post or comment itself.
+    pub id: String,
+    /// The post or comment.
+    pub target: String,
+    /// Whether it is what was written first.
+    pub first: bool,
+    /// Who wrote it.
+    pub author: String,
+    /// The author's name.
+    pub name: Option<String>,
+    /// Whether the name can be taken for another author's, as in [`FeedEntry`].
+    #[serde(default)]
+    pub look_alike: bool,
+    /// The author's claim of the time.
+    pub created_ms: u64,
+    /// The post's title; empty if the edit names none.
+    pub title: String,
+    /// The text; empty if it is hidden, was taken back or is not here.
+    pub text: String,
+    /// The post's link.
+    pub link: Option<String>,
+    /// Whether its author took this edit back.
+    pub retracted: bool,
+    /// By whom and why the words are hidden; null if they are not.
+    pub hidden: Option<Hidden>,
+    /// What to pass as `before` to go on behind this version.
+    pub cursor: String,
 }
