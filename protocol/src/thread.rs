@@ -11,6 +11,7 @@ pub use shape::{More, OnPage, PageAsk, Place, Shape, Spot};
 use crate::event::{Body, Kind};
 use crate::id::{AuthorKey, EventId};
 use crate::view::depths;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An event as far as threads are concerned.
@@ -154,29 +155,28 @@ fn nodes(items: &BTreeMap<EventId, Item>, page: &[OnPage]) -> Vec<Node> {
 
 /// Keeps what belongs to the thread. Depth counts refs among these alone; were it to count others, what else a node
 /// happens to hold would decide which edit is the last.
-fn own_events(root: EventId, items: BTreeMap<EventId, Item>) -> BTreeMap<EventId, Item> {
-    let is_place = |id: &EventId, item: &Item| match &item.kind {
-        Kind::Post(_) => *id == root,
-        Kind::Comment(comment) => comment.root == root && *id != root,
+fn own_events(root: EventId, mut items: BTreeMap<EventId, Item>) -> BTreeMap<EventId, Item> {
+    let is_place = |item: &Item| match &item.kind {
+        Kind::Post(_) => item.id == root,
+        Kind::Comment(comment) => comment.root == root && item.id != root,
         _ => false,
     };
-    let (mut own, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        items.into_iter().partition(|(id, item)| is_place(id, item));
-    let acts_on_a_place = |item: &Item| match &item.kind {
-        Kind::Edit(edit) => own.contains_key(&edit.target),
-        Kind::Vote(vote) => own.contains_key(&vote.target),
-        _ => false,
+    let ids_of = |picked: &dyn Fn(&Item) -> bool| -> BTreeSet<EventId> {
+        items.values().filter(|item| picked(item)).map(|item| item.id).collect()
     };
-    let (actions, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        others.into_iter().partition(|(_, item)| acts_on_a_place(item));
-    own.extend(actions);
-    let takes_back = |item: &Item| match &item.kind {
-        Kind::Retract(retract) => retract.targets.iter().any(|target| own.contains_key(target)),
+    let places = ids_of(&is_place);
+    let actions = ids_of(&|item| match &item.kind {
+        Kind::Edit(edit) => places.contains(&edit.target),
+        Kind::Vote(vote) => places.contains(&vote.target),
         _ => false,
-    };
-    let retractions: Vec<(EventId, Item)> = others.into_iter().filter(|(_, item)| takes_back(item)).collect();
-    own.extend(retractions);
-    own
+    });
+    let is_own = |id: &EventId| places.contains(id) || actions.contains(id);
+    let retractions = ids_of(&|item| match &item.kind {
+        Kind::Retract(retract) => retract.targets.iter().any(is_own),
+        _ => false,
+    });
+    items.retain(|id, _| places.contains(id) || actions.contains(id) || retractions.contains(id));
+    items
 }
 
 /// The last writers: what edits, retractions and votes come to.
@@ -188,8 +188,10 @@ struct Registers<'a> {
 
 impl<'a> Registers<'a> {
     fn of(items: &'a BTreeMap<EventId, Item>) -> Self {
-        let depths = depths(&items.iter().map(|(id, item)| (*id, item.refs.as_slice())).collect());
+        // Most threads have nobody who votes twice on one thing, or edits one twice: nothing has a rank there.
+        let depths = LazyCell::new(|| depths(&items.iter().map(|(id, item)| (*id, item.refs.as_slice())).collect()));
         let rank = |item: &Item| (depths[&item.id], item.id);
+        let is_later = |item: &Item, last: &Item| item.id != last.id && rank(item) > rank(last);
         let own = |target: &EventId, author: AuthorKey| items.get(target).is_some_and(|item| item.author == author);
 
         let mut retracted = BTreeSet::new();
@@ -204,13 +206,13 @@ impl<'a> Registers<'a> {
             match &item.kind {
                 Kind::Edit(edit) if own(&edit.target, item.author) && matches!(item.body, Some(Body::Edit(_))) => {
                     let last = edits.entry(edit.target).or_insert(item);
-                    if rank(item) > rank(last) {
+                    if is_later(item, last) {
                         *last = item;
                     }
                 }
                 Kind::Vote(vote) => {
                     let last = last_votes.entry((vote.target, item.author)).or_insert((item, vote.value));
-                    if rank(item) > rank(last.0) {
+                    if is_later(item, last.0) {
                         *last = (item, vote.value);
                     }
                 }

@@ -39,12 +39,25 @@ pub fn get(socket: &Path, path: &str) -> io::Result<Value> {
     answer(socket, &format!("GET {path} HTTP/1.0\r\n\r\n"))
 }
 
+/// Gets an answer's body as it came.
+///
+/// # Errors
+///
+/// As [`post`].
+pub fn get_text(socket: &Path, path: &str) -> io::Result<String> {
+    text(socket, &format!("GET {path} HTTP/1.0\r\n\r\n"))
+}
+
 fn answer(socket: &Path, request: &str) -> io::Result<Value> {
+    Ok(serde_json::from_str(&text(socket, request)?)?)
+}
+
+fn text(socket: &Path, request: &str) -> io::Result<String> {
     let mut reader = ask(socket, request)?;
     let is_ok = skip_head(&mut reader)?;
     let mut answer = String::new();
     reader.read_to_string(&mut answer)?;
-    if is_ok { Ok(serde_json::from_str(&answer)?) } else { Err(io::Error::other(answer)) }
+    if is_ok { Ok(answer) } else { Err(io::Error::other(answer)) }
 }
 
 fn ask(socket: &Path, request: &str) -> io::Result<BufReader<UnixStream>> {

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Format of the index's rows. A newer one on disk is refused; an older index is made anew from the log, whose segments
 /// have a format of their own.
-pub const INDEX_FORMAT: u32 = 8;
+pub const INDEX_FORMAT: u32 = 9;
 
 /// Peers that are remembered as holders of an own event: enough for any `--wait`.
 pub const HOLDERS_MAX: usize = 32;
@@ -407,7 +407,7 @@ impl EventStore {
     /// [`StoreError`].
     pub fn is_taken_back(&self, id: &EventId, author: &AuthorKey) -> Result<bool, StoreError> {
         let Some(number) = self.number_of(id)? else { return Ok(false) };
-        for action in self.actions_of(number)? {
+        for (_, action) in self.actions_of(number)? {
             if action.tag == roda_protocol::event::tag::RETRACT
                 && let Some(stored) = self.read_row(&action)?
                 && stored.event.header().author == *author

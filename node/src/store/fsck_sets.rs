@@ -67,7 +67,7 @@ impl EventStore {
         };
         let Ok(stored) = self.read_payload(&record.payload) else { return Ok(None) };
         let number = self.number_of(&row.id)?.ok_or(StoreError::Row)?;
-        let takes_back = |action: &EventRow| action.tag == tag::RETRACT && action.author == row.author;
+        let takes_back = |(_, action): &(Number, EventRow)| action.tag == tag::RETRACT && action.author == row.author;
         let is_taken_back = self.actions_of(number)?.iter().any(takes_back);
         Ok(Some(stored.event.header().body.len > 0 && !is_taken_back))
     }

@@ -1,10 +1,11 @@
-use super::super::samples::{Disks, charter, network, post};
-use super::super::{Arrival, EventStore};
+use super::super::samples::{Disks, charter, dump, network, post};
+use super::super::{Arrival, EventStore, MemoryIndex};
 use super::*;
 use roda_protocol::event::{Author, Body, Comment, CommentBody, Draft, Edit, EditBody, Retract, Vote};
 use roda_protocol::id::SpaceId;
 use roda_protocol::keys::SecretKey;
 use roda_protocol::validate::{SpaceRules, validate};
+use std::sync::Arc;
 
 /// Numbers as good as chance, the same each time.
 struct Numbers(u64);
@@ -121,4 +122,23 @@ fn what_is_not_in_a_thread_has_no_page() {
     assert!(store.thread_page(&root, &PageAsk { under: stranger, ..ask }).unwrap().is_none());
     assert!(store.thread_page(&root, &PageAsk { after: stranger, ..ask }).unwrap().is_none());
     assert!(store.thread_page(&EventId([7; 32]), &ask).unwrap().is_none());
+}
+
+#[test]
+fn a_thread_is_what_its_events_say_in_any_order_and_with_an_index_that_was_made_anew() {
+    for seed in 100..160 {
+        let (root, arrivals) = world(seed);
+        let said = thread::resolve(root, arrivals.iter().map(|arrival| super::super::read::item(&arrival.event)));
+        let (store, _) = Disks::new().open().unwrap();
+        for arrival in &arrivals {
+            store.take_in(std::slice::from_ref(arrival)).unwrap();
+        }
+        store.flush().unwrap();
+        let of_store = || thread::resolve(root, store.thread_items(&root).unwrap().into_iter().map(|(item, _)| item));
+        assert_eq!(of_store(), said, "seed {seed}");
+        let before = dump(&store);
+        store.rebuild(Arc::new(MemoryIndex::new())).unwrap();
+        assert_eq!(of_store(), said, "seed {seed}");
+        assert_eq!(dump(&store), before, "seed {seed}");
+    }
 }

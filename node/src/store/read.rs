@@ -490,13 +490,11 @@ impl EventStore {
     }
 
     pub(super) fn push_actions(&self, number: Number, items: &mut Vec<(Item, u64)>) -> Result<(), StoreError> {
-        for action in self.actions_of(number)? {
+        for (number, action) in self.actions_of(number)? {
             self.push_item(&action, items)?;
-            // An edit or a vote can be taken back, too.
-            if action.tag != tag::RETRACT
-                && let Some(target) = self.number_of(&action.id)?
-            {
-                for retraction in self.actions_of(target)? {
+            // An edit or a vote can be taken back, too. One that is held whole was not: strangers' retractions change nothing.
+            if action.tag != tag::RETRACT && action.presence != Presence::Held {
+                for (_, retraction) in self.actions_of(number)? {
                     self.push_item(&retraction, items)?;
                 }
             }
@@ -504,11 +502,11 @@ impl EventStore {
         Ok(())
     }
 
-    pub(super) fn actions_of(&self, target: Number) -> Result<Vec<EventRow>, StoreError> {
+    pub(super) fn actions_of(&self, target: Number) -> Result<Vec<(Number, EventRow)>, StoreError> {
         let mut actions = Vec::new();
         self.scan_all(keys::actions_range(target), |key, _| {
             let number = keys::number_at_end(key).ok_or(StoreError::Row)?;
-            actions.extend(self.row_of(number)?);
+            actions.extend(self.row_of(number)?.map(|row| (number, row)));
             Ok(())
         })?;
         Ok(actions)
@@ -522,8 +520,8 @@ impl EventStore {
     pub fn own_actions(&self, target: &EventId, author: &AuthorKey) -> Result<Vec<EventId>, StoreError> {
         let Some(number) = self.number_of(target)? else { return Ok(Vec::new()) };
         let mine = self.index().get(&keys::author_number_key(author))?.and_then(|value| keys::number_at_end(&value));
-        let actions = self.actions_of(number)?.into_iter().filter(|row| Some(row.author) == mine);
-        Ok(actions.map(|row| row.id).collect())
+        let actions = self.actions_of(number)?.into_iter().filter(|(_, row)| Some(row.author) == mine);
+        Ok(actions.map(|(_, row)| row.id).collect())
     }
 
     /// The profile events of an author.

@@ -266,10 +266,16 @@ impl<'a> Writing<'a> {
         presence: Presence,
         is_own: bool,
     ) -> Result<(), StoreError> {
-        let id = event.id();
+        let (id, next_id) = (event.id(), self.next_id);
         let number = self.id_number(&id)?;
         let space = self.space_number(event.space())?;
         let author = self.number(keys::author_number_key(&event.header().author))?;
+        // A vote has no words by whose absence the log would say that it was taken back before it came.
+        let is_named = number < next_id && presence == Presence::Held && event.header().body.len == 0;
+        let presence = match is_named && self.is_taken_back(number, author)? {
+            true => Presence::BodyDropped,
+            false => presence,
+        };
         let created_ms = event.header().created_ms;
         let kind = event.header().kind.tag;
         let is_held = presence == Presence::Held;

@@ -58,7 +58,7 @@ pub(crate) fn run(options: &Options, holding: &mut Holding, print: &mut dyn FnMu
     }
     let columns = ["what", "ms, the first", "p50", "p99", "reach"];
     let mut table = Table::new(format!("Reading of {events} events, through the API"), &columns);
-    let get = |path: &str| drop(socket::get(&socket, path).expect("it serves"));
+    let get = |path: &str| drop(socket::get_text(&socket, path).expect("it serves"));
     readings.iter().for_each(|reading| table.add(measured(reading, Duration::ZERO, get)));
     print(&table);
 
