@@ -101,7 +101,7 @@ async fn of_board(State(web): State<Shared>, Path(board): Path<String>, headers:
         let rows = context.store.posts(board.space, None, ENTRIES)?;
         let id = board.space.to_string();
         Ok(About {
-            title: show::board(&id, &board.name),
+            title: show::board(&id, &board.name, board.look_alike),
             path: format!("/b/{id}"),
             id: format!("board:{id}"),
             since_ms,

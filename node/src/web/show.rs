@@ -27,12 +27,13 @@ pub(crate) fn short_id(id: &str) -> String {
     id.chars().take(ID_DIGITS).collect()
 }
 
-/// A board's name, or its short id while the name has not come. One that mixes alphabets has both.
-pub(crate) fn board(id: &str, given: &str) -> String {
+/// A board's name, or its short id while the name has not come. One that mixes alphabets, or can be taken for another board's
+/// as far as the API has seen, has both.
+pub(crate) fn board(id: &str, given: &str, look_alike: bool) -> String {
     let given = name(given);
     match given.trim() {
         "" => short_id(id),
-        _ if mixes_alphabets(&given) => format!("{given} {}", short_id(id)),
+        _ if look_alike || mixes_alphabets(&given) => format!("{given} {}", short_id(id)),
         _ => given,
     }
 }
@@ -122,9 +123,10 @@ mod tests {
     fn a_name_that_mixes_alphabets_or_looks_like_another_is_marked_and_a_boards_has_its_id() {
         let is_doubtful = |name: &str, look_alike| Author::new("@a", Some(name), look_alike, false).is_doubtful;
         assert!(is_doubtful("pаypal", false) && is_doubtful("paypal", true) && !is_doubtful("paypal", false));
-        assert_eq!(board("0123456789", "lounge"), "lounge");
-        assert_eq!(board("0123456789", "lоunge"), "lоunge 01234567");
-        assert_eq!(board("0123456789", ""), "01234567");
+        assert_eq!(board("0123456789", "lounge", false), "lounge");
+        assert_eq!(board("0123456789", "lounge", true), "lounge 01234567");
+        assert_eq!(board("0123456789", "lоunge", false), "lоunge 01234567");
+        assert_eq!(board("0123456789", "", true), "01234567");
     }
 
     #[test]

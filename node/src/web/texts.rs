@@ -350,6 +350,7 @@ catalogue! {
     inbox_watched: "in a thread that you watch", "numa conversa que acompanha";
     catch_up: "Mark everything as read", "Marcar tudo como lido";
     next_unread: "Next unread", "Próxima por ler";
+    inbox_hidden: "Your rules hide some of what came.", "As suas regras escondem parte do que chegou.";
     hidden_author: "you muted its author", "silenciou o autor";
     hidden_thread: "you muted this thread", "silenciou esta conversa";
     hidden_text: "you muted these words", "silenciou estas palavras";

@@ -43,3 +43,28 @@ fn what_a_rule_hides_says_which_rule_and_is_there_on_demand() {
     // The comment is not hidden; the title of the post above it is.
     assert!(before.contains("short tails") && before.contains("(no title)") && !before.contains("Rabbits"), "{before}");
 }
+
+#[test]
+fn the_inbox_says_that_a_rule_hides_something_and_shows_it_on_demand() {
+    let node = with_page();
+    let mut forge = Forge::new(node.network(), 6);
+    let charter = forge.board("board");
+    let board = charter.space();
+    node.follow(&board.to_string());
+    node.import(&[charter]);
+    let own = node.written(&["post", &board.to_string(), "-t", "A question"]);
+    let id = own.parse().expect("an id");
+    node.import(&[forge.comment(board, id, id, "An answer with long ears")]);
+    let person = Browser::of(&node);
+    let page = person.get("/inbox").body;
+    assert!(page.contains("long ears") && !page.contains("hidden=yes"), "{page}");
+
+    let author = forge.author().to_string();
+    assert_eq!(person.submit("/do/rule", &[("what", &author), ("effect", "mute")]).status, 303);
+    let page = person.get("/inbox").body;
+    assert!(!page.contains("long ears") && page.contains("Your rules hide some of what came."), "{page}");
+    assert!(page.contains(r#"href="/inbox?hidden=yes""#), "{page}");
+    let (before, behind) = at_the_first_hidden(&person, "/inbox?hidden=yes");
+    assert!(before.contains("you muted its author (@") && !before.contains("long ears"), "{before}");
+    assert!(behind.contains("long ears"), "{behind}");
+}

@@ -53,12 +53,12 @@ pub(super) async fn head(web: &Shared, frame: &Frame, text: String) -> Result<Bo
         })
         .await?;
     let state = completeness(&web.context, board.space)?;
-    let KnownBoard { space, row, name, language, .. } = board;
+    let KnownBoard { space, row, name, language, look_alike, .. } = board;
     let is_open = row.open_name.is_some();
     let id = space.to_string();
     Ok(BoardHead {
         short: show::short_id(&id),
-        name: show::board(&id, &name),
+        name: show::board(&id, &name, look_alike),
         title: words.as_ref().map(|words| show::line(&words.title)).unwrap_or_default(),
         description: words.as_ref().map(|words| markdown::html(&words.description)).unwrap_or_default(),
         rules: words.iter().flat_map(|words| &words.rules).map(|rule| show::line(rule)).collect(),

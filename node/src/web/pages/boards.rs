@@ -38,7 +38,7 @@ pub(super) async fn list(State(web): State<Shared>, frame: Frame) -> Response {
     let t = frame.t;
     let board = |board: crate::api::dto::Board| Board {
         short: show::short_id(&board.board),
-        name: show::board(&board.board, &board.name),
+        name: show::board(&board.board, &board.name, board.look_alike),
         title: board.title.as_deref().map(show::line).unwrap_or_default(),
         kind: if board.kind == "open" { t.kind_open } else { t.kind_charter },
         followed: board.followed,
@@ -67,7 +67,8 @@ pub(super) async fn invite(State(web): State<Shared>, frame: Frame, Path(board):
     match make_invite(&web.context, ask).await {
         Ok(made) => Frame::page(&InvitePage {
             frame,
-            name: show::board(&made.board, &made.name),
+            // Whoever hands it on should know which board it is.
+            name: show::board(&made.board, &made.name, true),
             board: made.board,
             invite: made.invite,
             expires: show::machine_time(&made.expires_ms),

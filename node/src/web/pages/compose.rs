@@ -400,10 +400,7 @@ async fn choices(web: &Shared, chosen: String) -> Result<Vec<Choice>, ApiError> 
         let followed: Vec<_> = context.boards()?.into_iter().filter(|board| board.row.followed).collect();
         let choice = |board: &crate::api::resolve::KnownBoard| {
             let id = board.space.to_string();
-            let name = show::board(&id, &board.name);
-            // Anybody can found another board of the same name.
-            let has_namesake = followed.iter().any(|other| other.space != board.space && other.name == board.name);
-            let name = if has_namesake { format!("{name} ({})", show::short_id(&id)) } else { name };
+            let name = show::board(&id, &board.name, board.look_alike);
             Choice { name, is_chosen: chosen == Some(board.space), id }
         };
         Ok(followed.iter().map(choice).collect())

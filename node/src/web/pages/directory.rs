@@ -68,10 +68,10 @@ pub(super) async fn list(State(web): State<Shared>, frame: Frame, Query(asked): 
 }
 
 fn found(frame: &Frame, entry: DirectoryEntry) -> Found {
-    let name = show::board(&entry.board, &entry.name);
+    let name = show::board(&entry.board, &entry.name, entry.look_alike);
     Found {
         short: show::short_id(&entry.board),
-        is_mixed: mixes_alphabets(&name),
+        is_mixed: entry.look_alike || mixes_alphabets(&name),
         name,
         title: show::line(&entry.title),
         description: show::line(&entry.description),

@@ -155,7 +155,7 @@ async fn list(web: &Shared, frame: &Frame, ask: Ask, board: Option<String>) -> R
             unread: entry.unread,
             comments: entry.comments,
             score: entry.score,
-            board_name: show::board(&entry.board, &entry.board_name),
+            board_name: show::board(&entry.board, &entry.board_name, entry.board_look_alike),
             board: entry.board,
             author: show::Author::new(&entry.author, entry.name.as_deref(), entry.look_alike, entry.author == me),
             created_ms: entry.created_ms,

@@ -1,6 +1,7 @@
 //! What came for the reader: answers, mentions, watched threads; and what is next.
 
 use super::deeds::Back;
+use super::is_by_reader;
 use super::languages::Languages;
 use crate::api::dto::{CatchUpAsk, InboxEntry, NextAsk};
 use crate::api::error::ApiError;
@@ -32,6 +33,8 @@ struct Entry {
     unread: bool,
     html: String,
     gone: Option<String>,
+    /// Which own rule hides it: then its words are shown on demand.
+    hidden: Option<String>,
 }
 
 #[derive(Template)]
@@ -40,6 +43,8 @@ struct InboxPage {
     frame: Frame,
     entries: Vec<Entry>,
     has_unread: bool,
+    /// Whether what the reader's rules hide is listed, too.
+    with_hidden: bool,
     next: Option<String>,
 }
 
@@ -47,6 +52,8 @@ struct InboxPage {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Ask {
     before: Option<String>,
+    /// Anything: what the reader's rules hide, too.
+    hidden: Option<String>,
 }
 
 /// `GET /inbox`.
@@ -58,19 +65,23 @@ pub(super) async fn list(State(web): State<Shared>, frame: Frame, Query(ask): Qu
 }
 
 async fn read(web: &Shared, frame: &Frame, ask: Ask) -> Result<InboxPage, ApiError> {
-    let asked = InboxAsk { all: true, hidden: false, limit: Some(ENTRIES + 1), before: ask.before };
+    let with_hidden = ask.hidden.is_some();
+    let asked = InboxAsk { all: true, hidden: with_hidden, limit: Some(ENTRIES + 1), before: ask.before };
     let (mut found, languages) =
         web.reading(move |context| Ok((read_inbox(context, &asked)?, Languages::of(&context.boards()?)))).await?;
     let has_more = found.len() > ENTRIES;
     found.truncate(ENTRIES);
-    let next = found.last().filter(|_| has_more).map(|last| format!("/inbox?before={}", last.cursor));
+    let next = found.last().filter(|_| has_more).map(|last| {
+        let hidden = if with_hidden { "&hidden=yes" } else { "" };
+        format!("/inbox?before={}{hidden}", last.cursor)
+    });
     let t = frame.t;
     let entry = |entry: InboxEntry| Entry {
         short: show::short_id(&entry.id),
         has_title: !entry.title.trim().is_empty(),
         language: languages.of_board(&entry.board),
         title: if entry.title.trim().is_empty() { t.no_title.to_owned() } else { show::line(&entry.title) },
-        board_name: show::board(&entry.board, &entry.board_name),
+        board_name: show::board(&entry.board, &entry.board_name, entry.board_look_alike),
         author: show::Author::new(&entry.author, entry.name.as_deref(), entry.look_alike, false),
         created_ms: entry.created_ms,
         why: match entry.why.as_str() {
@@ -82,14 +93,25 @@ async fn read(web: &Shared, frame: &Frame, ask: Ask) -> Result<InboxPage, ApiErr
         html: markdown::html(&entry.text),
         gone: match &entry.hidden {
             _ if entry.retracted => Some(t.retracted.to_owned()),
-            Some(hidden) => Some(super::thread::hidden_words(t, hidden)),
-            None => None,
+            Some(hidden) if !is_by_reader(hidden) => Some(super::thread::hidden_words(t, hidden)),
+            _ => None,
         },
+        hidden: entry
+            .hidden
+            .as_ref()
+            .filter(|hidden| is_by_reader(hidden) && !entry.retracted)
+            .map(|hidden| super::thread::hidden_words(t, hidden)),
         board: entry.board,
         id: entry.id,
     };
     let has_unread = found.iter().any(|entry| entry.unread);
-    Ok(InboxPage { entries: found.into_iter().map(entry).collect(), has_unread, next, frame: frame.clone() })
+    Ok(InboxPage {
+        entries: found.into_iter().map(entry).collect(),
+        has_unread,
+        with_hidden,
+        next,
+        frame: frame.clone(),
+    })
 }
 
 /// Marks everything that came as seen.

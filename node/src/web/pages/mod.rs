@@ -17,6 +17,7 @@ mod search;
 mod thread;
 
 use super::{Shared, Web};
+use crate::api::dto::Hidden;
 use crate::api::error::ApiError;
 use crate::api::read::blocking;
 use crate::runtime::Context;
@@ -78,4 +79,9 @@ impl Web {
     ) -> Result<T, ApiError> {
         blocking(Arc::clone(&self.context), work).await
     }
+}
+
+/// Whether one's own rule hides it, and no other reason: then its words are here.
+fn is_by_reader(hidden: &Hidden) -> bool {
+    hidden.by == "you"
 }

@@ -125,7 +125,7 @@ async fn read(web: &Shared, frame: &Frame) -> Result<NodePage, ApiError> {
         id: entry.id,
     };
     let board = |board: crate::api::dto::Board| BoardState {
-        name: show::board(&board.board, &board.name),
+        name: show::board(&board.board, &board.name, board.look_alike),
         held: board.completeness.held,
         equal: match board.completeness.peers_asked {
             0 => "—".to_owned(),

@@ -1,8 +1,9 @@
 //! People and this page: authors, settings, help.
 
+use super::is_by_reader;
 use super::languages::Languages;
 use crate::api::authors::{AuthorAsk, read_author};
-use crate::api::dto::{AuthorPage as Page, Hidden, Writing};
+use crate::api::dto::{AuthorPage as Page, Writing};
 use crate::api::error::ApiError;
 use crate::api::names::Names;
 use crate::runtime::Context;
@@ -89,7 +90,7 @@ pub(super) async fn author(
         language: languages.of_board(&written.board),
         title: if written.title.trim().is_empty() { t.no_title.to_owned() } else { show::line(&written.title) },
         is_comment: written.kind == "comment",
-        board_name: show::board(&written.board, &written.board_name),
+        board_name: show::board(&written.board, &written.board_name, written.board_look_alike),
         created_ms: written.created_ms,
         html: markdown::html(&written.text),
         gone: match &written.hidden {
@@ -108,11 +109,6 @@ pub(super) async fn author(
     let next = page.next.map(|next| format!("/author/{}?before={next}", page.author));
     let entries = page.events.into_iter().map(entry).collect();
     Frame::page(&AuthorPage { author, entries, next, frame })
-}
-
-/// Whether one's own rule hides it: then its words are here.
-fn is_by_reader(hidden: &Hidden) -> bool {
-    hidden.by == "you"
 }
 
 /// Adds the words of what the reader's rules hide. Only there: the title of a hidden post is not to stand above comments that

@@ -134,7 +134,7 @@ fn page(frame: Frame, power: &Power, days: u64, board: String) -> PowerPage {
 fn part(t: &Texts, of: &PowerOf) -> Part {
     Part {
         name: match &of.board {
-            Some(board) => show::board(board, of.board_name.as_deref().unwrap_or_default()),
+            Some(board) => show::board(board, of.board_name.as_deref().unwrap_or_default(), of.board_look_alike),
             None => t.power_all.to_owned(),
         },
         link: of.board.as_ref().map(|board| format!("/power?board={board}")),

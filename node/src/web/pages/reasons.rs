@@ -49,7 +49,7 @@ fn page(frame: Frame, report: WhyReport) -> WhyPage {
     };
     let facts = vec![
         (t.kind, said.kind(&report.kind).to_owned()),
-        (t.board, show::board(&report.board, &report.board_name)),
+        (t.board, show::board(&report.board, &report.board_name, report.board_look_alike)),
         (t.why_written, show::machine_time(&report.created_ms)),
         (t.why_received, show::machine_time(&report.received_ms)),
         (t.why_brought, brought),

@@ -106,7 +106,11 @@ async fn page(web: &Shared, frame: &Frame, ask: Ask) -> Result<(StatusCode, Sear
     let languages = Languages::of(&known);
     let boards = known.iter().map(|board| {
         let id = board.space.to_string();
-        Choice { name: show::board(&id, &board.name), is_chosen: ask.board == id || ask.board == board.name, id }
+        Choice {
+            name: show::board(&id, &board.name, board.look_alike),
+            is_chosen: ask.board == id || ask.board == board.name,
+            id,
+        }
     });
     let mut page = SearchPage {
         is_filtered: ask.is_filtered(),
@@ -184,7 +188,7 @@ fn entry(t: &Texts, me: &str, languages: &Languages, hit: SearchHit) -> Entry {
         language: languages.of_board(&hit.board),
         title: if is_empty { vec![Piece { text: t.no_title.to_owned(), is_hit: false }] } else { title },
         kind: if hit.kind == "post" { t.search_post } else { t.search_comment },
-        board_name: show::board(&hit.board, &hit.board_name),
+        board_name: show::board(&hit.board, &hit.board_name, hit.board_look_alike),
         author: Author::new(&hit.author, hit.name.as_deref(), hit.look_alike, hit.author == me),
         created_ms: hit.created_ms,
         excerpt: show::pieces(&hit.excerpt, &hit.marks),

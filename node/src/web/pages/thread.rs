@@ -158,7 +158,7 @@ async fn page(web: &Shared, frame: &Frame, id: String, after: Option<String>) ->
             heading: heading(t, top.as_ref()),
             heading_language: if has_title { language.clone() } else { String::new() },
             language,
-            board_name: show::board(&thread.board, &thread.board_name),
+            board_name: show::board(&thread.board, &thread.board_name, thread.board_look_alike),
             state: completeness_words(t, &thread.completeness),
             rule: match thread.rule.as_deref() {
                 Some("watch") => Some(t.thread_watched),
