@@ -288,15 +288,6 @@ impl EventStore {
         self.space_number(space)
     }
 
-    /// The place of a post in its feed; `None` if it is not known.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub fn feed_place(&self, id: &EventId, created_ms: u64) -> Result<Option<FeedPlace>, StoreError> {
-        Ok(self.number_of(id)?.map(|number| FeedPlace { created_ms, number }))
-    }
-
     fn space_number(&self, space: SpaceId) -> Result<Option<Number>, StoreError> {
         let value = self.index().get(&keys::space_number_key(&space))?;
         value.map(|value| keys::number_at_end(&value).ok_or(StoreError::Row)).transpose()

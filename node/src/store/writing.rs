@@ -367,6 +367,9 @@ impl<'a> Writing<'a> {
         }
         // Of pruned words the log may still have some.
         if row.author == author && matches!(row.presence, Presence::Held | Presence::Pruned) {
+            if row.tag == tag::EDIT {
+                self.unsaid(&row)?;
+            }
             let dropped = EventRow { presence: Presence::BodyDropped, size: Size::of(BARE_BYTES), ..row };
             self.scrubs.push(dropped.clone());
             self.put_row(target, dropped)?;

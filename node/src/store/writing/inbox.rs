@@ -85,6 +85,17 @@ impl Writing<'_> {
         self.put(keys::inbox_key(position.0, target), Why::Mention.to_row(Some(number)))
     }
 
+    /// An edit says nothing any more: what it brought to the inbox goes, so that rows that mean nothing don't gather there.
+    pub(super) fn unsaid(&mut self, edit: &EventRow) -> Result<(), StoreError> {
+        let (start, end) = (keys::inbox_key(edit.position, 0), keys::inbox_key(edit.position + 1, 0));
+        // One record brings one row at most.
+        for (key, _) in self.index.scan(&start, Some(&end), Direction::Ascending, 1)? {
+            self.make_room(1)?;
+            self.batch.delete(key);
+        }
+        Ok(())
+    }
+
     /// Whether an edit that an event's author made, and that came before a position, mentions the reader.
     fn is_edited_to_mention(
         &self,
