@@ -105,6 +105,7 @@ fn matches(text: &str, pattern: &str) -> bool {
             };
             text.len() == 10 && text.char_indices().all(is_right)
         }
+        "^https?://" => text.starts_with("http://") || text.starts_with("https://"),
         "/p2p/" => text.contains("/p2p/"),
         other => panic!("the pattern {other} is not known to this test"),
     }
