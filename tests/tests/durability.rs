@@ -385,7 +385,7 @@ fn stored_home(network: &str, name: &str) -> (TestNode, Vec<String>) {
 
 #[test]
 fn a_home_of_the_previous_format_is_taken_over_whole() {
-    let (mut node, ids) = stored_home("test-migration-7", "home-format-7");
+    let (mut node, ids) = stored_home("test-migration-8", "home-format-8");
     node.launch(&[]);
     assert!(node.notices().contains("older version"), "{}", node.notices());
     // The last file still has words that the old index had given up: they are given up again.
