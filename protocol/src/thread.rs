@@ -111,15 +111,21 @@ pub fn resolve(root: EventId, items: impl IntoIterator<Item = Item>) -> Thread {
     let shape = Shape::of(root, items.values().filter_map(|item| place_of(root, item)));
     let all = PageAsk { under: None, after: None, depth: usize::MAX, limit: usize::MAX };
     let spots = shape.page(&all).unwrap_or_default();
-    Thread { root, nodes: nodes(&items, &spots) }
+    Thread { root, nodes: nodes(&items, &spots, BTreeMap::new()) }
 }
 
 /// The nodes of a page of the thread of a post, from the events that [`resolve`] would take, less those that make no
 /// difference to the page: the places on it, what was done to them, what was done to that; and if several of these could be
-/// the last, as [`rivals`] says, all that they build on.
+/// the last, as [`rivals`] says, all that they build on. `counted`: votes up and down on places whose votes need not be among the
+/// events, because no author has two there and none was taken back.
 #[must_use]
-pub fn resolve_page(root: EventId, page: &[OnPage], items: impl IntoIterator<Item = Item>) -> Vec<Node> {
-    nodes(&own_events(root, items.into_iter().map(|item| (item.id, item)).collect()), page)
+pub fn resolve_page(
+    root: EventId,
+    page: &[OnPage],
+    items: impl IntoIterator<Item = Item>,
+    counted: BTreeMap<EventId, (u32, u32)>,
+) -> Vec<Node> {
+    nodes(&own_events(root, items.into_iter().map(|item| (item.id, item)).collect()), page, counted)
 }
 
 /// Edits and votes of which depth decides: an author has several on one event.
@@ -147,8 +153,8 @@ fn place_of(root: EventId, item: &Item) -> Option<Place> {
     Some(Place { id: item.id, parent, created_ms: item.created_ms })
 }
 
-fn nodes(items: &BTreeMap<EventId, Item>, page: &[OnPage]) -> Vec<Node> {
-    let registers = Registers::of(items);
+fn nodes(items: &BTreeMap<EventId, Item>, page: &[OnPage], counted: BTreeMap<EventId, (u32, u32)>) -> Vec<Node> {
+    let registers = Registers::of(items, counted);
     let present = |on_page: &OnPage| items.get(&on_page.spot.id).filter(|_| on_page.spot.is_here);
     page.iter().map(|on_page| node(on_page, present(on_page), &registers)).collect()
 }
@@ -187,7 +193,7 @@ struct Registers<'a> {
 }
 
 impl<'a> Registers<'a> {
-    fn of(items: &'a BTreeMap<EventId, Item>) -> Self {
+    fn of(items: &'a BTreeMap<EventId, Item>, counted: BTreeMap<EventId, (u32, u32)>) -> Self {
         // Most threads have nobody who votes twice on one thing, or edits one twice: nothing has a rank there.
         let depths = LazyCell::new(|| depths(&items.iter().map(|(id, item)| (*id, item.refs.as_slice())).collect()));
         let rank = |item: &Item| (depths[&item.id], item.id);
@@ -210,7 +216,7 @@ impl<'a> Registers<'a> {
                         *last = item;
                     }
                 }
-                Kind::Vote(vote) => {
+                Kind::Vote(vote) if !counted.contains_key(&vote.target) => {
                     let last = last_votes.entry((vote.target, item.author)).or_insert((item, vote.value));
                     if is_later(item, last.0) {
                         *last = (item, vote.value);
@@ -219,7 +225,7 @@ impl<'a> Registers<'a> {
                 _ => {}
             }
         }
-        let mut votes: BTreeMap<EventId, (u32, u32)> = BTreeMap::new();
+        let mut votes = counted;
         for ((target, _), (_, value)) in last_votes {
             let (up, down) = votes.entry(target).or_default();
             *up += u32::from(value > 0);

@@ -7,7 +7,7 @@ use super::feed::Lens;
 use super::names::note_look_alikes;
 use crate::engine::Local;
 use crate::runtime::Context;
-use crate::store::{EventRow, root_named_by};
+use crate::store::{EventRow, Page, root_named_by};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -16,7 +16,7 @@ use roda_protocol::id::{EventId, SpaceId};
 use roda_protocol::thread::{self, Node, OnPage, PageAsk, Shown};
 use roda_protocol::view::policy::Effect;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::IntoParams;
 
 /// Runs work that reads the disk where it may block.
@@ -149,13 +149,12 @@ struct Read {
 
 fn read_thread(context: &Context, asked: EventId, hidden: bool) -> Result<(ThreadPage, ThreadFacts), ApiError> {
     let root = root_of(context, asked)?;
-    let items = context.store.thread_items(&root)?;
-    let positions: BTreeMap<EventId, u64> = items.iter().map(|(item, position)| (item.id, *position)).collect();
-    let held = items.iter().filter(|(item, _)| matches!(item.kind, Kind::Post(_) | Kind::Comment(_))).count() as u64;
-    let resolved = thread::resolve(root, items.into_iter().map(|(item, _)| item));
-    let holes = resolved.missing();
-    let last_position = positions.values().max().copied().unwrap_or(0);
-    let nodes = resolved.nodes.into_iter().map(|node| (node, None)).collect();
+    let all = PageAsk { under: None, after: None, depth: usize::MAX, limit: usize::MAX };
+    let page = context.store.thread_page(&root, &all)?.ok_or_else(|| context.absent(root))?;
+    let Page { nodes, positions, held, last_position, .. } = page;
+    let holes = nodes.iter().filter(|(node, _)| node.shown == Shown::Missing).map(|(node, _)| node.id);
+    let holes: BTreeSet<EventId> = holes.collect();
+    let (holes, nodes) = (holes.into_iter().collect(), nodes.into_iter().map(|(node, _)| (node, None)).collect());
     present(context, (asked, root), Read { nodes, positions, held, holes, last_position }, hidden)
 }
 

@@ -43,18 +43,21 @@ impl EventStore {
         let (spots, held, holes, last_position) =
             self.shapes.look(root_number, || self.shape_of(*root, root_number), cut)?;
         let Some(spots) = spots.filter(|_| held > 0) else { return Ok(None) };
-        let mut items = Vec::new();
-        for on_page in &spots {
+        let (mut items, mut votes) = (Vec::new(), BTreeMap::new());
+        // A hole can be an event of another thread, and what was done to that is none of this one's.
+        for on_page in spots.iter().filter(|on_page| on_page.spot.is_here) {
             if let Some(number) = self.number_of(&on_page.spot.id)? {
                 if let Some(row) = self.row_of(number)? {
                     self.push_item(&row, &mut items)?;
                 }
-                self.push_actions(number, &mut items)?;
+                if let Some(counted) = self.push_uncounted(number, &mut items)? {
+                    votes.insert(on_page.spot.id, counted);
+                }
             }
         }
         let positions = items.iter().map(|(item, position)| (item.id, *position)).collect();
         let items = self.with_ancestry(*root, items.into_iter().map(|(item, _)| item).collect())?;
-        let nodes = thread::resolve_page(*root, &spots, items).into_iter().zip(spots).collect();
+        let nodes = thread::resolve_page(*root, &spots, items, votes).into_iter().zip(spots).collect();
         Ok(Some(Page { nodes, positions, held, holes, last_position }))
     }
 

@@ -126,7 +126,7 @@ fn what_is_not_in_a_thread_has_no_page() {
 
 #[test]
 fn a_thread_is_what_its_events_say_in_any_order_and_with_an_index_that_was_made_anew() {
-    for seed in 100..160 {
+    for seed in 100..300 {
         let (root, arrivals) = world(seed);
         let said = thread::resolve(root, arrivals.iter().map(|arrival| super::super::read::item(&arrival.event)));
         let (store, _) = Disks::new().open().unwrap();
@@ -134,11 +134,18 @@ fn a_thread_is_what_its_events_say_in_any_order_and_with_an_index_that_was_made_
             store.take_in(std::slice::from_ref(arrival)).unwrap();
         }
         store.flush().unwrap();
-        let of_store = || thread::resolve(root, store.thread_items(&root).unwrap().into_iter().map(|(item, _)| item));
-        assert_eq!(of_store(), said, "seed {seed}");
+        let all = PageAsk { under: None, after: None, depth: usize::MAX, limit: usize::MAX };
+        let is_as_said = || {
+            let items = store.thread_items(&root).unwrap().into_iter().map(|(item, _)| item);
+            assert_eq!(thread::resolve(root, items), said, "seed {seed}");
+            let page = store.thread_page(&root, &all).unwrap().expect("it is there");
+            let nodes: Vec<Node> = page.nodes.into_iter().map(|(node, _)| node).collect();
+            assert_eq!(nodes, said.nodes, "seed {seed}");
+        };
+        is_as_said();
         let before = dump(&store);
         store.rebuild(Arc::new(MemoryIndex::new())).unwrap();
-        assert_eq!(of_store(), said, "seed {seed}");
+        is_as_said();
         assert_eq!(dump(&store), before, "seed {seed}");
     }
 }

@@ -4,7 +4,7 @@ use super::events::{EventStore, StoreError, Stored};
 use super::index::{Direction, Entry};
 use super::journal::{JournalError, Position, RecordKind};
 use super::keys::{self, Number};
-use super::rows::{self, EventRow, MemberRow, OwnRow, Presence, SpaceRow};
+use super::rows::{self, EventRow, MemberRow, OwnRow, Presence, SpaceRow, VoteRow};
 use roda_protocol::event::{Kind, Verified, tag};
 use roda_protocol::id::{AuthorKey, EventId, SpaceId};
 use roda_protocol::thread::Item;
@@ -480,11 +480,62 @@ impl EventStore {
         Ok(())
     }
 
-    pub(super) fn push_actions(&self, number: Number, items: &mut Vec<(Item, u64)>) -> Result<(), StoreError> {
-        for (number, action) in self.actions_of(number)? {
+    /// Adds what was done to an event, and every retraction of that.
+    pub(super) fn push_actions(&self, target: Number, items: &mut Vec<(Item, u64)>) -> Result<(), StoreError> {
+        self.push_all(self.actions_of(target)?, |_| true, items)
+    }
+
+    /// Adds what was done to an event, but for its votes if they can be counted: then how many are up, and how many down.
+    /// Strangers' retractions are left out, too: they change nothing, but for the depth of who builds on them.
+    pub(super) fn push_uncounted(
+        &self,
+        target: Number,
+        items: &mut Vec<(Item, u64)>,
+    ) -> Result<Option<(u32, u32)>, StoreError> {
+        let (mut votes, mut others, mut voters) = ((0, 0), Vec::new(), Vec::new());
+        let mut numbers = Vec::new();
+        self.scan_all(keys::actions_range(target), |key, value| {
+            let number = keys::number_at_end(key).ok_or(StoreError::Row)?;
+            numbers.push(number);
+            match VoteRow::of_row(value) {
+                Some(vote) => {
+                    voters.push(vote.author);
+                    votes.0 += u32::from(vote.value > 0);
+                    votes.1 += u32::from(vote.value < 0);
+                }
+                None => others.push(number),
+            }
+            Ok(())
+        })?;
+        voters.sort_unstable();
+        // Which vote of an author counts is told by what each builds on.
+        let is_counted = voters.windows(2).all(|pair| pair[0] != pair[1]);
+        let looked_at = if is_counted { others } else { numbers };
+        let mut actions = Vec::with_capacity(looked_at.len());
+        for number in looked_at {
+            actions.extend(self.row_of(number)?.map(|row| (number, row)));
+        }
+        // A vote that was taken back and one that was not may be of one author.
+        let is_taken_back = |row: &EventRow| row.presence != Presence::Held;
+        let has_votes = actions.iter().any(|(_, row)| row.tag == tag::VOTE);
+        if is_counted && has_votes {
+            self.push_all(self.actions_of(target)?, is_taken_back, items)?;
+            return Ok(None);
+        }
+        self.push_all(actions, is_taken_back, items)?;
+        Ok(is_counted.then_some(votes))
+    }
+
+    /// Adds these, and retractions of those edits and votes that may have been taken back.
+    fn push_all(
+        &self,
+        actions: Vec<(Number, EventRow)>,
+        may_be_taken_back: impl Fn(&EventRow) -> bool,
+        items: &mut Vec<(Item, u64)>,
+    ) -> Result<(), StoreError> {
+        for (number, action) in actions {
             self.push_item(&action, items)?;
-            // An edit or a vote can be taken back, too. One that is held whole was not: strangers' retractions change nothing.
-            if action.tag != tag::RETRACT && action.presence != Presence::Held {
+            if action.tag != tag::RETRACT && may_be_taken_back(&action) {
                 for (_, retraction) in self.actions_of(number)? {
                     self.push_item(&retraction, items)?;
                 }

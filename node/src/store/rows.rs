@@ -385,3 +385,28 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 pub(super) fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     codec::decode(bytes).ok()
 }
+
+/// What the row of a vote says: enough to count it without reading it, unless its author voted more than once or took it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct VoteRow {
+    /// The author's number.
+    pub(super) author: u32,
+    /// -1, 0 or 1.
+    pub(super) value: i8,
+}
+
+impl VoteRow {
+    /// The value of a row of actions.
+    pub(super) fn to_row(self) -> Vec<u8> {
+        let mut row = self.author.to_be_bytes().to_vec();
+        row.extend(self.value.to_be_bytes());
+        row
+    }
+
+    /// What a row of actions says; `None` of what is no vote, or one that has to be looked at.
+    pub(super) fn of_row(row: &[u8]) -> Option<Self> {
+        let (author, value) = row.split_first_chunk::<4>()?;
+        let [value] = value else { return None };
+        Some(Self { author: u32::from_be_bytes(*author), value: i8::from_be_bytes([*value]) })
+    }
+}

@@ -11,7 +11,7 @@ use super::index::{BATCH_ROWS_MAX, Batch, Entry, Index};
 use super::journal::Position;
 use super::keys::{self, Number, meta};
 use super::known::{EpochChange, NewMember, RUNNING_DIGEST_FROM};
-use super::rows::{self, BARE_BYTES, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence, Size};
+use super::rows::{self, BARE_BYTES, DigestRow, EventRow, LocalRecord, MemberRow, OwnRow, Presence, Size, VoteRow};
 use super::shapes::Note;
 use roda_protocol::event::{Kind, Verified, tag};
 use roda_protocol::id::{EventId, SpaceId};
@@ -302,11 +302,15 @@ impl<'a> Writing<'a> {
                 let place = Place { id, parent: Some(comment.parent), created_ms };
                 self.places.push((root, (place, position.0)));
             }
-            Kind::Edit(edit) => self.action(&edit.target, number)?,
-            Kind::Vote(vote) => self.action(&vote.target, number)?,
+            Kind::Edit(edit) => self.action(&edit.target, number, Vec::new())?,
+            Kind::Vote(vote) => {
+                let row = VoteRow { author, value: vote.value };
+                let counts = presence == Presence::Held;
+                self.action(&vote.target, number, if counts { row.to_row() } else { Vec::new() })?;
+            }
             Kind::Retract(retract) => {
                 for target in &retract.targets {
-                    self.action(target, number)?;
+                    self.action(target, number, Vec::new())?;
                     self.drop_body(target, author)?;
                 }
             }
@@ -350,9 +354,18 @@ impl<'a> Writing<'a> {
         self.put_row(number, EventRow { presence: Presence::Pruned, size: Size::of(BARE_BYTES), ..row.clone() })
     }
 
-    fn action(&mut self, target: &EventId, number: Number) -> Result<(), StoreError> {
+    fn action(&mut self, target: &EventId, number: Number, says: Vec<u8>) -> Result<(), StoreError> {
         let target = self.id_number(target)?;
-        self.put(keys::action_key(target, number), Vec::new())
+        self.put(keys::action_key(target, number), says)
+    }
+
+    /// A vote is taken back: it is not counted by its row any more.
+    fn uncounted(&mut self, row: &EventRow, number: Number) -> Result<(), StoreError> {
+        match self.store.read_row_quietly(row)?.as_ref().map(|stored| stored.event.kind()) {
+            Some(Kind::Vote(vote)) => self.action(&vote.target, number, Vec::new()),
+            // Its record is damaged: when it comes again it is known to be taken back.
+            _ => Ok(()),
+        }
     }
 
     /// Drops the words of an event that its own author takes back. A retraction stays: it has none.
@@ -367,8 +380,10 @@ impl<'a> Writing<'a> {
         }
         // Of pruned words the log may still have some.
         if row.author == author && matches!(row.presence, Presence::Held | Presence::Pruned) {
-            if row.tag == tag::EDIT {
-                self.unsaid(&row)?;
+            match row.tag {
+                tag::EDIT => self.unsaid(&row)?,
+                tag::VOTE => self.uncounted(&row, target)?,
+                _ => {}
             }
             let dropped = EventRow { presence: Presence::BodyDropped, size: Size::of(BARE_BYTES), ..row };
             self.scrubs.push(dropped.clone());

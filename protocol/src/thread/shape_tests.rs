@@ -128,7 +128,7 @@ proptest! {
         prop_assert_eq!(ids, all, "each spot is on one page");
         for (_, ask) in &parts {
             let page = shape.page(ask).expect("it was there");
-            for node in resolve_page(id(0), &page, needed(&items, &page)) {
+            for node in resolve_page(id(0), &page, needed(&items, &page), BTreeMap::new()) {
                 let same: Option<&Node> = thread.nodes.iter().find(|other| other.id == node.id);
                 prop_assert_eq!(same, Some(&node));
             }
