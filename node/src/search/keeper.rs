@@ -127,12 +127,36 @@ impl Shared {
     }
 }
 
+/// Whether much comes in, told by how the log grows.
+struct Flood {
+    since: Instant,
+    end: u64,
+}
+
+impl Flood {
+    fn begin(store: &EventStore) -> Self {
+        Self { since: Instant::now(), end: store.end_position() }
+    }
+
+    /// Whether one has come since this was asked last.
+    fn has_come(&mut self, store: &EventStore) -> bool {
+        if self.since.elapsed() < FLOOD_LOOK {
+            return false;
+        }
+        let before = std::mem::replace(self, Self::begin(store));
+        let looks = before.since.elapsed().as_millis() as u64 / FLOOD_LOOK.as_millis() as u64;
+        self.end - before.end >= FLOOD_BYTES * looks.max(1)
+    }
+}
+
 /// See the module.
 pub(super) struct Keeper {
     shared: Arc<Shared>,
     store: Arc<EventStore>,
     folder: PathBuf,
     writer: Option<Writer>,
+    /// Whether words have waited for the end of a flood as long as they may: it is not waited for again before it is over.
+    has_waited: bool,
     /// When an index was removed last: one that is never usable is not made all the time.
     removed: Option<Instant>,
     /// Says something to the person who runs the node.
@@ -146,7 +170,7 @@ impl Keeper {
         folder: &Path,
         tell: Box<dyn Fn(String) + Send>,
     ) -> Self {
-        Self { shared, store, folder: folder.to_owned(), writer: None, removed: None, tell }
+        Self { shared, store, folder: folder.to_owned(), writer: None, has_waited: false, removed: None, tell }
     }
 
     /// Keeps the index until the end.
@@ -171,10 +195,10 @@ impl Keeper {
     }
 
     /// Waits until no more comes in than can be indexed beside it; false at the end.
-    fn wait_out_flood(&self) -> bool {
+    fn wait_out_flood(&mut self) -> bool {
         let began = Instant::now();
         let mut end = self.store.end_position();
-        while self.shared.state().is_rung && began.elapsed() < FLOOD_WAIT_MAX {
+        while self.shared.state().is_rung && !self.has_waited {
             if !self.shared.rest(FLOOD_LOOK) {
                 return false;
             }
@@ -182,6 +206,7 @@ impl Keeper {
             if end - before < FLOOD_BYTES {
                 break;
             }
+            self.has_waited = began.elapsed() >= FLOOD_WAIT_MAX;
         }
         true
     }
@@ -201,6 +226,7 @@ impl Keeper {
         if self.writer.is_none() {
             self.open()?;
         }
+        let mut flood = Flood::begin(&self.store);
         let Some(writer) = &mut self.writer else { return Ok(()) };
         let again = {
             let mut state = self.shared.state();
@@ -220,7 +246,13 @@ impl Keeper {
                 writer.commit()?;
             }
             if !goes_on {
+                self.has_waited = false;
                 break;
+            }
+            if !self.has_waited && flood.has_come(&self.store) {
+                // What was read so far is committed with what comes after the flood.
+                self.shared.state().is_rung = true;
+                return Ok(());
             }
             if !is_behind && (writer.is_fresh() || is_due) {
                 is_behind = true;

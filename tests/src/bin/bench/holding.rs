@@ -30,7 +30,7 @@ pub(crate) fn node(seed: u64, events: usize, threads: &mut [(usize, EventId)]) -
     let network = NetworkId::of(node.network());
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
     let comments: usize = threads.iter().map(|(comments, _)| comments).sum();
-    let mut mixture = Mixture::new(network, seed, Mixture::start_for(events + comments, now_ms));
+    let mut mixture = Mixture::new(network, seed, Mixture::start_for(events + 2 * comments, now_ms));
     let folder = node.index_folder().parent().expect("the index is in a folder").to_path_buf();
     let store = ingest::open(&folder, network);
     let put = |events: Vec<Signed>| {
@@ -50,12 +50,13 @@ pub(crate) fn node(seed: u64, events: usize, threads: &mut [(usize, EventId)]) -
         .map(|space| LocalRecord::Space { space: *space, row: SpaceRow { followed: true, open_name: None } })
         .collect();
     store.note(&follows).expect("there is room");
+    let mut left = events.saturating_sub(BOARDS);
     for (comments, root) in threads {
         let thread = mixture.thread(*comments);
         *root = thread[0].id();
+        left = left.saturating_sub(thread.len());
         put(thread);
     }
-    let mut left = events.saturating_sub(BOARDS + comments);
     while left > 0 {
         let step = left.min(STEP);
         put(mixture.take(step));
@@ -93,7 +94,7 @@ impl Holding {
     pub(crate) fn large(&mut self, options: &Options) -> &mut Large {
         self.0.get_or_insert_with(|| {
             let events = options.events.unwrap_or(EVENTS);
-            let is_long = |comments: &usize| *comments * 2 <= events;
+            let is_long = |comments: &usize| *comments * 4 <= events;
             let mut threads: Vec<(usize, EventId)> =
                 THREADS.into_iter().filter(is_long).map(|comments| (comments, EventId([0; 32]))).collect();
             let (node, _) = node(options.seed, events, &mut threads);

@@ -12,12 +12,12 @@ const REMADE_WITHIN: Duration = Duration::from_secs(600);
 
 /// The workload `start`.
 pub(crate) fn run(options: &Options, holding: &mut Holding, print: &mut dyn FnMut(&Table)) {
-    let Large { node, threads, events } = holding.large(options);
+    let Large { node, events, .. } = holding.large(options);
     let mut table = Table::new(
         format!("Start of a node that holds {events} events"),
         &["start", "seconds until", "reach", "MiB resident then", "MiB to reach"],
     );
-    let held = (*events + threads.len()) as u64;
+    let held = *events as u64;
     for is_new in [false, true] {
         node.stop();
         if is_new {
