@@ -225,12 +225,16 @@ fn everything(node: &TestNode, roots: &[&str]) -> String {
             board["completeness"][field].take();
         }
     }
-    let mut feed = node.json(&["feed"]);
-    // It names the moment at which the page was made.
-    feed.iter_mut().for_each(|line| drop(line["cursor"].take()));
-    let mut lines = vec![boards, feed, node.json(&["outbox"]), node.json(&["id", "show"])];
+    let mut lines = vec![boards, feed(node), node.json(&["outbox"]), node.json(&["id", "show"])];
     lines.push(roots.iter().map(|root| node.read(root)["thread"].take()).collect());
     serde_json::to_string_pretty(&lines).expect("it was JSON")
+}
+
+/// The feed without cursors, which name the moment at which the page was made.
+fn feed(node: &TestNode) -> Vec<Value> {
+    let mut feed = node.json(&["feed"]);
+    feed.iter_mut().for_each(|line| drop(line["cursor"].take()));
+    feed
 }
 
 #[test]
@@ -277,12 +281,13 @@ fn both_were_restarted_in_between_and_lost_nothing() {
         }
     };
     let before: Vec<_> = nodes.iter().map(|node| everything(node, &[&post])).collect();
-    let unread_before = nodes[1].json(&["feed"]).iter().find(|line| line["id"] == unread.as_str()).cloned();
+    let find_unread = |node: &TestNode| feed(node).into_iter().find(|line| line["id"] == unread.as_str());
+    let unread_before = find_unread(&nodes[1]);
     for kill in [false, true] {
         alone(&mut nodes, kill);
         let after: Vec<_> = nodes.iter().map(|node| everything(node, &[&post])).collect();
         assert_eq!(before, after, "killed: {kill}");
-        assert_eq!(unread_before, nodes[1].json(&["feed"]).iter().find(|line| line["id"] == unread.as_str()).cloned());
+        assert_eq!(unread_before, find_unread(&nodes[1]));
     }
     nodes.iter().for_each(TestNode::assert_sound);
 }

@@ -14,13 +14,22 @@ const EVENTS: usize = 100_000;
 /// Posts: one by each of two nodes, then a page that is read, so often.
 const PACE: Duration = Duration::from_millis(100);
 
+/// How long a node is left alone before it counts as idle.
+const REST: Duration = Duration::from_secs(70);
+
 /// Rows of the table.
 const ROWS: u32 = 6;
 
 /// The workload `memory`.
 pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Table)) {
     let count = options.events.unwrap_or(EVENTS);
-    let (node, boards) = holding::node(options.seed, count, &mut []);
+    let (mut node, boards) = holding::node(options.seed, count, &mut []);
+    // At rest: started with all indexes made, and left alone until it has put by what only writing needs.
+    holding::until_words_are_indexed(&node);
+    node.stop();
+    node.launch(&[]);
+    std::thread::sleep(REST);
+    let at_rest = node.rss_bytes();
     let other = TestNode::start(node.network());
     boards.iter().for_each(|board| other.follow(board));
     other.connect(&node);
@@ -34,6 +43,7 @@ pub(crate) fn run(options: &Options, _: &mut Holding, print: &mut dyn FnMut(&Tab
         ),
         &["minute", "posts so far", "MiB", "MiB of the peer that fetched all", "MiB to reach"],
     );
+    table.add(vec![json!("at rest"), json!(0), json!(at_rest as f64 / 1_048_576.0), json!(null), json!("100")]);
     table.add(vec![json!(0), json!(0), mib(&node), mib(&other), json!("100")]);
     let started = Instant::now();
     let part = Duration::from_secs(60) * options.minutes / ROWS;
