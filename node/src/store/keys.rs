@@ -14,7 +14,7 @@
 //! | `h` | space number, epoch | [`super::rows::DigestRow`]: digest of an epoch that has many members, as it was a few ago |
 //! | `f` | space number, created_ms, number | nothing: posts of a board by time |
 //! | `t` | root number, number | [`super::rows::MemberRow`]: post and comments of a thread |
-//! | `a` | target number, number | nothing: edits, retractions, votes and labels of an event |
+//! | `a` | target number, number | [`super::rows::VoteRow`] of a vote that was not taken back, else nothing: edits, retractions, votes and labels of an event |
 //! | `b` | space number, number | id: events whose header is held and whose words have not come; not those that were taken back |
 //! | `p` | author number, number | nothing: profile events |
 //! | `o` | number | [`super::rows::OwnRow`]: own events and who confirmed them |

@@ -57,6 +57,7 @@ mod segment;
 mod sets;
 mod shapes;
 mod sled;
+mod threads;
 mod writing;
 mod written;
 

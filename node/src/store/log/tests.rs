@@ -316,3 +316,18 @@ fn many_scrubs_of_a_segment_cost_two_syncs() {
     log.scrub_all(&records).expect("a scrub");
     assert_eq!(syncs() - before, 2, "what is scrubbed is left alone");
 }
+
+#[test]
+fn a_segment_is_written_anew_only_where_there_is_room_for_it() {
+    let fixture = Fixture::with_segments_of(300);
+    let (log, _) = fixture.open();
+    let positions = append_each(&log, &[&[7; 100][..]; 5]);
+    let tape = log.disk.tape.as_ref().expect("it was opened by a test");
+    tape.set_free_bytes(FREE_BYTES_MIN + 100);
+    let refused = log.rewrite(1, &mut |_| Fate::Keep);
+    assert!(matches!(refused, Err(JournalError::Full { .. })), "{refused:?}");
+    append_each(&log, &[b"there is room for more records"]);
+    tape.set_free_bytes(FREE_BYTES_MIN + 300);
+    assert!(log.rewrite(1, &mut |_| Fate::Keep).expect("there is room").is_some());
+    assert_eq!(log.read(positions[0]).expect("a read").payload, [7; 100]);
+}
